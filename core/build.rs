@@ -1,0 +1,2 @@
+//! Turns the schema files into Rust (see `schema/`).
+fn main() {}

@@ -1,0 +1,158 @@
+//! What happened, for the trace a host may show. Typed facts, no prose: a page words them in its reader's language.
+
+use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, TopicPartition};
+use crate::text::Str;
+use alloc::vec::Vec;
+
+/// How much a host wants to hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventLevel {
+    /// Nothing.
+    Off,
+    /// What changes the picture: elections, ISR, members, failures.
+    #[default]
+    Info,
+    /// Also what explains it: time-outs, truncations, retries.
+    Debug,
+}
+
+/// One thing that happened on one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The node finished recovery and its listeners answer.
+    Started,
+    /// The broker of this node registered with the active controller.
+    Registered {
+        /// Its new broker epoch.
+        broker_epoch: BrokerEpoch,
+    },
+    /// This node became the active controller.
+    ControllerElected {
+        /// Epoch of the quorum.
+        quorum_epoch: i32,
+    },
+    /// This node stopped being the active controller.
+    ControllerResigned {
+        /// Epoch it led.
+        quorum_epoch: i32,
+    },
+    /// (Active controller) a broker was unfenced: it may lead.
+    BrokerUnfenced {
+        /// The broker.
+        broker: NodeId,
+    },
+    /// (Active controller) a broker was fenced.
+    BrokerFenced {
+        /// The broker.
+        broker: NodeId,
+        /// True when its session ran out, false when it asked.
+        session_expired: bool,
+    },
+    /// (Active controller) a broker began a controlled shutdown.
+    ControlledShutdown {
+        /// The broker.
+        broker: NodeId,
+    },
+    /// (Active controller) a partition got another leader, or none.
+    LeaderChanged {
+        /// The partition.
+        partition: TopicPartition,
+        /// The leader before; -1 for none.
+        from: NodeId,
+        /// The leader now; -1 for none.
+        to: NodeId,
+        /// Its leader epoch now.
+        leader_epoch: LeaderEpoch,
+        /// The ISR now.
+        in_sync_replicas: Vec<NodeId>,
+    },
+    /// (Active controller) the ISR of a partition changed while its leader stayed.
+    InSyncReplicasChanged {
+        /// The partition.
+        partition: TopicPartition,
+        /// Before.
+        from: Vec<NodeId>,
+        /// Now.
+        to: Vec<NodeId>,
+    },
+    /// (Active controller) a topic was created.
+    TopicCreated {
+        /// Its name.
+        topic: Str,
+        /// Number of partitions.
+        partitions: i32,
+        /// Replicas of each.
+        replication_factor: i32,
+    },
+    /// (Active controller) a topic was deleted.
+    TopicDeleted {
+        /// Its name.
+        topic: Str,
+    },
+    /// A replica on this node cut its log.
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// Log end offset before.
+        from: Offset,
+        /// Log end offset now.
+        to: Offset,
+    },
+    /// A log was recovered after an unclean stop.
+    LogRecovered {
+        /// The partition.
+        partition: TopicPartition,
+        /// Log end offset after recovery.
+        log_end_offset: Offset,
+        /// Bytes at the end that were no whole, correct batch.
+        discarded_bytes: u64,
+    },
+    /// A log directory failed and is offline.
+    LogDirectoryOffline {
+        /// Its path.
+        path: Str,
+    },
+    /// (Coordinator) a group began to rebalance.
+    GroupRebalancing {
+        /// The group.
+        group: Str,
+        /// Why, in Kafka's words.
+        reason: Str,
+    },
+    /// (Coordinator) a group is stable again.
+    GroupStable {
+        /// The group.
+        group: Str,
+        /// Its generation.
+        generation_id: i32,
+        /// Number of members.
+        members: usize,
+    },
+    /// (Coordinator) a group has no members any more.
+    GroupEmpty {
+        /// The group.
+        group: Str,
+        /// Its generation.
+        generation_id: i32,
+    },
+    /// (Coordinator) a member's session ran out.
+    MemberExpired {
+        /// The group.
+        group: Str,
+        /// The member.
+        member: Str,
+    },
+    /// A client's connection was closed because of what it sent.
+    BadRequest {
+        /// What was wrong with it.
+        reason: Str,
+    },
+    /// The node refuses to start, or stops, for this reason; the text is Kafka's where Kafka has one.
+    Fatal {
+        /// Why.
+        reason: Str,
+    },
+    /// The controlled shutdown is done; the host may end the worker.
+    Stopped,
+}

@@ -1,0 +1,17 @@
+//! A Kafka cluster as pure state machines.
+//!
+//! # Code map
+//! - [`time`], [`rng`], [`ids`], [`text`], [`event`]: the few types everything speaks.
+//! - [`log`]: the log of a partition; what it wants stored, as data.
+//! - [`node`]: what a node and its host say to each other.
+#![no_std]
+
+extern crate alloc;
+
+pub mod event;
+pub mod ids;
+pub mod log;
+pub mod node;
+pub mod rng;
+pub mod text;
+pub mod time;

@@ -1,0 +1,1 @@
+//! What judges the brokers: real clients, the simulator, the browser, tidy checks.

@@ -1,0 +1,1 @@
+//! Broker Playground in the browser.
