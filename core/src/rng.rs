@@ -2,7 +2,7 @@
 
 use crate::ids::Uuid;
 
-/// A small, fast, seedable generator (SplitMix64). Not for secrets.
+/// A small, fast, seedable generator (`SplitMix64`). Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Rng {
     state: u64,

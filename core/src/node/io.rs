@@ -102,6 +102,13 @@ pub enum Output {
         /// Slices, in order; the host copies them once.
         bytes: Vec<Bytes>,
     },
+    /// The node took a frame off this connection, the oldest it had not taken: the host may return the credit for it. A node
+    /// takes a connection's next request only after it answered the last (`acks=0`: at once), so a host that hands over at
+    /// most a window of untaken frames bounds the node's memory.
+    Taken {
+        /// Where the frame came.
+        connection: ConnectionId,
+    },
     /// Close a connection after what was sent on it.
     Close {
         /// Which.
