@@ -2,12 +2,14 @@
 //!
 //! # Code map
 //! - [`time`], [`rng`], [`ids`], [`text`], [`event`]: the few types everything speaks.
+//! - [`client`]: producers, consumers, admin.
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`node`]: what a node and its host say to each other.
 #![no_std]
 
 extern crate alloc;
 
+pub mod client;
 pub mod event;
 pub mod ids;
 pub mod log;
