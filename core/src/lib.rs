@@ -4,6 +4,7 @@
 //! - [`time`], [`rng`], [`ids`], [`text`], [`event`]: the few types everything speaks.
 //! - [`client`]: producers, consumers, admin.
 //! - [`log`]: the log of a partition; what it wants stored, as data.
+//! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`node`]: what a node and its host say to each other.
 #![no_std]
 
@@ -14,6 +15,7 @@ pub mod event;
 pub mod ids;
 pub mod log;
 pub mod node;
+pub mod protocol;
 pub mod rng;
 pub mod text;
 pub mod time;
