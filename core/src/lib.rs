@@ -5,6 +5,7 @@
 //! - [`client`]: producers, consumers, admin.
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
+//! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
 //! - [`node`]: what a node and its host say to each other.
 #![no_std]
 
@@ -14,6 +15,7 @@ pub mod client;
 pub mod event;
 pub mod ids;
 pub mod log;
+pub mod metadata;
 pub mod node;
 pub mod protocol;
 pub mod rng;
