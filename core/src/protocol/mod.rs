@@ -9,6 +9,7 @@
 //! bytes and records share the frame; large `records` are never copied in either direction.
 
 mod api_key;
+pub mod api_versions;
 mod descriptor;
 mod error;
 mod error_code;
@@ -17,7 +18,9 @@ mod header;
 mod message;
 pub mod messages;
 mod primitive;
+mod reader;
 mod records;
+mod writer;
 
 pub use api_key::ApiKey;
 pub use descriptor::DESCRIPTOR;
@@ -28,8 +31,9 @@ pub use header::{
     RequestHeader, decode_request, decode_request_header, decode_response, encode_request, encode_response,
 };
 pub use message::{Message, MessageVisitor, Request, RequestVisitor, decode_body, decode_message, encode_message};
-pub use primitive::{Reader, Writer};
+pub use reader::{Reader, Tag};
 pub use records::Records;
+pub use writer::{OpenTag, Tags, Writer};
 
 #[cfg(test)]
 mod tests;
