@@ -6,6 +6,7 @@
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
+//! - [`replication`]: partitions led and followed, ISR, high watermark; [`purgatory`]: requests that wait.
 //! - [`node`]: what a node and its host say to each other.
 #![no_std]
 
@@ -18,6 +19,8 @@ pub mod log;
 pub mod metadata;
 pub mod node;
 pub mod protocol;
+pub mod purgatory;
+pub mod replication;
 pub mod rng;
 pub mod text;
 pub mod time;
