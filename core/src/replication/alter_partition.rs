@@ -1,7 +1,7 @@
 //! [`AlterPartitionManager`]: asks the controller for ISR changes, all waiting ones in one request, one at a time.
 
-use super::RequestFailed;
 use super::partition_state::ProposalId;
+use super::{RequestFailed, error_of};
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
@@ -10,7 +10,7 @@ use crate::time::{Duration, Instant};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// How long Kafka waits before it sends a failed AlterPartition again.
+/// How long Kafka waits before it sends a failed `AlterPartition` again.
 const RETRY_BACKOFF: Duration = Duration::from_millis(50);
 
 /// One partition's wish.
@@ -129,7 +129,7 @@ impl AlterPartitionManager {
                 if self.waiting.get(partition).is_some_and(|item| item.proposal == *proposal) {
                     self.waiting.remove(partition);
                 }
-                let result = match ErrorCode::from_code(data.error_code) {
+                let result = match error_of(data.error_code) {
                     ErrorCode::None => Ok(AlteredPartition {
                         leader: data.leader_id,
                         leader_epoch: data.leader_epoch,

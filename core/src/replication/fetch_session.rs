@@ -23,7 +23,7 @@ pub const INITIAL_EPOCH: i32 = 0;
 pub const FINAL_EPOCH: i32 = -1;
 
 /// How long a session is safe from being replaced.
-const EVICTION_TIME: Duration = Duration::from_secs(120);
+const EVICTION_TIME: Duration = Duration::from_mins(2);
 
 /// A partition as a fetch request names it: by name up to version 12, then by topic id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,7 +145,7 @@ impl FetchSessionCache {
             session.remove(&key);
         }
         for (key, fetch) in named {
-            session.update(key, fetch);
+            session.update(&key, fetch);
         }
         if session.order.is_empty() {
             self.sessions.remove(&request.session_id);
@@ -208,7 +208,7 @@ impl FetchSessionCache {
             next_place: 0,
         };
         for (key, fetch) in &context.partitions {
-            session.update(key.clone(), fetch.clone());
+            session.update(key, fetch.clone());
         }
         for (key, data) in results {
             session.answer(key, data);
@@ -249,16 +249,15 @@ impl FetchSessionCache {
 }
 
 impl FetchSession {
-    fn update(&mut self, key: FetchKey, fetch: FetchPartition) {
-        if let Some(cached) = self.places.get(&key).and_then(|place| self.order.get_mut(place)) {
+    fn update(&mut self, key: &FetchKey, fetch: FetchPartition) {
+        if let Some(cached) = self.places.get(key).and_then(|place| self.order.get_mut(place)) {
             cached.fetch = fetch;
             return;
         }
         // A name decoded from a frame must not keep that frame for as long as the session lives.
-        let key = FetchKey { topic: key.topic.detached(), ..key };
+        let key = FetchKey { topic: key.topic.detached(), ..*key };
         self.places.insert(key.clone(), self.next_place);
-        self.order
-            .insert(self.next_place, CachedPartition { key, fetch, high_watermark: -1, log_start_offset: -1 });
+        self.order.insert(self.next_place, CachedPartition { key, fetch, high_watermark: -1, log_start_offset: -1 });
         self.next_place += 1;
     }
 
@@ -272,7 +271,7 @@ impl FetchSession {
         let Some(&place) = self.places.get(key) else { return true };
         let Some(cached) = self.order.get_mut(&place) else { return true };
         let failed = data.error_code != ErrorCode::None.code();
-        let has_records = data.records.as_ref().is_some_and(|records| records.len() > 0);
+        let has_records = data.records.as_ref().is_some_and(|records| !records.is_empty());
         let news = has_records
             || failed
             || cached.high_watermark != data.high_watermark

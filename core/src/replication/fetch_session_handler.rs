@@ -1,5 +1,6 @@
 //! Incremental fetch (KIP-227), the fetching side: [`FetchSessionHandler`] knows what the server's session holds.
 
+use super::error_of;
 use super::fetch_session::{FINAL_EPOCH, FetchKey, INITIAL_EPOCH, INVALID_SESSION_ID, next_epoch};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::FetchResponse;
@@ -59,7 +60,7 @@ impl FetchSessionHandler {
 
     /// Takes the answer; false where it carries no data because the session is gone or out of step.
     pub fn handle_response(&mut self, response: &FetchResponse) -> bool {
-        match ErrorCode::from_code(response.error_code) {
+        match error_of(response.error_code) {
             ErrorCode::None => {}
             ErrorCode::FetchSessionIdNotFound => {
                 self.session_id = INVALID_SESSION_ID;
@@ -97,11 +98,7 @@ impl Default for FetchSessionHandler {
 fn push_topic(topics: &mut Vec<FetchTopic>, key: &FetchKey, fetch: FetchPartition) {
     match topics.last_mut() {
         Some(last) if last.topic_id == key.topic_id && last.topic == key.topic => last.partitions.push(fetch),
-        _ => topics.push(FetchTopic {
-            topic: key.topic.clone(),
-            topic_id: key.topic_id,
-            partitions: [fetch].into(),
-        }),
+        _ => topics.push(FetchTopic { topic: key.topic.clone(), topic_id: key.topic_id, partitions: [fetch].into() }),
     }
 }
 

@@ -12,8 +12,7 @@ fn key(partition: PartitionIndex) -> FetchKey {
 }
 
 fn wanted(partitions: &[(PartitionIndex, Offset)]) -> Vec<(FetchKey, FetchPartition)> {
-    let fetch =
-        |&(partition, fetch_offset)| FetchPartition { partition, fetch_offset, ..FetchPartition::default() };
+    let fetch = |&(partition, fetch_offset)| FetchPartition { partition, fetch_offset, ..FetchPartition::default() };
     partitions.iter().map(|entry| (key(entry.0), fetch(entry))).collect()
 }
 
@@ -166,7 +165,8 @@ fn who_gets_the_slot() {
         let mut open = |cache: &mut FetchSessionCache, now, privileged, size: i32| {
             let partitions: Vec<_> = (0..size).map(|partition| (partition, 0)).collect();
             let fetch = FetchSessionHandler::new().build(wanted(&partitions));
-            let request = FetchRequest { session_epoch: INITIAL_EPOCH, topics: fetch.topics, ..FetchRequest::default() };
+            let request =
+                FetchRequest { session_epoch: INITIAL_EPOCH, topics: fetch.topics, ..FetchRequest::default() };
             let context = cache.begin(at(now), &request, true, privileged).unwrap();
             let results = partitions.iter().map(|&(partition, _)| (key(partition), data(partition, 0, b""))).collect();
             cache.finish(at(now), &context, results, &mut rng).session_id

@@ -315,13 +315,7 @@ impl Partition {
                 .get(replica)
                 .is_some_and(|state| state.is_caught_up(context.now, log_end_offset, context.lag_time_max))
         };
-        leadership
-            .state
-            .isr()
-            .iter()
-            .copied()
-            .filter(|replica| *replica != self.local && !caught_up(replica))
-            .collect()
+        leadership.state.isr().iter().copied().filter(|replica| *replica != self.local && !caught_up(replica)).collect()
     }
 
     /// Proposes `replica` for the ISR.
@@ -390,7 +384,7 @@ impl Partition {
         }
     }
 
-    /// The lowest log start offset of all replicas whose brokers are alive; what DeleteRecords waits for.
+    /// The lowest log start offset of all replicas whose brokers are alive; what `DeleteRecords` waits for.
     pub fn low_watermark(&self, log_start_offset: Offset, brokers: &BrokerStandings) -> Offset {
         let alive = |replica: &NodeId| brokers.get(replica).is_some_and(|standing| !standing.fenced);
         self.leadership().map_or(log_start_offset, |leadership| {

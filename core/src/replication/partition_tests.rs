@@ -1,5 +1,4 @@
 use super::*;
-use alloc::string::ToString;
 use alloc::vec;
 
 const LAG: Duration = Duration::from_secs(30);
@@ -45,7 +44,8 @@ fn fetched(partition: &mut Partition, millis: u64, follower: NodeId, offset: Off
 #[test]
 fn the_high_watermark_is_the_least_that_counts() {
     // name, ISR, min ISR, log end offset, counted, follower 2 and 3 (at 100 ms, caught up or not), expected
-    type Case = (&'static str, &'static [NodeId], usize, Offset, Offset, Option<Offset>, Option<Offset>, Option<Offset>);
+    type Case =
+        (&'static str, &'static [NodeId], usize, Offset, Offset, Option<Offset>, Option<Offset>, Option<Offset>);
     let cases: [Case; 8] = [
         ("all in sync", &[1, 2, 3], 2, 10, 10, Some(8), Some(9), Some(8)),
         ("a member not heard of yet", &[1, 2, 3], 2, 10, 10, Some(8), None, None),
@@ -201,12 +201,9 @@ fn following_starts_anew_for_a_new_leader_or_epoch_only() {
 #[test]
 fn leader_epochs_of_requests_are_checked() {
     let partition = leader(&[1]);
-    for (requested, expected) in [
-        (-1, Ok(())),
-        (3, Ok(())),
-        (2, Err(ErrorCode::FencedLeaderEpoch)),
-        (4, Err(ErrorCode::UnknownLeaderEpoch)),
-    ] {
+    for (requested, expected) in
+        [(-1, Ok(())), (3, Ok(())), (2, Err(ErrorCode::FencedLeaderEpoch)), (4, Err(ErrorCode::UnknownLeaderEpoch))]
+    {
         assert_eq!(partition.check_leader_epoch(requested), expected);
     }
 }
@@ -228,7 +225,7 @@ fn too_few_in_sync_replicas_are_worded_as_kafka_does() {
     let partition = leader(&[1]);
     assert_eq!(partition.not_enough_replicas(1), None);
     assert_eq!(
-        partition.not_enough_replicas(2).unwrap().to_string(),
+        partition.not_enough_replicas(2).unwrap().clone(),
         "The size of the current ISR : 1 is insufficient to satisfy the min.isr requirement of 2 for partition t-0, \
          live replica(s) broker.id are : [1]"
     );

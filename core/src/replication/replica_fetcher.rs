@@ -14,9 +14,9 @@ use crate::time::{Duration, Instant};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// ListOffsets timestamp that asks for the end of the log.
+/// `ListOffsets` timestamp that asks for the end of the log.
 pub const LATEST_TIMESTAMP: i64 = -1;
-/// ListOffsets timestamp that asks for the start of the log.
+/// `ListOffsets` timestamp that asks for the start of the log.
 pub const EARLIEST_TIMESTAMP: i64 = -2;
 
 /// The `replica.fetch.*` configs, and who fetches.
@@ -238,11 +238,7 @@ impl ReplicaFetcher {
         let mut wanted: Vec<_> = asked
             .iter()
             .map(|(partition, state)| {
-                let key = FetchKey {
-                    topic_id: state.topic_id,
-                    topic: Str::default(),
-                    partition: partition.partition,
-                };
+                let key = FetchKey { topic_id: state.topic_id, topic: Str::default(), partition: partition.partition };
                 (key, fetch_partition(partition.partition, state, config.max_bytes))
             })
             .collect();
