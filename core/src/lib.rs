@@ -3,6 +3,7 @@
 //! # Code map
 //! - [`time`], [`rng`], [`ids`], [`text`], [`event`]: the few types everything speaks.
 //! - [`client`]: producers, consumers, admin.
+//! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
@@ -13,6 +14,7 @@
 extern crate alloc;
 
 pub mod client;
+pub mod config;
 pub mod event;
 pub mod ids;
 pub mod log;
