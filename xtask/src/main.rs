@@ -1,2 +1,76 @@
-//! `cargo xtask serve | build | test | bench`.
-fn main() {}
+//! `cargo xtask serve | build | test | bench | sim`: everything one types in this repository.
+//!
+//! # Code map
+//! - [`bundle`]: compiles `web/` and assembles `dist/`.
+//! - [`optimise`]: wasm-opt, where node is there to run it.
+//! - [`serve`]: the static server of `cargo xtask serve`.
+//! - [`check`]: the steps of `cargo xtask test`.
+//! - [`browser`]: finds Chromium, its driver and the runner of wasm tests.
+//! - [`command`]: runs other programs and says plainly what failed.
+
+mod browser;
+mod bundle;
+mod check;
+mod command;
+mod optimise;
+mod serve;
+
+use bundle::Mode;
+use command::{Failure, cargo, run};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask serve [--port N] [--dev]   build the playground and serve it; --dev rebuilds quickly, on reload
+cargo xtask build [--dev]              leave a dist/ for any static host and any sub-path
+cargo xtask test  [--only STEP]        every check and test; STEP is a name it prints
+cargo xtask bench                      the benchmark table
+cargo xtask sim   [--seeds N] …        the cluster simulator";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), Failure> {
+    let Some((task, rest)) = arguments.split_first() else {
+        return Err(Failure(format!("which task?\n{USAGE}")));
+    };
+    match task.as_str() {
+        "serve" => {
+            let mode = mode(rest);
+            let port = option(rest, "--port")?
+                .map(|text| text.parse::<u16>().map_err(|_| Failure(format!("--port wants a number, not {text}"))))
+                .transpose()?;
+            serve::serve(mode, port)
+        }
+        "build" => bundle::build(mode(rest)).map(|site| println!("{}", site.summary())),
+        "test" => check::check(option(rest, "--only")?),
+        "bench" => {
+            run(cargo().args(["run", "--release", "--package", "broker-tests", "--bin", "bench", "--"]).args(rest))
+        }
+        "sim" => run(cargo().args(["run", "--release", "--package", "broker-tests", "--bin", "sim", "--"]).args(rest)),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => Err(Failure(format!("no task `{other}`\n{USAGE}"))),
+    }
+}
+
+fn mode(arguments: &[String]) -> Mode {
+    if arguments.iter().any(|argument| argument == "--dev") { Mode::Dev } else { Mode::Release }
+}
+
+fn option<'a>(arguments: &'a [String], name: &str) -> Result<Option<&'a str>, Failure> {
+    let Some(at) = arguments.iter().position(|argument| argument == name) else { return Ok(None) };
+    match arguments.get(at + 1) {
+        Some(value) => Ok(Some(value)),
+        None => Err(Failure(format!("{name} wants a value"))),
+    }
+}

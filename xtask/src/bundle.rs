@@ -1,0 +1,231 @@
+//! Compiles `web/` to wasm and assembles `dist/`: relative addresses only, and a hash of its content in the name of
+//! whatever a browser may keep for ever.
+
+use crate::command::{Context, Failure, cargo, output, root, run, target_folder};
+use crate::optimise::optimise;
+use flate2::{Compression, write::GzEncoder};
+use std::fmt::Display;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wasm_bindgen_cli_support::Bindgen;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// How to build.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As visitors get it.
+    Release,
+    /// Incremental, not optimised, with names in stack traces.
+    Dev,
+}
+
+/// A finished `dist/`.
+pub(crate) struct Site {
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// Name, bytes and gzipped bytes of what a first visit loads.
+    first_visit: Vec<(String, usize, usize)>,
+}
+
+impl Site {
+    /// A table of what a first visit loads.
+    pub(crate) fn summary(&self) -> String {
+        let row = |raw: &dyn Display, gzipped: &dyn Display, name: &str| format!("{raw:>10} {gzipped:>10}  {name}");
+        let mut rows = vec![self.folder.display().to_string(), row(&"bytes", &"gzip", "first visit")];
+        rows.extend(self.first_visit.iter().map(|(name, raw, gzipped)| row(raw, gzipped, name)));
+        let sum = self.first_visit.iter().fold((0, 0), |sum, (_, raw, gzipped)| (sum.0 + raw, sum.1 + gzipped));
+        rows.push(row(&sum.0, &sum.1, "all"));
+        rows.join("\n")
+    }
+}
+
+/// Builds everything; what was in `dist/` is gone afterwards.
+pub(crate) fn build(mode: Mode) -> Result<Site, Failure> {
+    ensure_target()?;
+    let compiled = compile(mode)?;
+    let work = target_folder().join("xtask");
+    fs::create_dir_all(&work).context(work.display())?;
+    let (glue, wasm) = bind(&compiled, &work, mode)?;
+    let wasm = match mode {
+        Mode::Dev => wasm,
+        Mode::Release => optimised(&wasm, &work)?,
+    };
+    assemble(&glue, &wasm)
+}
+
+/// The standard library for wasm; rustup adds it by itself where `rust-toolchain.toml` is heeded.
+pub(crate) fn ensure_target() -> Result<(), Failure> {
+    let folder =
+        output(Command::new("rustc").current_dir(root()).args(["--print", "target-libdir", "--target", TARGET]))?;
+    if Path::new(folder.trim()).is_dir() {
+        return Ok(());
+    }
+    run(Command::new("rustup").current_dir(root()).args(["target", "add", TARGET])).map_err(|failure| {
+        Failure(format!("the Rust target {TARGET} is missing and could not be added by rustup: {failure}"))
+    })
+}
+
+fn compile(mode: Mode) -> Result<PathBuf, Failure> {
+    let profile = match mode {
+        Mode::Release => "wasm",
+        Mode::Dev => "wasm-dev",
+    };
+    run(cargo().args(["build", "--package", "broker-web", "--lib", "--target", TARGET, "--profile", profile]))?;
+    Ok(target_folder().join(TARGET).join(profile).join("broker_web.wasm"))
+}
+
+/// Runs wasm-bindgen as a library: the version in Cargo.lock is by construction the right one.
+fn bind(compiled: &Path, work: &Path, mode: Mode) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    let folder = work.join("glue");
+    let dev = mode == Mode::Dev;
+    Bindgen::new()
+        .input_path(compiled)
+        .out_name("broker")
+        .web(true)
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(false)
+                .omit_default_module_path(true)
+                .keep_debug(dev)
+                .demangle(dev)
+                .remove_name_section(!dev)
+                .remove_producers_section(true)
+                .generate(&folder)
+        })
+        .map_err(|error| Failure(format!("wasm-bindgen: {error:#}")))?;
+    if folder.join("snippets").exists() {
+        return Err(Failure("a dependency brings JavaScript snippets; assemble() does not know them".into()));
+    }
+    Ok((read(&folder.join("broker.js"))?, read(&folder.join("broker_bg.wasm"))?))
+}
+
+/// wasm-opt takes seconds: its result is kept by the hash of its input.
+fn optimised(wasm: &[u8], work: &Path) -> Result<Vec<u8>, Failure> {
+    let input = work.join("input.wasm");
+    let result = work.join(format!("optimised-{}.wasm", hash(wasm)));
+    if !result.is_file() {
+        for old in list(work)?.iter().filter(|file| file.to_string_lossy().contains("/optimised-")) {
+            fs::remove_file(old).context(old.display())?;
+        }
+        fs::write(&input, wasm).context(input.display())?;
+        if let Err(failure) = optimise(&input, &result) {
+            eprintln!("xtask: the wasm is not optimised (it works, and is larger): {failure}");
+            return Ok(wasm.to_vec());
+        }
+    }
+    read(&result)
+}
+
+fn assemble(glue: &[u8], wasm: &[u8]) -> Result<Site, Failure> {
+    let source = root().join("www");
+    let folder = root().join("dist");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).context(folder.display())?;
+    }
+    fs::create_dir_all(&folder).context(folder.display())?;
+    copy_folder(&source, &folder, &["index.html", "worker.js", "styles"])?;
+
+    let mut site = Site { folder, first_visit: Vec::new() };
+    let wasm = site.add("broker", "wasm", wasm)?;
+    let glue = site.add("broker", "js", glue)?;
+    let worker = text(&source.join("worker.js"))?.replace("{{glue}}", &glue);
+    let worker = site.add("worker", "js", worker.as_bytes())?;
+    let styles = site.add("styles", "css", styles()?.as_bytes())?;
+    let index = text(&source.join("index.html"))?
+        .replace("{{glue}}", &glue)
+        .replace("{{wasm}}", &wasm)
+        .replace("{{worker}}", &worker)
+        .replace("{{styles}}", &styles);
+    site.write("index.html", index.as_bytes())?;
+    Ok(site)
+}
+
+impl Site {
+    /// Writes a file under a name with its hash; answers that name.
+    fn add(&mut self, stem: &str, extension: &str, content: &[u8]) -> Result<String, Failure> {
+        let name = format!("{stem}-{}.{extension}", hash(content));
+        self.write(&name, content)?;
+        Ok(name)
+    }
+
+    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        let path = self.folder.join(name);
+        fs::write(&path, content).context(path.display())?;
+        self.first_visit.push((name.to_owned(), content.len(), gzip(content)?.len()));
+        Ok(())
+    }
+}
+
+/// `www/styles/*.css`, then the style beside each component, in the order of their paths.
+fn styles() -> Result<String, Failure> {
+    let mut files = list(&root().join("www/styles"))?;
+    files.sort();
+    let mut components = Vec::new();
+    walk(&root().join("web/src"), &mut components)?;
+    components.sort();
+    files.extend(components);
+    let mut styles = String::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "css")) {
+        styles += &text(file)?;
+    }
+    Ok(styles)
+}
+
+/// Gzipped as a static host would.
+pub(crate) fn gzip(content: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).context("gzip")?;
+    encoder.finish().context("gzip")
+}
+
+/// FNV-1a, 64 bits: names need to differ, not to resist anybody.
+fn hash(content: &[u8]) -> String {
+    let hash = content
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+fn copy_folder(from: &Path, to: &Path, without: &[&str]) -> Result<(), Failure> {
+    for path in list(from)? {
+        let Some(name) = path.file_name() else { continue };
+        if without.iter().any(|left_out| name == *left_out) {
+            continue;
+        }
+        let target = to.join(name);
+        if path.is_dir() {
+            fs::create_dir_all(&target).context(target.display())?;
+            copy_folder(&path, &target, &[])?;
+        } else {
+            fs::copy(&path, &target).context(target.display())?;
+        }
+    }
+    Ok(())
+}
+
+/// All files below a folder.
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    for path in list(folder)? {
+        if path.is_dir() { walk(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).context(folder.display())?;
+    entries.map(|entry| entry.map(|entry| entry.path()).context(folder.display())).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).context(path.display())
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).context(path.display())
+}
