@@ -87,6 +87,17 @@ impl StoreQueue {
         Ticket(self.next_ticket)
     }
 
+    /// Adds bytes at the end of `file`, in the last command where that appends to the same file.
+    pub fn append(&mut self, file: &FilePath, bytes: Bytes) -> Ticket {
+        if let Some(StoreCommand::Append { file: last, bytes: parts }) = self.commands.last_mut()
+            && last == file
+        {
+            parts.push(bytes);
+            return Ticket(self.next_ticket);
+        }
+        self.push(StoreCommand::Append { file: file.clone(), bytes: alloc::vec![bytes] })
+    }
+
     /// Takes everything queued as one batch; `None` where nothing is. Only the node's drain calls this.
     pub fn take(&mut self) -> Option<(Ticket, Vec<StoreCommand>)> {
         if self.commands.is_empty() {

@@ -1,0 +1,301 @@
+//! [`LogSegment`]: one file of a log, its indexes and its bytes in memory.
+
+use super::cache::SegmentCache;
+use super::indexes::{OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex, file_name};
+use super::log_config::LogConfig;
+use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue};
+use crate::ids::Offset;
+use crate::record::{BatchHeader, NO_TIMESTAMP, RecordError};
+use alloc::format;
+use bytes::Bytes;
+use core::ops::Range;
+
+/// Why a log cannot answer yet: this range of a file is to be loaded first (`UnifiedLog::loaded`), then asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cold(pub FileRange);
+
+/// A timestamp and the offset that has it, with the epoch that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampAndOffset {
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The offset.
+    pub offset: Offset,
+    /// Leader epoch of its batch.
+    pub leader_epoch: i32,
+}
+
+/// A run of batches of a log, in one file.
+#[derive(Clone, Debug)]
+pub struct LogSegment {
+    /// Offset its file is named after; no record in it is below.
+    pub base_offset: Offset,
+    /// When it was created, wall milliseconds.
+    pub created_ms: i64,
+    /// Path of its `.log` file.
+    pub file: FilePath,
+    directory: FilePath,
+    first_timestamp: Option<i64>,
+    max_timestamp: i64,
+    offset_of_max_timestamp: Offset,
+    pub(super) offset_index: OffsetIndex,
+    pub(super) time_index: TimeIndex,
+    bytes_since_index_entry: u64,
+    pub(super) cache: SegmentCache,
+}
+
+impl LogSegment {
+    /// An empty segment in the partition directory `directory`.
+    pub fn new(directory: &FilePath, base_offset: Offset, created_ms: i64) -> Self {
+        Self {
+            base_offset,
+            created_ms,
+            file: format!("{directory}/{}", file_name(base_offset, ".log")).into(),
+            directory: directory.clone(),
+            first_timestamp: None,
+            max_timestamp: NO_TIMESTAMP,
+            offset_of_max_timestamp: base_offset,
+            offset_index: OffsetIndex::default(),
+            time_index: TimeIndex::default(),
+            bytes_since_index_entry: 0,
+            cache: SegmentCache::default(),
+        }
+    }
+
+    /// Path of its file with another suffix.
+    pub fn path(&self, suffix: &str) -> FilePath {
+        format!("{}/{}", self.directory, file_name(self.base_offset, suffix)).into()
+    }
+
+    /// Bytes of its file.
+    pub fn size(&self) -> u64 {
+        self.cache.size()
+    }
+
+    /// Largest timestamp of its records; -1 where it has none.
+    pub const fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// What retention by time goes by.
+    pub const fn largest_timestamp(&self) -> i64 {
+        if self.max_timestamp >= 0 { self.max_timestamp } else { self.created_ms }
+    }
+
+    /// Last offset of the batch with the largest timestamp.
+    pub const fn offset_of_max_timestamp(&self) -> Offset {
+        self.offset_of_max_timestamp
+    }
+
+    /// True where a new segment has to begin before `bytes` more, up to `last_offset` and `max_timestamp`, are added.
+    pub fn should_roll(
+        &self,
+        config: &LogConfig,
+        bytes: u64,
+        last_offset: Offset,
+        max_timestamp: i64,
+        now_ms: i64,
+    ) -> bool {
+        let size = self.size();
+        if last_offset - self.base_offset > i64::from(i32::MAX) || size + bytes > u64::from(u32::MAX >> 1) {
+            return true;
+        }
+        if size == 0 {
+            return false;
+        }
+        let age = match self.first_timestamp {
+            Some(first) if max_timestamp >= 0 => max_timestamp.saturating_sub(first),
+            _ => now_ms.saturating_sub(self.created_ms),
+        };
+        size + bytes > config.segment_bytes
+            || age > config.segment_ms.saturating_sub(config.segment_jitter_ms)
+            || self.offset_index.size() + OFFSET_ENTRY_BYTES as u64 > config.segment_index_bytes
+            || self.time_index.size() + TIME_ENTRY_BYTES as u64 > config.segment_index_bytes
+    }
+
+    /// Takes a batch at `position` into indexes and timestamps; its bytes go into the cache apart.
+    pub fn note(&mut self, header: &BatchHeader, position: u64, config: &LogConfig) {
+        if header.max_timestamp > self.max_timestamp {
+            self.max_timestamp = header.max_timestamp;
+            self.offset_of_max_timestamp = header.last_offset();
+        }
+        if self.first_timestamp.is_none() {
+            self.first_timestamp = Some(header.max_timestamp).filter(|&timestamp| timestamp >= 0);
+        }
+        if self.bytes_since_index_entry > config.index_interval_bytes {
+            self.offset_index.append(self.relative(header.last_offset()), position as u32);
+            self.time_index.maybe_append(self.max_timestamp, self.relative(self.offset_of_max_timestamp));
+            self.bytes_since_index_entry = 0;
+        }
+        self.bytes_since_index_entry += header.size() as u64;
+    }
+
+    /// Writes the indexes, as is done when it takes no more records.
+    pub fn store_indexes(&mut self, store: &mut StoreQueue) {
+        if self.max_timestamp >= 0 {
+            self.time_index.maybe_append(self.max_timestamp, self.relative(self.offset_of_max_timestamp));
+        }
+        store.push(StoreCommand::Replace { file: self.path(".index"), bytes: self.offset_index.encode() });
+        store.push(StoreCommand::Replace { file: self.path(".timeindex"), bytes: self.time_index.encode() });
+    }
+
+    /// Sets what its index files say, where they were read instead of its batches.
+    pub(super) fn set_indexes(&mut self, offset_index: OffsetIndex, time_index: TimeIndex) {
+        if let Some((timestamp, relative)) = time_index.last() {
+            self.max_timestamp = timestamp;
+            self.offset_of_max_timestamp = self.base_offset + i64::from(relative);
+        }
+        self.offset_index = offset_index;
+        self.time_index = time_index;
+    }
+
+    /// Removes its files.
+    pub fn delete_files(&self, store: &mut StoreQueue) {
+        for suffix in [".log", ".index", ".timeindex"] {
+            store.push(StoreCommand::Delete { file: self.path(suffix) });
+        }
+    }
+
+    /// Position and header of the first batch that ends at or after `offset`.
+    pub fn find(&self, offset: Offset) -> Result<Option<(u64, BatchHeader)>, Cold> {
+        let index = u64::from(self.offset_index.lookup(self.relative(offset)));
+        let start = index.max(self.cache.position_before(offset));
+        self.walk(start, |header, _| header.last_offset() >= offset)
+    }
+
+    /// Position and header of the first batch from `start` on that satisfies `wanted`.
+    pub fn walk(
+        &self,
+        start: u64,
+        mut wanted: impl FnMut(&BatchHeader, &[u8]) -> bool,
+    ) -> Result<Option<(u64, BatchHeader)>, Cold> {
+        let mut position = start;
+        while position < self.size() {
+            let chunk = self.chunk_at(position)?;
+            let mut rest: &[u8] = &chunk;
+            while !rest.is_empty() {
+                let header = match BatchHeader::parse(rest) {
+                    Ok(header) => header,
+                    Err(error) => return Ok(Self::damaged(&error)),
+                };
+                if wanted(&header, rest) {
+                    return Ok(Some((position, header)));
+                }
+                position += header.size() as u64;
+                rest = &rest[header.size()..];
+            }
+        }
+        Ok(None)
+    }
+
+    /// The end of the last whole batch at or before `limit`, where `start` at or before it is the begin of one. Where that
+    /// lies in a cold chunk, the begin of the chunk.
+    pub fn batch_end_before(&self, start: u64, limit: u64) -> u64 {
+        if limit >= self.size() {
+            return self.size();
+        }
+        let begin = start.max(self.offset_index.position_before(limit)).max(self.cache.chunk_start(limit));
+        let mut end = begin;
+        let walked = self.walk(begin, |header, _| {
+            let next = end + header.size() as u64;
+            if next <= limit {
+                end = next;
+            }
+            next >= limit
+        });
+        if walked.is_err() { self.cache.chunk_start(limit).max(start) } else { end }
+    }
+
+    /// First record at or after `from` with a timestamp at or above `timestamp`.
+    pub fn offset_for_timestamp(&self, timestamp: i64, from: Offset) -> Result<Option<TimestampAndOffset>, Cold> {
+        let searched = from.max(self.base_offset + i64::from(self.time_index.lookup(timestamp)));
+        let Some((mut position, _)) = self.find(searched)? else { return Ok(None) };
+        loop {
+            let mut found = None;
+            let hit = self.walk(position, |header, bytes| {
+                if header.max_timestamp < timestamp || header.last_offset() < from {
+                    return false;
+                }
+                found = first_record(header, bytes, timestamp, from);
+                true
+            })?;
+            match (hit, found) {
+                (None, _) => return Ok(None),
+                (Some(_), Some(found)) => return Ok(Some(found)),
+                // The record that has the batch's largest timestamp lies before `from`.
+                (Some((at, header)), None) => position = at + header.size() as u64,
+            }
+        }
+    }
+
+    /// Cuts it to `size` bytes. Indexes, timestamps and index files follow.
+    ///
+    /// # Errors
+    /// What has to be loaded first; nothing is changed then.
+    pub fn truncate(&mut self, size: u64, config: &LogConfig) -> Result<(), Cold> {
+        let mut rebuilt = Self::new(&self.directory, self.base_offset, self.created_ms);
+        rebuilt.first_timestamp = self.first_timestamp.filter(|_| size > 0);
+        // Entries before the cut stay; only what lies after the last of them is walked again.
+        rebuilt.offset_index = self.offset_index.clone();
+        rebuilt.offset_index.truncate(size);
+        let kept = rebuilt.offset_index.entries().last().copied();
+        rebuilt.time_index = self.time_index.clone();
+        rebuilt.time_index.truncate(kept.map_or(0, |(relative, _)| relative + 1));
+        if let Some((timestamp, relative)) = rebuilt.time_index.last() {
+            rebuilt.max_timestamp = timestamp;
+            rebuilt.offset_of_max_timestamp = self.base_offset + i64::from(relative);
+        }
+        let from = kept.map_or(0, |(_, position)| u64::from(position));
+        let mut position = from;
+        self.walk(from, |header, _| {
+            if position >= size {
+                return true;
+            }
+            rebuilt.note(header, position, config);
+            position += header.size() as u64;
+            false
+        })?;
+        // The cut lies inside the chunk before it; make sure that one is there.
+        if size > 0 {
+            self.chunk_at(size - 1)?;
+        }
+        rebuilt.cache = core::mem::take(&mut self.cache);
+        rebuilt.cache.truncate(size);
+        *self = rebuilt;
+        Ok(())
+    }
+
+    /// The warm bytes from `position` to the end of their chunk.
+    pub fn chunk_at(&self, position: u64) -> Result<Bytes, Cold> {
+        self.cache.chunk_at(position).map_err(|range| self.cold(range))
+    }
+
+    /// Names a range of this segment's file.
+    pub fn cold(&self, range: Range<u64>) -> Cold {
+        Cold(FileRange { file: self.file.clone(), range })
+    }
+
+    fn relative(&self, offset: Offset) -> u32 {
+        u32::try_from(offset.saturating_sub(self.base_offset).max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Batches were checked when they were appended, recovered or loaded; one that no longer parses ends what can be read.
+    fn damaged(error: &RecordError) -> Option<(u64, BatchHeader)> {
+        debug_assert!(false, "a batch in memory is damaged: {error}");
+        None
+    }
+}
+
+/// The first record of a batch that qualifies; of a compressed batch, which cannot be walked here, its first offset.
+fn first_record(header: &BatchHeader, bytes: &[u8], timestamp: i64, from: Offset) -> Option<TimestampAndOffset> {
+    let leader_epoch = header.partition_leader_epoch;
+    let Ok(records) = header.records(bytes) else {
+        let offset = header.base_offset.max(from);
+        return Some(TimestampAndOffset { timestamp: header.max_timestamp, offset, leader_epoch });
+    };
+    records.map_while(Result::ok).find_map(|record| {
+        let offset = header.base_offset + i64::from(record.offset_delta);
+        let time = header.timestamp_of(&record);
+        (time >= timestamp && offset >= from).then_some(TimestampAndOffset { timestamp: time, offset, leader_epoch })
+    })
+}

@@ -1,0 +1,202 @@
+//! Taking away: truncation at the end, deletion at the start.
+
+use super::super::indexes::file_name;
+use super::super::producer_state::ProducerStateManager;
+use super::super::segment::{Cold, LogSegment};
+use super::super::storage::{FileRange, StoreCommand, StoreQueue};
+use super::UnifiedLog;
+use crate::ids::Offset;
+use crate::protocol::ErrorCode;
+use crate::record::BatchHeader;
+use crate::time::Now;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+impl UnifiedLog {
+    /// Removes everything from `offset` on; a batch that holds it goes whole. Nothing happens at or above the log end.
+    /// The high watermark follows where it was above.
+    ///
+    /// # Errors
+    /// What has to be loaded first, which can only be asked for below the high watermark; nothing is changed then.
+    pub fn truncate_to(&mut self, now: Now, offset: Offset, store: &mut StoreQueue) -> Result<(), Cold> {
+        if offset >= self.log_end_offset {
+            return Ok(());
+        }
+        if offset < self.segments.first().map_or(0, |first| first.base_offset) {
+            self.truncate_fully_and_start_at(now, offset.max(0), store);
+            return Ok(());
+        }
+        let index = self.segment_of(offset);
+        let segment = &self.segments[index];
+        let (size, end) = match segment.find(offset)? {
+            Some((position, header)) => (position, offset.min(header.base_offset)),
+            None => (segment.size(), offset),
+        };
+        let producers = self.producers_at(end)?;
+        let config = self.config.clone();
+        let was_active = index + 1 == self.segments.len();
+        let cut = size < segment.size();
+        let segment = &mut self.segments[index];
+        segment.truncate(size, &config)?;
+        if cut {
+            store.push(StoreCommand::Truncate { file: segment.file.clone(), length: size });
+        }
+        if !was_active {
+            // It takes records again, so what its index files say will not hold.
+            store.push(StoreCommand::Delete { file: segment.path(".index") });
+            store.push(StoreCommand::Delete { file: segment.path(".timeindex") });
+        }
+        for removed in self.segments.drain(index + 1..) {
+            removed.delete_files(store);
+        }
+        self.remove_snapshots(|snapshot| snapshot > end, store);
+        self.producers = producers;
+        if self.epochs.truncate_from_end(end) {
+            self.store_epochs(store);
+        }
+        self.end_at(end);
+        Ok(())
+    }
+
+    /// Removes everything and begins anew at `offset`, as a follower does whose leader has nothing it could continue, or
+    /// a KRaft replica that took a snapshot.
+    pub fn truncate_fully_and_start_at(&mut self, now: Now, offset: Offset, store: &mut StoreQueue) {
+        for removed in self.segments.drain(..) {
+            removed.delete_files(store);
+        }
+        self.remove_snapshots(|_| true, store);
+        let segment = LogSegment::new(&self.directory_name, offset, now.wall_ms);
+        let ticket = store.push(StoreCommand::Replace { file: segment.file.clone(), bytes: Bytes::new() });
+        self.segments.push(segment);
+        self.producers.clear();
+        self.epochs.clear();
+        self.store_epochs(store);
+        self.log_start_offset = offset;
+        self.end_at(offset);
+        self.high_watermark = offset;
+        self.note_unstored(ticket, offset);
+    }
+
+    /// Raises the log start offset, as DeleteRecords or a leader's does; answers whether it moved.
+    ///
+    /// # Errors
+    /// OFFSET_OUT_OF_RANGE above the high watermark.
+    pub fn increment_log_start_offset(&mut self, offset: Offset, store: &mut StoreQueue) -> Result<bool, ErrorCode> {
+        if offset > self.high_watermark {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        if offset <= self.log_start_offset {
+            return Ok(false);
+        }
+        self.log_start_offset = offset;
+        if self.epochs.truncate_from_start(offset) {
+            self.store_epochs(store);
+        }
+        Ok(true)
+    }
+
+    /// Deletes the oldest segments that retention does not keep; answers how many.
+    pub fn delete_retention(&mut self, now: Now, store: &mut StoreQueue) -> usize {
+        let mut count = 0;
+        if self.config.delete {
+            if let Some(retention_ms) = self.config.retention_ms {
+                count += self.delete_while(now, store, |_, segment, _| {
+                    now.wall_ms.saturating_sub(segment.largest_timestamp()) > retention_ms
+                });
+            }
+            if let Some(retention_bytes) = self.config.retention_bytes {
+                count += self.delete_while(now, store, |log, segment, _| {
+                    log.size().saturating_sub(retention_bytes) >= segment.size()
+                });
+            }
+        }
+        count
+            + self.delete_while(now, store, |log, _, next| next.is_some_and(|base| base <= log.log_start_offset))
+    }
+
+    /// Deletes segments from the oldest on, as long as `deletable` says so of the log, the segment and the base offset of the
+    /// next, and their records are committed. Where that is all of them, a new one begins first.
+    fn delete_while(
+        &mut self,
+        now: Now,
+        store: &mut StoreQueue,
+        deletable: impl Fn(&Self, &LogSegment, Option<Offset>) -> bool,
+    ) -> usize {
+        let mut count = 0;
+        while let Some(oldest) = self.segments.first() {
+            let next = self.segments.get(1).map(|next| next.base_offset);
+            let end = next.unwrap_or(self.log_end_offset);
+            let empty_and_last = next.is_none() && oldest.size() == 0;
+            if empty_and_last || end > self.high_watermark || !deletable(self, oldest, next) {
+                break;
+            }
+            if next.is_none() {
+                self.roll(now, store);
+            }
+            let removed = self.segments.remove(0);
+            removed.delete_files(store);
+            // One at the new start stays: recovery begins with it.
+            self.remove_snapshots(|snapshot| snapshot < end, store);
+            self.log_start_offset = self.log_start_offset.max(end);
+            if self.epochs.truncate_from_start(self.log_start_offset) {
+                self.store_epochs(store);
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// Sets the log end, and what may not lie beyond it.
+    fn end_at(&mut self, end: Offset) {
+        self.log_end_offset = end;
+        self.high_watermark = self.high_watermark.min(end);
+        self.log_start_offset = self.log_start_offset.min(end);
+        self.recovery_point = self.recovery_point.min(end);
+        // Until the cut is stored, the files beyond it hold what was cut: those tickets promise nothing there.
+        for (_, stored_end) in &mut self.unstored {
+            *stored_end = end.min(*stored_end);
+        }
+    }
+
+    /// The producer state as of `end`, from the last snapshot at or before it and the batches since.
+    fn producers_at(&self, end: Offset) -> Result<ProducerStateManager, Cold> {
+        if self.producers.producers().is_empty() {
+            return Ok(ProducerStateManager::default());
+        }
+        let mut state = ProducerStateManager::default();
+        let mut from = self.segments.first().map_or(0, |first| first.base_offset);
+        if let Some((&offset, snapshot)) = self.snapshots.range(..=end).next_back() {
+            let Some(bytes) = &snapshot.bytes else {
+                let file = self.path(&file_name(offset, ".snapshot"));
+                return Err(Cold(FileRange { file, range: 0..snapshot.length }));
+            };
+            // A damaged snapshot counts as none.
+            if let Some(decoded) = ProducerStateManager::decode(bytes) {
+                state = decoded;
+                from = from.max(offset);
+            }
+        }
+        for segment in self.segments.get(self.segment_of(from)..).unwrap_or_default() {
+            let Some((start, _)) = segment.find(from)? else { continue };
+            let past_end = |header: &BatchHeader| header.base_offset >= end;
+            let stopped = segment.walk(start, |header, bytes| {
+                if !past_end(header) {
+                    state.update(header, bytes);
+                }
+                past_end(header)
+            })?;
+            if stopped.is_some() {
+                break;
+            }
+        }
+        Ok(state)
+    }
+
+    fn remove_snapshots(&mut self, gone: impl Fn(Offset) -> bool, store: &mut StoreQueue) {
+        let removed: Vec<Offset> = self.snapshots.keys().copied().filter(|&offset| gone(offset)).collect();
+        for offset in removed {
+            self.snapshots.remove(&offset);
+            store.push(StoreCommand::Delete { file: self.path(&file_name(offset, ".snapshot")) });
+        }
+    }
+}

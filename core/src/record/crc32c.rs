@@ -1,0 +1,101 @@
+//! CRC-32C (Castagnoli), table-driven, sixteen bytes a step.
+
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+const STEP: usize = 16;
+
+/// `TABLES[n][b]`: the effect of byte `b` followed by `n` zero bytes.
+static TABLES: [[u32; 256]; STEP] = tables();
+
+const fn tables() -> [[u32; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
+    }
+    let mut zeros = 1;
+    while zeros < STEP {
+        let mut byte = 0;
+        while byte < 256 {
+            let before = tables[zeros - 1][byte];
+            tables[zeros][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
+            byte += 1;
+        }
+        zeros += 1;
+    }
+    tables
+}
+
+/// The CRC-32C of `bytes`.
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    let (steps, rest) = bytes.as_chunks::<STEP>();
+    for step in steps {
+        // Only the first four bytes meet the running value; the other twelve are looked up as they are.
+        let first = u32::from_le_bytes([step[0], step[1], step[2], step[3]]) ^ crc;
+        let [a, b, c, d] = first.to_le_bytes();
+        crc = TABLES[15][a as usize]
+            ^ TABLES[14][b as usize]
+            ^ TABLES[13][c as usize]
+            ^ TABLES[12][d as usize]
+            ^ TABLES[11][step[4] as usize]
+            ^ TABLES[10][step[5] as usize]
+            ^ TABLES[9][step[6] as usize]
+            ^ TABLES[8][step[7] as usize]
+            ^ TABLES[7][step[8] as usize]
+            ^ TABLES[6][step[9] as usize]
+            ^ TABLES[5][step[10] as usize]
+            ^ TABLES[4][step[11] as usize]
+            ^ TABLES[3][step[12] as usize]
+            ^ TABLES[2][step[13] as usize]
+            ^ TABLES[1][step[14] as usize]
+            ^ TABLES[0][step[15] as usize];
+    }
+    for &byte in rest {
+        crc = (crc >> 8) ^ TABLES[0][((crc ^ u32::from(byte)) & 0xff) as usize];
+    }
+    !crc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_values_of_the_castagnoli_polynomial() {
+        let ascending: [u8; 32] = core::array::from_fn(|index| index as u8);
+        let descending: [u8; 32] = core::array::from_fn(|index| 31 - index as u8);
+        for (bytes, crc) in [
+            (&b""[..], 0),
+            (b"a", 0xc1d0_4330),
+            (b"123456789", 0xe306_9283),
+            (&[0; 32], 0x8a91_36aa),
+            (&[0xff; 32], 0x62a8_ab43),
+            (&ascending, 0x46dd_794e),
+            (&descending, 0x113f_db5c),
+        ] {
+            assert_eq!(crc32c(bytes), crc, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn every_length_agrees_with_the_bitwise_definition() {
+        let bytes: [u8; 70] = core::array::from_fn(|index| (index * 37 + 11) as u8);
+        for length in 0..bytes.len() {
+            let mut crc = u32::MAX;
+            for &byte in &bytes[..length] {
+                crc ^= u32::from(byte);
+                for _ in 0..8 {
+                    crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
+                }
+            }
+            assert_eq!(crc32c(&bytes[..length]), !crc, "{length}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Record batches of magic 2: a checked view, a builder, CRC-32C, control records and the leader's validation.
+//!
+//! Everything that reads bytes here reads bytes of clients, other nodes or files, so every length is checked and every
+//! failure is a [`RecordError`]. Compressed batches pass as they are: their header is read, their records are not.
+
+pub mod batch;
+pub mod batches;
+pub mod builder;
+pub mod control;
+pub mod crc32c;
+mod error;
+mod fields;
+pub mod validate;
+
+pub use batch::{BatchHeader, Compression, HEADER_LENGTH, RecordBatch, TimestampType};
+pub use batches::Batches;
+pub use builder::BatchBuilder;
+pub use control::ControlRecordType;
+pub use crc32c::crc32c;
+pub use error::RecordError;
+pub use fields::{Record, RecordView};
+
+/// No timestamp (`RecordBatch.NO_TIMESTAMP`).
+pub const NO_TIMESTAMP: i64 = -1;
+/// No producer id.
+pub const NO_PRODUCER_ID: i64 = -1;
+/// No producer epoch.
+pub const NO_PRODUCER_EPOCH: i16 = -1;
+/// No sequence.
+pub const NO_SEQUENCE: i32 = -1;
