@@ -4,6 +4,7 @@
 //! - [`time`], [`rng`], [`ids`], [`text`], [`event`]: the few types everything speaks.
 //! - [`client`]: producers, consumers, admin.
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
+//! - [`record`]: record batches: checked view, builder, CRC-32C, validation.
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
@@ -22,6 +23,7 @@ pub mod metadata;
 pub mod node;
 pub mod protocol;
 pub mod purgatory;
+pub mod record;
 pub mod replication;
 pub mod rng;
 pub mod text;

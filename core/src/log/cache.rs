@@ -99,7 +99,11 @@ impl SegmentCache {
         self.chunks.push(Chunk { position, length, base_offset, bytes: Some(bytes), last_used, pinned_until: None });
         if large {
             self.unfolded = self.chunks.len();
-        } else if self.chunks.get(self.unfolded).is_some_and(|first| position + length - first.position >= CHUNK_BYTES as u64) {
+        } else if self
+            .chunks
+            .get(self.unfolded)
+            .is_some_and(|first| position + length - first.position >= CHUNK_BYTES as u64)
+        {
             self.fold();
         }
     }
@@ -110,6 +114,12 @@ impl SegmentCache {
         let position = self.size();
         self.chunks.push(Chunk { position, length, base_offset, bytes: None, last_used: 0, pinned_until: None });
         self.unfolded = self.chunks.len();
+    }
+
+    /// No more will be appended: what is left of the small ones can be evicted too.
+    pub fn seal(&mut self) {
+        self.fold();
+        self.room = BytesMut::new();
     }
 
     /// Makes one chunk of the small ones at the end.

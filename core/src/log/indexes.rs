@@ -65,7 +65,9 @@ impl OffsetIndex {
         let mut entries: Vec<(u32, u32)> = Vec::with_capacity(chunks.len());
         for &[a, b, c, d, e, f, g, h] in chunks {
             let entry = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
-            if u64::from(entry.1) >= log_size || entries.last().is_some_and(|last| last.0 >= entry.0 || last.1 >= entry.1) {
+            if u64::from(entry.1) >= log_size
+                || entries.last().is_some_and(|last| last.0 >= entry.0 || last.1 >= entry.1)
+            {
                 return None;
             }
             entries.push(entry);

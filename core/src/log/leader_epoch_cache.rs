@@ -89,10 +89,7 @@ impl LeaderEpochCache {
         let higher = self.entries.partition_point(|entry| entry.epoch <= requested);
         let Some(next) = self.entries.get(higher) else { return EpochEndOffset::UNDEFINED };
         let floor = higher.checked_sub(1).and_then(|index| self.entries.get(index));
-        EpochEndOffset {
-            leader_epoch: floor.map_or(requested, |entry| entry.epoch),
-            end_offset: next.start_offset,
-        }
+        EpochEndOffset { leader_epoch: floor.map_or(requested, |entry| entry.epoch), end_offset: next.start_offset }
     }
 
     /// Removes the epochs that begin at or after `end_offset`; answers whether any did.
@@ -140,8 +137,7 @@ impl LeaderEpochCache {
         let mut cache = Self::default();
         for _ in 0..count {
             let mut fields = lines.next()?.split_ascii_whitespace();
-            let entry =
-                EpochEntry { epoch: fields.next()?.parse().ok()?, start_offset: fields.next()?.parse().ok()? };
+            let entry = EpochEntry { epoch: fields.next()?.parse().ok()?, start_offset: fields.next()?.parse().ok()? };
             cache.assign(entry.epoch, entry.start_offset);
         }
         Some(cache)

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod indexes;
 pub mod leader_epoch_cache;
 pub mod log_config;
+pub mod memory_disk;
 pub mod producer_state;
 pub mod segment;
 pub mod storage;

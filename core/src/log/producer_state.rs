@@ -234,7 +234,12 @@ impl ProducerStateManager {
             let first_offset = fields.i64()?;
             let mut batches = VecDeque::new();
             if last_offset >= 0 {
-                batches.push_back(BatchMetadata { last_sequence, last_offset, offset_delta, timestamp: last_timestamp });
+                batches.push_back(BatchMetadata {
+                    last_sequence,
+                    last_offset,
+                    offset_delta,
+                    timestamp: last_timestamp,
+                });
             }
             let current_txn_first_offset = (first_offset >= 0).then_some(first_offset);
             let entry = ProducerStateEntry {

@@ -140,7 +140,7 @@ impl LogSegment {
     }
 
     /// Sets what its index files say, where they were read instead of its batches.
-    pub(super) fn set_indexes(&mut self, offset_index: OffsetIndex, time_index: TimeIndex) {
+    pub fn set_indexes(&mut self, offset_index: OffsetIndex, time_index: TimeIndex) {
         if let Some((timestamp, relative)) = time_index.last() {
             self.max_timestamp = timestamp;
             self.offset_of_max_timestamp = self.base_offset + i64::from(relative);

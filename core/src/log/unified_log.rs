@@ -3,6 +3,8 @@
 mod append;
 mod change;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use super::leader_epoch_cache::{EpochEndOffset, LEADER_EPOCH_CHECKPOINT, LeaderEpochCache};
 use super::log_config::LogConfig;
@@ -173,7 +175,7 @@ impl UnifiedLog {
         self.high_watermark
     }
 
-    /// What a read_committed consumer may read: the high watermark, as long as there are no transactions.
+    /// What a `read_committed` consumer may read: the high watermark, as long as there are no transactions.
     pub const fn last_stable_offset(&self) -> Offset {
         self.high_watermark
     }
@@ -257,7 +259,7 @@ impl UnifiedLog {
     }
 
     /// Sets the clock that orders uses of chunks over all logs of a node.
-    pub(super) fn set_use_clock(&mut self, use_clock: u64) {
+    pub fn set_use_clock(&mut self, use_clock: u64) {
         self.use_clock = use_clock;
     }
 

@@ -210,9 +210,8 @@ impl BatchHeader {
     pub fn records<'a>(&self, bytes: &'a [u8]) -> Result<RecordViews<'a>, RecordError> {
         match self.compression()? {
             Compression::None => {
-                let records = bytes
-                    .get(HEADER_LENGTH..self.size())
-                    .ok_or(RecordError::Incomplete { available: bytes.len() })?;
+                let records =
+                    bytes.get(HEADER_LENGTH..self.size()).ok_or(RecordError::Incomplete { available: bytes.len() })?;
                 Ok(RecordViews::new(records, self.records_count))
             }
             codec => Err(RecordError::Compressed(codec)),
@@ -288,6 +287,7 @@ impl RecordBatch {
     ///
     /// # Errors
     /// [`RecordError::Compressed`] at once where the batch is compressed; each item its own error where a record is malformed.
+    #[expect(clippy::iter_not_returning_iterator, reason = "a compressed batch has nothing to walk")]
     pub fn iter(&self) -> Result<impl Iterator<Item = Result<Record, RecordError>> + '_, RecordError> {
         let views = self.header.records(&self.bytes)?;
         Ok(views.map(move |view| view.and_then(|view| Record::from_view(&view, &self.header, &self.bytes))))

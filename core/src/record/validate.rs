@@ -94,7 +94,10 @@ pub fn validate_client_batch(
     let compression = header.compression().map_err(malformed)?;
     if compression != Compression::None {
         if let Some(message) = timestamp_fault(header, None, rules, now_ms) {
-            return Err(summarize(ErrorCode::InvalidTimestamp, alloc::vec![RejectedRecord { batch_index: 0, message }]));
+            return Err(summarize(
+                ErrorCode::InvalidTimestamp,
+                alloc::vec![RejectedRecord { batch_index: 0, message }],
+            ));
         }
         return Ok(header.max_timestamp);
     }
@@ -112,12 +115,10 @@ pub fn validate_client_batch(
         }
         max_timestamp = max_timestamp.max(header.timestamp_of(&record));
         let fault = if rules.compacted && record.key.is_none() {
-            let message =
-                format!("Compacted topic cannot accept message without key in topic partition {partition}");
+            let message = format!("Compacted topic cannot accept message without key in topic partition {partition}");
             Some((ErrorCode::InvalidRecord, message))
         } else {
-            timestamp_fault(header, Some(&record), rules, now_ms)
-                .map(|message| (ErrorCode::InvalidTimestamp, message))
+            timestamp_fault(header, Some(&record), rules, now_ms).map(|message| (ErrorCode::InvalidTimestamp, message))
         };
         if let Some((error, message)) = fault {
             first_fault.get_or_insert(error);
@@ -200,11 +201,8 @@ fn summarize(code: ErrorCode, record_errors: Vec<RejectedRecord>) -> Rejection {
     for (index, record) in record_errors.iter().take(3).enumerate() {
         let separator = if index == 0 { "" } else { ", " };
         // Writing to a String cannot fail.
-        let _ = write!(
-            message,
-            "{separator}RecordError(batchIndex={}, message='{}')",
-            record.batch_index, record.message
-        );
+        let _ =
+            write!(message, "{separator}RecordError(batchIndex={}, message='{}')", record.batch_index, record.message);
     }
     message.push(']');
     Rejection { code, message, record_errors }

@@ -36,7 +36,7 @@ pub struct AppendInfo {
     pub first_offset: Offset,
     /// Offset of the last record; -1 where nothing was appended.
     pub last_offset: Offset,
-    /// The append time where the topic has LogAppendTime, else -1.
+    /// The append time where the topic has `LogAppendTime`, else -1.
     pub append_time: i64,
     /// Log start offset of the partition.
     pub log_start_offset: Offset,
@@ -93,8 +93,8 @@ impl UnifiedLog {
     /// above `leader_epoch`, and all after them, too.
     ///
     /// # Errors
-    /// CORRUPT_MESSAGE where a batch is damaged; what comes before it is not appended either. OFFSET_OUT_OF_RANGE (Kafka has no
-    /// code for it: the fetcher fails) where offsets do not ascend or begin below the log end.
+    /// `CORRUPT_MESSAGE` where a batch is damaged; what comes before it is not appended either. `OFFSET_OUT_OF_RANGE`
+    /// (Kafka has no code for it: the fetcher fails) where offsets do not ascend or begin below the log end.
     pub fn append_as_follower(
         &mut self,
         now: Now,
@@ -137,7 +137,9 @@ impl UnifiedLog {
         if self.active().size() == 0 && self.active().base_offset == self.log_end_offset {
             return;
         }
-        self.active_mut().store_indexes(store);
+        let closed = self.active_mut();
+        closed.cache.seal();
+        closed.store_indexes(store);
         self.take_producer_snapshot(store);
         let segment = LogSegment::new(&self.directory_name, self.log_end_offset, now.wall_ms);
         store.push(StoreCommand::Replace { file: segment.file.clone(), bytes: bytes::Bytes::new() });
@@ -149,8 +151,7 @@ impl UnifiedLog {
         let bytes = self.producers.encode();
         let file = self.path(&file_name(self.log_end_offset, ".snapshot"));
         store.push(StoreCommand::Replace { file, bytes: bytes.clone() });
-        self.snapshots
-            .insert(self.log_end_offset, SnapshotFile { length: bytes.len() as u64, bytes: Some(bytes) });
+        self.snapshots.insert(self.log_end_offset, SnapshotFile { length: bytes.len() as u64, bytes: Some(bytes) });
     }
 
     fn maybe_roll(&mut self, now: Now, bytes: u64, last_offset: Offset, max_timestamp: i64, store: &mut StoreQueue) {
@@ -204,9 +205,9 @@ impl UnifiedLog {
         leader_epoch: LeaderEpoch,
         origin: AppendOrigin,
     ) -> Result<Checked, AppendError> {
-        let append_time =
-            (self.config.message_timestamp_type == TimestampType::LogAppendTime && origin != AppendOrigin::RaftLeader)
-                .then_some(now.wall_ms);
+        let append_time = (self.config.message_timestamp_type == TimestampType::LogAppendTime
+            && origin != AppendOrigin::RaftLeader)
+            .then_some(now.wall_ms);
         let mut checked = Checked {
             last_offset: self.log_end_offset - 1,
             max_timestamp: NO_TIMESTAMP,
@@ -303,11 +304,7 @@ impl UnifiedLog {
     }
 
     /// The whole batches of `records` that are to be appended.
-    fn check_follower_append<'a>(
-        &self,
-        records: &'a [u8],
-        leader_epoch: LeaderEpoch,
-    ) -> Result<&'a [u8], AppendError> {
+    fn check_follower_append<'a>(&self, records: &'a [u8], leader_epoch: LeaderEpoch) -> Result<&'a [u8], AppendError> {
         let mut next_offset = self.log_end_offset;
         let mut position = 0;
         while position < records.len() {

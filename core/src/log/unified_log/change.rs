@@ -77,10 +77,10 @@ impl UnifiedLog {
         self.note_unstored(ticket, offset);
     }
 
-    /// Raises the log start offset, as DeleteRecords or a leader's does; answers whether it moved.
+    /// Raises the log start offset, as `DeleteRecords` or a leader's does; answers whether it moved.
     ///
     /// # Errors
-    /// OFFSET_OUT_OF_RANGE above the high watermark.
+    /// `OFFSET_OUT_OF_RANGE` above the high watermark.
     pub fn increment_log_start_offset(&mut self, offset: Offset, store: &mut StoreQueue) -> Result<bool, ErrorCode> {
         if offset > self.high_watermark {
             return Err(ErrorCode::OffsetOutOfRange);
@@ -110,8 +110,7 @@ impl UnifiedLog {
                 });
             }
         }
-        count
-            + self.delete_while(now, store, |log, _, next| next.is_some_and(|base| base <= log.log_start_offset))
+        count + self.delete_while(now, store, |log, _, next| next.is_some_and(|base| base <= log.log_start_offset))
     }
 
     /// Deletes segments from the oldest on, as long as `deletable` says so of the log, the segment and the base offset of the

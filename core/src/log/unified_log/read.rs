@@ -32,7 +32,7 @@ impl UnifiedLog {
     /// `max_offset_exclusive`. With `min_one_message` the first batch comes even where it is larger.
     ///
     /// # Errors
-    /// OFFSET_OUT_OF_RANGE below the log start or above the log end.
+    /// `OFFSET_OUT_OF_RANGE` below the log start or above the log end.
     pub fn read(
         &mut self,
         start_offset: Offset,
@@ -96,7 +96,7 @@ impl UnifiedLog {
         Ok(None)
     }
 
-    /// The record with the largest timestamp (ListOffsets with timestamp -3, KIP-734).
+    /// The record with the largest timestamp (`ListOffsets` with timestamp -3, KIP-734).
     pub fn offset_of_max_timestamp(&self) -> Result<Option<TimestampAndOffset>, Cold> {
         let Some(newest) = self.segments.iter().map(super::LogSegment::max_timestamp).max().filter(|&max| max >= 0)
         else {
