@@ -45,8 +45,8 @@ fn write_message_impl(out: &mut String, message: &Message) {
         out,
         "impl Message for {name} {{\nconst NAME: &'static str = \"{name}\";\n\
          const VERSIONS: RangeInclusive<i16> = {}..={};\nconst FLEXIBLE_FROM: Option<i16> = {:?};\n\
-         fn read(r: &mut Reader, version: i16) -> Self {{ Self::read(r, version) }}\n\
-         fn write(&self, w: &mut Writer, version: i16) {{ self.write(w, version); }}\n}}",
+         fn read(r: &mut Reader, message_version: i16) -> Self {{ Self::read(r, message_version) }}\n\
+         fn write(&self, w: &mut Writer, message_version: i16) {{ self.write(w, message_version); }}\n}}",
         message.versions.first, message.versions.last, message.flexible_from
     );
     if let Some(api) = message.request_api() {
@@ -121,7 +121,7 @@ impl Writer<'_> {
     }
 
     fn write_read(&self, out: &mut String) {
-        out.push_str("pub(super) fn read(r: &mut Reader, version: i16) -> Self {\n");
+        out.push_str("pub(super) fn read(r: &mut Reader, message_version: i16) -> Self {\n");
         for field in &self.item.fields {
             let name = field_name(&field.name);
             if field.tag.is_some() {
@@ -168,7 +168,7 @@ impl Writer<'_> {
     }
 
     fn write_write(&self, out: &mut String) {
-        out.push_str("pub(super) fn write(&self, w: &mut Writer, version: i16) {\n");
+        out.push_str("pub(super) fn write(&self, w: &mut Writer, message_version: i16) {\n");
         for field in self.item.fields.iter().filter(|field| field.tag.is_none()) {
             let write = self.write_of(field);
             match condition(field.versions, self.message.versions) {
@@ -209,7 +209,7 @@ impl Writer<'_> {
         tagged
     }
 
-    /// `true`, `false` or a test of `version`: whether the field may be null, given that the version has it.
+    /// `true`, `false` or a test of `message_version`: whether the field may be null, given that the version has it.
     fn nullable_condition(&self, field: &Field) -> String {
         let Some(nullable) = field.nullable else { return "false".to_owned() };
         let within = Versions {
@@ -273,18 +273,18 @@ impl Writer<'_> {
                 kind => (format!("element::read_{}", scalar(kind).call), scalar(kind).minimal(self.message)),
             };
             return if is_option {
-                format!("r.nullable_array({nullable}, {minimal}, version, {element})")
+                format!("r.nullable_array({nullable}, {minimal}, message_version, {element})")
             } else {
-                format!("r.array({minimal}, version, {element})")
+                format!("r.array({minimal}, message_version, {element})")
             };
         }
         match &field.kind {
             Type::Struct(index) => {
                 let name = &self.message.structs[*index].name;
                 if is_option {
-                    format!("r.nullable_struct(version, {name}::read)")
+                    format!("r.nullable_struct(message_version, {name}::read)")
                 } else {
-                    format!("{name}::read(r, version)")
+                    format!("{name}::read(r, message_version)")
                 }
             }
             kind if is_option => format!("r.nullable_{}({nullable})", scalar(kind).call),
@@ -302,18 +302,18 @@ impl Writer<'_> {
                 kind => format!("element::write_{}", scalar(kind).call),
             };
             return if is_option {
-                format!("w.nullable_array(self.{name}.as_deref(), {nullable}, version, {element})")
+                format!("w.nullable_array(self.{name}.as_deref(), {nullable}, message_version, {element})")
             } else {
-                format!("w.array(&self.{name}, version, {element})")
+                format!("w.array(&self.{name}, message_version, {element})")
             };
         }
         match &field.kind {
             Type::Struct(_) if is_option => {
                 format!(
-                    "if w.present(self.{name}.is_some()) && let Some(value) = &self.{name} {{ value.write(w, version); }}"
+                    "if w.present(self.{name}.is_some()) && let Some(value) = &self.{name} {{ value.write(w, message_version); }}"
                 )
             }
-            Type::Struct(_) => format!("self.{name}.write(w, version)"),
+            Type::Struct(_) => format!("self.{name}.write(w, message_version)"),
             kind if is_option => format!("w.nullable_{}(self.{name}.as_ref(), {nullable})", scalar(kind).call),
             Type::String | Type::Bytes | Type::Records => format!("w.{}(&self.{name})", scalar(&field.kind).call),
             kind => format!("w.{}(self.{name})", scalar(kind).call),
@@ -321,15 +321,15 @@ impl Writer<'_> {
     }
 }
 
-/// The test whether `version` is among `versions`, `None` where all of `within` are.
+/// The test whether `message_version` is among `versions`, `None` where all of `within` are.
 fn condition(versions: Versions, within: Versions) -> Option<String> {
     if versions.covers(within) {
         return None;
     }
-    let first = (versions.first > within.first).then(|| format!("version >= {}", versions.first));
-    let last = (versions.last < within.last).then(|| format!("version <= {}", versions.last));
+    let first = (versions.first > within.first).then(|| format!("message_version >= {}", versions.first));
+    let last = (versions.last < within.last).then(|| format!("message_version <= {}", versions.last));
     Some(match (first, last) {
-        (Some(_), Some(_)) if versions.first == versions.last => format!("version == {}", versions.first),
+        (Some(_), Some(_)) if versions.first == versions.last => format!("message_version == {}", versions.first),
         (Some(first), Some(last)) => format!("{first} && {last}"),
         (first, last) => first.or(last).unwrap_or_default(),
     })

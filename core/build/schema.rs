@@ -287,6 +287,10 @@ fn parse_notes(field: &mut Field, notes: &str) -> Result<(), String> {
 
 /// What the writers of this build script do not support is refused here, where file and line are known.
 fn check_field(field: &Field, message: &Message) -> Result<(), String> {
+    // Fields become local variables of the generated functions; `version` is a field of some records.
+    if matches!(field.name.to_lowercase().as_str(), "r" | "w" | "tag" | "tags" | "messageversion") {
+        return Err(format!("`{}` would hide a variable of the generated code", field.name));
+    }
     if field.array && matches!(field.kind, Type::Bytes | Type::Records) {
         return Err("arrays of bytes or records do not occur".to_owned());
     }

@@ -3,7 +3,7 @@
 //! A field that a version does not have is left out when encoding that version and has its default after decoding it.
 //! Kafka refuses to encode some such fields unless they hold their default; here the caller chooses what fits the version.
 
-// `version` is a parameter of every struct, used or not: array elements are read and written through one type of function.
+// `message_version` is a parameter of every struct, used or not: array elements are read and written through one type of function.
 #![allow(clippy::all, clippy::pedantic, unused_variables)]
 
 mod prelude {
