@@ -113,3 +113,85 @@ impl fmt::Display for FrameError {
 }
 
 impl core::error::Error for FrameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use alloc::string::ToString;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// The frames as a stream, each with its prefix.
+    fn stream(frames: &[Vec<u8>]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for frame in frames {
+            out.extend_from_slice(&frame_prefix(&[Bytes::copy_from_slice(frame)]));
+            out.extend_from_slice(frame);
+        }
+        out
+    }
+
+    fn drain(splitter: &mut FrameSplitter, into: &mut Vec<Vec<u8>>) {
+        while let Some(frame) = splitter.next_frame().unwrap() {
+            into.push(frame.to_vec());
+        }
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_the_stream_is_cut() {
+        let seed = 11;
+        let mut rng = Rng::new(seed);
+        for round in 0..200 {
+            let frames: Vec<Vec<u8>> =
+                (0..rng.below(6)).map(|index| vec![index as u8; rng.below(40) as usize]).collect();
+            let bytes = stream(&frames);
+            let mut splitter = FrameSplitter::new(100);
+            let (mut got, mut at) = (Vec::new(), 0);
+            while at < bytes.len() {
+                let end = bytes.len().min(at + 1 + rng.below(50) as usize);
+                splitter.push(Bytes::copy_from_slice(&bytes[at..end]));
+                at = end;
+                // Some pushes come before the frames of the last one were taken.
+                if rng.chance(3, 4) {
+                    drain(&mut splitter, &mut got);
+                }
+            }
+            drain(&mut splitter, &mut got);
+            assert_eq!(got, frames, "seed {seed} round {round}");
+            assert_eq!(splitter.pending(), 0);
+        }
+    }
+
+    #[test]
+    fn a_frame_inside_a_chunk_is_not_copied() {
+        let chunk = Bytes::from(stream(&[vec![1; 1000], vec![2; 3]]));
+        let mut splitter = FrameSplitter::new(2000);
+        splitter.push(chunk.clone());
+        let first = splitter.next_frame().unwrap().unwrap();
+        assert_eq!(first.as_ptr(), chunk[4..].as_ptr());
+        assert_eq!(splitter.next_frame().unwrap().unwrap(), [2; 3][..]);
+        assert_eq!(splitter.next_frame().unwrap(), None);
+    }
+
+    #[test]
+    fn impossible_prefixes_are_refused_with_kafkas_texts() {
+        for (size, text) in [
+            (101, Some("Invalid receive (size = 101 larger than 100)")),
+            (i32::MAX, Some("Invalid receive (size = 2147483647 larger than 100)")),
+            (-1, Some("Invalid receive (size = -1)")),
+            (100, None),
+        ] {
+            for pieces in [1, 2] {
+                let mut splitter = FrameSplitter::new(100);
+                for piece in size.to_be_bytes().chunks(4 / pieces) {
+                    splitter.push(Bytes::copy_from_slice(piece));
+                }
+                let answer = splitter.next_frame().map_err(|error| error.to_string());
+                assert_eq!(answer.err().as_deref(), text);
+                // Whatever the prefix claims, only what came is kept.
+                assert!(splitter.partial.capacity() < 100);
+            }
+        }
+    }
+}
