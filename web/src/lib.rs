@@ -1,18 +1,14 @@
 //! Broker Playground in the browser.
-#![cfg(target_arch = "wasm32")]
+//!
+//! # Code map
+//! - [`chunk_index`]: how files lie in a database; plain data.
+//! - `indexed_db`: all of IndexedDB.
 
-use leptos::prelude::*;
-use wasm_bindgen::prelude::*;
+pub mod chunk_index;
+#[cfg(target_arch = "wasm32")]
+pub mod indexed_db;
 
-/// Entry point of the page: mounts it, and keeps what its workers need.
-#[wasm_bindgen]
-pub fn page(_module: JsValue, _worker_script: String) {
-    console_error_panic_hook::set_once();
-    mount_to_body(|| view! { <h1>"Broker Playground"</h1> });
-}
-
-/// Entry point of a worker.
-#[wasm_bindgen]
-pub fn worker(_start: JsValue) {
-    console_error_panic_hook::set_once();
-}
+#[cfg(target_arch = "wasm32")]
+mod entry;
+#[cfg(target_arch = "wasm32")]
+pub use entry::{page, worker};

@@ -1,0 +1,594 @@
+//! All of IndexedDB: the files of a log directory ([`Storage`]), and small values by name ([`Settings`]).
+//!
+//! One database per entry of `log.dirs`. One write transaction is in flight; whatever is stored meanwhile goes into the next.
+//! How files lie in it is decided by [`ChunkIndex`]; this file only carries that out.
+
+use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Piece, Plan, Source};
+use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
+use broker_core::text::Str;
+use bytes::Bytes;
+use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::{Rc, Weak};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    DomException, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
+    IdbTransactionMode,
+};
+
+const CHUNKS: &str = "chunks";
+const JOURNAL: &str = "journal";
+const SETTINGS: &str = "settings";
+
+/// What became of a store or a load.
+#[derive(Debug)]
+pub enum Completion {
+    /// This batch and all before it are durable.
+    Stored {
+        /// The newest of them.
+        ticket: Ticket,
+    },
+    /// Nothing of this batch and nothing after it is stored, nor will be.
+    StoreFailed {
+        /// The oldest that failed.
+        ticket: Ticket,
+        /// The browser's error.
+        reason: Str,
+    },
+    /// A range was read.
+    Loaded {
+        /// The load.
+        ticket: Ticket,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// A range could not be read.
+    LoadFailed {
+        /// The load.
+        ticket: Ticket,
+        /// The browser's error.
+        reason: Str,
+    },
+}
+
+/// The files of one log directory. A clone is the same directory.
+#[derive(Clone)]
+pub struct Storage(Rc<Shared>);
+
+struct Shared {
+    this: Weak<Self>,
+    database: IdbDatabase,
+    state: RefCell<State>,
+    completed: Box<dyn Fn(Completion)>,
+    on_complete: Closure<dyn FnMut()>,
+    on_abort: Closure<dyn FnMut(JsValue)>,
+}
+
+struct State {
+    index: ChunkIndex,
+    /// The journal's values, until they are folded.
+    journal: BTreeMap<u64, Uint8Array>,
+    waiting: VecDeque<Work>,
+    /// Oldest and newest ticket of the write transaction in flight; a folding one has none.
+    in_flight: Option<(Ticket, Ticket)>,
+    writing: bool,
+    loading: usize,
+    failed: Option<Str>,
+}
+
+enum Work {
+    Store(Ticket, Vec<StoreCommand>),
+    Load(Ticket, FileRange),
+}
+
+impl Storage {
+    /// Opens, or creates, the database of a log directory. `completed` hears of every ticket, sometimes before the call that
+    /// asked returns.
+    ///
+    /// # Errors
+    /// The browser's error: storage denied, a damaged database.
+    pub async fn open(name: &str, completed: impl Fn(Completion) + 'static) -> Result<Self, Str> {
+        let database = open_database(name, &[CHUNKS, JOURNAL]).await?;
+        let transaction = transaction(&database, &[CHUNKS, JOURNAL], IdbTransactionMode::Readonly)?;
+        let (chunks, journal) = (store(&transaction, CHUNKS)?, store(&transaction, JOURNAL)?);
+        let requests = [chunks.get_all_keys(), journal.get_all_keys(), journal.get_all()];
+        let mut results = Vec::new();
+        for request in requests {
+            results.push(Array::from(&result(&request.map_err(reason)?).await?));
+        }
+        let keys = results[0].iter().filter_map(|key| chunk_key(&key)).collect();
+        let values: Vec<(u64, Uint8Array)> = results[1]
+            .iter()
+            .zip(results[2].iter())
+            .filter_map(|(key, value)| Some((key.as_f64()? as u64, Uint8Array::new(&value))))
+            .collect();
+        let read: Vec<(u64, Bytes)> = values.iter().map(|(key, value)| (*key, value.to_vec().into())).collect();
+        let (index, orphans) = ChunkIndex::open(keys, &read).map_err(Str::from)?;
+
+        let state = State {
+            index,
+            journal: values.into_iter().collect(),
+            waiting: VecDeque::new(),
+            in_flight: None,
+            writing: false,
+            loading: 0,
+            failed: None,
+        };
+        let storage = Self(Shared::new(database, state, Box::new(completed)));
+        if !orphans.is_empty() {
+            storage.0.write(|chunks, _| delete_chunks(chunks, &orphans))?;
+        }
+        Ok(storage)
+    }
+
+    /// All files, ordered by path.
+    pub fn files(&self) -> Vec<FileEntry> {
+        self.0.state.borrow().index.entries()
+    }
+
+    /// Stores a batch, all or nothing, after all earlier ones.
+    pub fn store(&self, ticket: Ticket, commands: Vec<StoreCommand>) {
+        self.0.state.borrow_mut().waiting.push_back(Work::Store(ticket, commands));
+        self.0.advance();
+    }
+
+    /// Reads a range as it is after all batches stored before this.
+    pub fn load(&self, ticket: Ticket, range: FileRange) {
+        let mut state = self.0.state.borrow_mut();
+        let touched = state.waiting.iter().any(|work| match work {
+            Work::Store(_, commands) => commands.iter().any(|command| *file_of(command) == range.file),
+            Work::Load(..) => false,
+        });
+        if touched {
+            state.waiting.push_back(Work::Load(ticket, range));
+            return;
+        }
+        drop(state);
+        self.0.start_load(ticket, &range);
+    }
+
+    /// True when nothing waits and nothing is in flight.
+    pub fn is_idle(&self) -> bool {
+        let state = self.0.state.borrow();
+        state.waiting.is_empty() && !state.writing && state.loading == 0
+    }
+
+    /// Lets go of the database; what is in flight still ends.
+    pub fn close(&self) {
+        self.0.database.close();
+    }
+}
+
+fn file_of(command: &StoreCommand) -> &Str {
+    match command {
+        StoreCommand::Append { file, .. }
+        | StoreCommand::Truncate { file, .. }
+        | StoreCommand::Replace { file, .. }
+        | StoreCommand::Delete { file } => file,
+    }
+}
+
+impl Shared {
+    fn new(database: IdbDatabase, state: State, completed: Box<dyn Fn(Completion)>) -> Rc<Self> {
+        Rc::new_cyclic(|this: &Weak<Self>| {
+            let (complete, abort) = (this.clone(), this.clone());
+            Self {
+                this: this.clone(),
+                database,
+                state: RefCell::new(state),
+                completed,
+                on_complete: Closure::new(move || complete.upgrade().iter().for_each(|this| this.written())),
+                on_abort: Closure::new(move |event: JsValue| {
+                    let reason = aborted(&event);
+                    abort.upgrade().iter().for_each(|this| this.fail(&reason));
+                }),
+            }
+        })
+    }
+
+    /// Starts the next write transaction, and the loads that wait for nothing else.
+    fn advance(&self) {
+        loop {
+            let mut state = self.state.borrow_mut();
+            if let Some(Work::Load(..)) = state.waiting.front() {
+                if let Some(Work::Load(ticket, range)) = state.waiting.pop_front() {
+                    drop(state);
+                    self.start_load(ticket, &range);
+                }
+                continue;
+            }
+            if state.writing || state.waiting.is_empty() {
+                return;
+            }
+            if let Some(reason) = state.failed.clone() {
+                drop(state);
+                return self.fail(&reason);
+            }
+            let started = if state.index.wants_fold() { self.write_fold(state) } else { self.write_group(state) };
+            if let Err(reason) = started {
+                return self.fail(&reason);
+            }
+        }
+    }
+
+    /// One transaction of all batches that wait, up to a load among them.
+    fn write_group(&self, mut state: std::cell::RefMut<'_, State>) -> Result<(), Str> {
+        let is_store = |work: &Work| matches!(work, Work::Store(..));
+        let end = state.waiting.iter().position(|work| !is_store(work)).unwrap_or(state.waiting.len());
+        let group: Vec<(Ticket, Vec<StoreCommand>)> = state
+            .waiting
+            .drain(..end)
+            .filter_map(|work| if let Work::Store(ticket, commands) = work { Some((ticket, commands)) } else { None })
+            .collect();
+        state.in_flight = group.first().zip(group.last()).map(|(first, last)| (first.0, last.0));
+        let Plan { puts, deletes, journal } = state.index.store(group.iter().flat_map(|(_, commands)| commands));
+        let journal = journal.map(|(key, slices)| (key, concat(&slices)));
+        if let Some((key, value)) = &journal {
+            state.journal.insert(*key, value.clone());
+        }
+        drop(state);
+        let transaction = self.write(|chunks, store| {
+            delete_chunks(chunks, &deletes)?;
+            for (key, slices) in &puts {
+                chunks.put_with_key(&concat(slices).buffer(), &key_value(key)).map_err(reason)?;
+            }
+            if let Some((key, value)) = &journal {
+                store.put_with_key(&value.buffer(), &JsValue::from_f64(*key as f64)).map_err(reason)?;
+            }
+            Ok(())
+        })?;
+        // Says there is nothing more to come: the browser need not find out by itself.
+        transaction.unchecked_ref::<Transaction>().commit().map_err(reason)
+    }
+
+    /// Makes chunks of what the journal holds, and empties it.
+    fn write_fold(&self, mut state: std::cell::RefMut<'_, State>) -> Result<(), Str> {
+        let Fold { puts, cuts } = state.index.fold();
+        let journal = std::mem::take(&mut state.journal);
+        drop(state);
+        self.write(|chunks, store| {
+            store.clear().map_err(reason)?;
+            for (key, pieces) in &puts {
+                let value = gather(key.length, pieces, &journal);
+                chunks.put_with_key(&value.buffer(), &key_value(key)).map_err(reason)?;
+            }
+            cuts.iter().try_for_each(|(old, new)| cut(chunks, old, new))
+        })
+        .map(drop)
+    }
+
+    /// Opens a write transaction and issues its requests.
+    fn write(
+        &self,
+        requests: impl FnOnce(&IdbObjectStore, &IdbObjectStore) -> Result<(), Str>,
+    ) -> Result<IdbTransaction, Str> {
+        let mode = IdbTransactionMode::Readwrite;
+        let transaction = transaction(&self.database, &[CHUNKS, JOURNAL], mode)?;
+        self.state.borrow_mut().writing = true;
+        requests(&store(&transaction, CHUNKS)?, &store(&transaction, JOURNAL)?)?;
+        transaction.set_oncomplete(Some(self.on_complete.as_ref().unchecked_ref()));
+        transaction.set_onabort(Some(self.on_abort.as_ref().unchecked_ref()));
+        Ok(transaction)
+    }
+
+    fn written(&self) {
+        let mut state = self.state.borrow_mut();
+        state.writing = false;
+        let in_flight = state.in_flight.take();
+        drop(state);
+        // First the next transaction, so that the database does not wait for the node.
+        self.advance();
+        if let Some((_, ticket)) = in_flight {
+            (self.completed)(Completion::Stored { ticket });
+        }
+    }
+
+    /// The directory is lost: everything in flight and waiting fails, and so does all that comes.
+    fn fail(&self, reason: &Str) {
+        let mut state = self.state.borrow_mut();
+        state.writing = false;
+        state.failed = Some(reason.clone());
+        let mut first = state.in_flight.take().map(|(first, _)| first);
+        let mut loads = Vec::new();
+        for work in state.waiting.drain(..) {
+            match work {
+                Work::Store(ticket, _) => first = first.or(Some(ticket)),
+                Work::Load(ticket, _) => loads.push(ticket),
+            }
+        }
+        drop(state);
+        if let Some(ticket) = first {
+            (self.completed)(Completion::StoreFailed { ticket, reason: reason.clone() });
+        }
+        for ticket in loads {
+            (self.completed)(Completion::LoadFailed { ticket, reason: reason.clone() });
+        }
+    }
+
+    fn start_load(&self, ticket: Ticket, range: &FileRange) {
+        let mut state = self.state.borrow_mut();
+        let pieces = state.index.pieces(&range.file, range.range.start, range.range.end);
+        let Some(pieces) = pieces else {
+            drop(state);
+            let reason = Str::from_static("the file has no such bytes");
+            return (self.completed)(Completion::LoadFailed { ticket, reason });
+        };
+        let sources = match self.sources(&pieces, &state.journal) {
+            Ok(sources) => sources,
+            Err(reason) => {
+                drop(state);
+                return (self.completed)(Completion::LoadFailed { ticket, reason });
+            }
+        };
+        state.loading += 1;
+        let this = self.this.clone();
+        spawn_local(async move {
+            let loaded = read_pieces(&pieces, sources).await;
+            let Some(this) = this.upgrade() else { return };
+            this.state.borrow_mut().loading -= 1;
+            (this.completed)(match loaded {
+                Ok(bytes) => Completion::Loaded { ticket, bytes },
+                Err(reason) => Completion::LoadFailed { ticket, reason },
+            });
+        });
+    }
+
+    /// Asks for all pieces that lie in chunks, in one transaction.
+    fn sources(&self, pieces: &[Piece], journal: &BTreeMap<u64, Uint8Array>) -> Result<Vec<Wanted>, Str> {
+        let mut chunks = None;
+        let mut wanted = Vec::new();
+        for piece in pieces {
+            wanted.push(match &piece.source {
+                Source::Journal { value, .. } => {
+                    Wanted::Here(journal.get(value).cloned().ok_or(Str::from_static("a journal value is missing"))?)
+                }
+                Source::Chunk(key) => {
+                    if chunks.is_none() {
+                        let mode = IdbTransactionMode::Readonly;
+                        chunks = Some(store(&transaction(&self.database, &[CHUNKS], mode)?, CHUNKS)?);
+                    }
+                    let Some(chunks) = &chunks else { continue };
+                    Wanted::Asked(chunks.get(&key_value(key)).map_err(reason)?)
+                }
+            });
+        }
+        Ok(wanted)
+    }
+}
+
+enum Wanted {
+    Here(Uint8Array),
+    Asked(IdbRequest),
+}
+
+async fn read_pieces(pieces: &[Piece], wanted: Vec<Wanted>) -> Result<Bytes, Str> {
+    let mut bytes = vec![0; pieces.iter().map(|piece| piece.length as usize).sum()];
+    let mut rest = bytes.as_mut_slice();
+    for (piece, wanted) in pieces.iter().zip(wanted) {
+        let value = match wanted {
+            Wanted::Here(value) => value,
+            Wanted::Asked(request) => {
+                let value = result(&request).await?;
+                if !value.is_instance_of::<ArrayBuffer>() {
+                    return Err(Str::from_static("a chunk is missing"));
+                }
+                Uint8Array::new(&value)
+            }
+        };
+        let (part, after) = rest.split_at_mut(piece.length as usize);
+        rest = after;
+        let start = piece_start(piece);
+        let end = start + part.len() as u32;
+        if end > value.length() {
+            return Err(Str::from_static("a chunk is too short"));
+        }
+        value.subarray(start, end).copy_to(part);
+    }
+    Ok(bytes.into())
+}
+
+fn piece_start(piece: &Piece) -> u32 {
+    let offset = match piece.source {
+        Source::Journal { offset, .. } => offset as u32,
+        Source::Chunk(_) => 0,
+    };
+    offset + piece.skip as u32
+}
+
+/// Small values by name: broker properties, client definitions, what the page remembers.
+#[derive(Clone)]
+pub struct Settings {
+    database: IdbDatabase,
+}
+
+impl Settings {
+    /// Opens, or creates, the database.
+    pub async fn open(name: &str) -> Result<Self, Str> {
+        Ok(Self { database: open_database(name, &[SETTINGS]).await? })
+    }
+
+    /// All names with their values, ordered by name.
+    pub async fn all(&self) -> Result<Vec<(String, String)>, Str> {
+        let transaction = transaction(&self.database, &[SETTINGS], IdbTransactionMode::Readonly)?;
+        let settings = store(&transaction, SETTINGS)?;
+        let (keys, values) = (settings.get_all_keys().map_err(reason)?, settings.get_all().map_err(reason)?);
+        let (keys, values) = (Array::from(&result(&keys).await?), Array::from(&result(&values).await?));
+        let pairs = keys.iter().zip(values.iter());
+        Ok(pairs.filter_map(|(key, value)| Some((key.as_string()?, value.as_string()?))).collect())
+    }
+
+    /// Sets a value, or forgets it.
+    pub async fn set(&self, name: &str, value: Option<&str>) -> Result<(), Str> {
+        let transaction = transaction(&self.database, &[SETTINGS], IdbTransactionMode::Readwrite)?;
+        let settings = store(&transaction, SETTINGS)?;
+        match value {
+            Some(value) => settings.put_with_key(&value.into(), &name.into()),
+            None => settings.delete(&name.into()),
+        }
+        .map_err(reason)?;
+        let done = Promise::new(&mut |resolve, reject| {
+            transaction.set_oncomplete(Some(&resolve));
+            transaction.set_onabort(Some(&reject));
+        });
+        JsFuture::from(done).await.map(drop).map_err(|event| aborted(&event))
+    }
+}
+
+/// Deletes a database; ends when nobody has it open any more and it is gone.
+pub async fn delete_database(name: &str) -> Result<(), Str> {
+    let request = factory()?.delete_database(name).map_err(reason)?;
+    result(&request).await.map(drop)
+}
+
+fn factory() -> Result<IdbFactory, Str> {
+    let denied = || Str::from_static("this browser gives the page no IndexedDB");
+    let factory = Reflect::get(&js_sys::global(), &"indexedDB".into()).map_err(reason)?;
+    factory.dyn_into().map_err(|_| denied())
+}
+
+async fn open_database(name: &str, stores: &'static [&'static str]) -> Result<IdbDatabase, Str> {
+    let request: IdbOpenDbRequest = factory()?.open_with_u32(name, 1).map_err(reason)?;
+    let upgraded = request.clone();
+    let create = Closure::once(move || {
+        let database = upgraded.result()?.unchecked_into::<IdbDatabase>();
+        stores.iter().try_for_each(|store| database.create_object_store(store).map(drop))
+    });
+    request.set_onupgradeneeded(Some(create.as_ref().unchecked_ref()));
+    let database: IdbDatabase = result(&request).await?.unchecked_into();
+    // Somebody wants to delete it ("Start over"): let go, later writes fail.
+    let held = database.clone();
+    let let_go = Closure::once_into_js(move || held.close());
+    database.set_onversionchange(Some(let_go.unchecked_ref()));
+    Ok(database)
+}
+
+/// Waits for a request.
+async fn result(request: &IdbRequest) -> Result<JsValue, Str> {
+    let done = Promise::new(&mut |resolve: Function, reject: Function| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+    });
+    match JsFuture::from(done).await {
+        Ok(_) => request.result().map_err(reason),
+        Err(_) => {
+            Err(request.error().ok().flatten().map_or(Str::from_static("the request failed"), |error| named(&error)))
+        }
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// What web-sys holds back as unstable, though every browser has it.
+    #[wasm_bindgen(extends = IdbDatabase)]
+    type Database;
+    #[wasm_bindgen(method, catch)]
+    fn transaction(
+        this: &Database,
+        stores: &Array,
+        mode: IdbTransactionMode,
+        options: &JsValue,
+    ) -> Result<IdbTransaction, JsValue>;
+    #[wasm_bindgen(extends = IdbTransaction)]
+    type Transaction;
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &Transaction) -> Result<(), JsValue>;
+}
+
+fn transaction(database: &IdbDatabase, stores: &[&str], mode: IdbTransactionMode) -> Result<IdbTransaction, Str> {
+    let names: Array = stores.iter().map(|store| JsValue::from_str(store)).collect();
+    let options = Object::new();
+    Reflect::set(&options, &"durability".into(), &"relaxed".into()).map_err(reason)?;
+    database.unchecked_ref::<Database>().transaction(&names, mode, &options).map_err(reason)
+}
+
+fn store(transaction: &IdbTransaction, name: &str) -> Result<IdbObjectStore, Str> {
+    transaction.object_store(name).map_err(reason)
+}
+
+fn delete_chunks(chunks: &IdbObjectStore, keys: &[ChunkKey]) -> Result<(), Str> {
+    keys.iter().try_for_each(|key| chunks.delete(&key_value(key)).map(drop).map_err(reason))
+}
+
+/// Writes a chunk anew, shortened, under its new key.
+fn cut(chunks: &IdbObjectStore, old: &ChunkKey, new: &ChunkKey) -> Result<(), Str> {
+    let request = chunks.get(&key_value(old)).map_err(reason)?;
+    chunks.delete(&key_value(old)).map_err(reason)?;
+    let (read, length, key, chunks) = (request.clone(), new.length as u32, key_value(new), chunks.clone());
+    let rewrite = Closure::once_into_js(move || -> Result<(), JsValue> {
+        // What throws here aborts the transaction.
+        let value: ArrayBuffer = read.result()?.dyn_into()?;
+        chunks.put_with_key(&value.slice_with_end(0, length), &key).map(drop)
+    });
+    request.set_onsuccess(Some(rewrite.unchecked_ref()));
+    Ok(())
+}
+
+fn gather(length: u64, pieces: &[Piece], journal: &BTreeMap<u64, Uint8Array>) -> Uint8Array {
+    let value = Uint8Array::new_with_length(length as u32);
+    let mut at = 0;
+    for piece in pieces {
+        let Source::Journal { value: key, .. } = &piece.source else { continue };
+        if let Some(from) = journal.get(key) {
+            let start = piece_start(piece);
+            value.set(&from.subarray(start, start + piece.length as u32), at);
+        }
+        at += piece.length as u32;
+    }
+    value
+}
+
+/// Copies slices into one array, once; many small ones first into one here, because each call into JavaScript costs.
+fn concat(slices: &[Bytes]) -> Uint8Array {
+    let length: usize = slices.iter().map(Bytes::len).sum();
+    if slices.len() > 2 && length / slices.len() < 4096 {
+        let mut joined = Vec::with_capacity(length);
+        for slice in slices {
+            joined.extend_from_slice(slice);
+        }
+        return Uint8Array::from(joined.as_slice());
+    }
+    if let [slice] = slices {
+        return Uint8Array::from(&**slice);
+    }
+    let value = Uint8Array::new_with_length(length as u32);
+    let mut at = 0;
+    for slice in slices {
+        let end = at + slice.len() as u32;
+        value.subarray(at, end).copy_from(slice);
+        at = end;
+    }
+    value
+}
+
+fn key_value(key: &ChunkKey) -> JsValue {
+    let number = |number: u64| JsValue::from_f64(number as f64);
+    Array::of4(&JsValue::from_str(&key.file), &number(key.position), &number(key.length), &number(key.order)).into()
+}
+
+fn chunk_key(value: &JsValue) -> Option<ChunkKey> {
+    let parts = value.dyn_ref::<Array>()?;
+    let number = |index| parts.get(index).as_f64().map(|number| number as u64);
+    Some(ChunkKey { file: parts.get(0).as_string()?, position: number(1)?, length: number(2)?, order: number(3)? })
+}
+
+/// The words for something thrown.
+#[expect(clippy::needless_pass_by_value, reason = "shaped for map_err")]
+fn reason(thrown: JsValue) -> Str {
+    match thrown.dyn_ref::<DomException>() {
+        Some(exception) => named(exception),
+        None => Str::from(format!("{thrown:?}")),
+    }
+}
+
+fn named(exception: &DomException) -> Str {
+    Str::from(format!("{}: {}", exception.name(), exception.message()))
+}
+
+/// Why a transaction was aborted, from its event.
+fn aborted(event: &JsValue) -> Str {
+    let error = Reflect::get(event, &"target".into()).ok().and_then(|target| target.dyn_into::<IdbTransaction>().ok());
+    let error = error.and_then(|transaction| transaction.error());
+    error.map_or(Str::from_static("the transaction was aborted"), |error| named(&error))
+}
