@@ -134,7 +134,11 @@ impl ChunkIndex {
                         index.extend(&file, added, order, source);
                     }
                 }
-                Operation::Truncate { file, length } => index.cut(&file, length, &mut orphans),
+                Operation::Truncate { file, length } => {
+                    // Its chunks may all be deleted by now; the file exists all the same.
+                    index.files.entry(file.clone()).or_default();
+                    index.cut(&file, length, &mut orphans);
+                }
                 Operation::Delete { file } => index.remove(&file, &mut orphans),
             }
         }
@@ -162,11 +166,12 @@ impl ChunkIndex {
         for command in commands {
             match command {
                 StoreCommand::Append { file, bytes } => self.append(file, bytes, &mut plan, &mut journal),
-                StoreCommand::Truncate { file, length } => {
+                StoreCommand::Truncate { file, length } if self.files.contains_key(&**file) => {
                     let order = self.take_order();
                     journal.entry(TRUNCATE, order, file, *length, &[]);
                     self.cut(file, *length, &mut plan.deletes);
                 }
+                StoreCommand::Truncate { .. } => {}
                 StoreCommand::Replace { file, bytes } => {
                     self.delete(file, &mut plan, &mut journal);
                     self.append(file, std::slice::from_ref(bytes), &mut plan, &mut journal);

@@ -90,7 +90,7 @@ fn random_command(rng: &mut Rng, files: &BTreeMap<String, Vec<u8>>) -> StoreComm
     let bytes = Bytes::from(vec![rng.below(256) as u8; size]);
     match rng.below(8) {
         0 if files.contains_key(&file) => {
-            let length = rng.below(files[&file].len() as u64 + 1);
+            let length = rng.below(files[&file].len() as u64 + 1) * rng.below(3).min(1);
             StoreCommand::Truncate { file: file.as_str().into(), length }
         }
         1 => StoreCommand::Replace { file: file.as_str().into(), bytes },
