@@ -9,6 +9,8 @@ mod descriptor;
 mod rust;
 #[path = "build/schema.rs"]
 mod schema;
+#[path = "build/types.rs"]
+mod types;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};

@@ -1,6 +1,6 @@
 //! Which APIs a listener serves, in which versions: one row each.
 
-use super::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
+use super::messages::api_versions_response::{ApiVersion, ApiVersionsResponse, SupportedFeatureKey};
 use super::{ApiKey, ErrorCode};
 use alloc::vec::Vec;
 
@@ -104,6 +104,14 @@ pub fn unsupported_version_response(line: ReleaseLine) -> ApiVersionsResponse {
         error_code: ErrorCode::UnsupportedVersion.code(),
         api_keys: row.map(ServedApi::listed).into_iter().collect(),
         ..Default::default()
+    }
+}
+
+/// Leaves out the features that a client of `ApiVersions` `version` cannot read: up to version 3 those that begin at
+/// level 0 (KAFKA-17011).
+pub fn retain_readable_features(version: i16, features: &mut Vec<SupportedFeatureKey>) {
+    if version <= 3 {
+        features.retain(|feature| feature.min_version > 0);
     }
 }
 
@@ -228,6 +236,16 @@ mod tests {
         let answer = unsupported_version_response(ReleaseLine::V4_3);
         assert_eq!(answer.error_code, 35);
         assert_eq!(answer.api_keys, [ApiVersion { api_key: 18, min_version: 0, max_version: 4 }]);
+    }
+
+    #[test]
+    fn old_clients_see_no_feature_that_begins_at_level_0() {
+        let feature = |min_version| SupportedFeatureKey { name: "f".into(), min_version, max_version: 3 };
+        for (version, left) in [(0, 1), (3, 1), (4, 2)] {
+            let mut features = alloc::vec![feature(0), feature(1)];
+            retain_readable_features(version, &mut features);
+            assert_eq!(features.len(), left, "version {version}");
+        }
     }
 
     #[test]

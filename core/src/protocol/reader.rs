@@ -28,6 +28,8 @@ pub struct Tag {
     end: usize,
 }
 
+// Most functions are kept out of line: each is called hundreds of times by generated code, and inlining them made the
+// wasm of the messages a third larger.
 impl Reader {
     /// A reader at the start of `frame`, not flexible yet.
     pub fn new(frame: Bytes) -> Self {
@@ -72,31 +74,37 @@ impl Reader {
     }
 
     /// One byte, zero for false.
+    #[inline(never)]
     pub fn bool(&mut self) -> bool {
         self.fixed::<1>() != [0]
     }
 
     /// One byte.
+    #[inline(never)]
     pub fn int8(&mut self) -> i8 {
         i8::from_be_bytes(self.fixed())
     }
 
     /// Two bytes, big-endian like all below.
+    #[inline(never)]
     pub fn int16(&mut self) -> i16 {
         i16::from_be_bytes(self.fixed())
     }
 
     /// Four bytes.
+    #[inline(never)]
     pub fn int32(&mut self) -> i32 {
         i32::from_be_bytes(self.fixed())
     }
 
     /// Eight bytes.
+    #[inline(never)]
     pub fn int64(&mut self) -> i64 {
         i64::from_be_bytes(self.fixed())
     }
 
     /// Two bytes.
+    #[inline(never)]
     pub fn uint16(&mut self) -> u16 {
         u16::from_be_bytes(self.fixed())
     }
@@ -112,6 +120,7 @@ impl Reader {
     }
 
     /// Sixteen bytes.
+    #[inline(never)]
     pub fn uuid(&mut self) -> Uuid {
         Uuid::from_u128(u128::from_be_bytes(self.fixed()))
     }
@@ -136,11 +145,13 @@ impl Reader {
     }
 
     /// A string.
+    #[inline(never)]
     pub fn string(&mut self) -> Str {
         self.nullable_string(false).unwrap_or_default()
     }
 
     /// A string that is null, if `allowed`.
+    #[inline(never)]
     pub fn nullable_string(&mut self, allowed: bool) -> Option<Str> {
         let offset = self.position;
         let length = self.length(allowed, Width::Short)?;
@@ -154,22 +165,26 @@ impl Reader {
     }
 
     /// Bytes, shared with the frame.
+    #[inline(never)]
     pub fn bytes(&mut self) -> Bytes {
         self.nullable_bytes(false).unwrap_or_default()
     }
 
     /// Bytes that are null, if `allowed`.
+    #[inline(never)]
     pub fn nullable_bytes(&mut self, allowed: bool) -> Option<Bytes> {
         let length = self.length(allowed, Width::Long)?;
         Some(self.slice(length))
     }
 
     /// Record batches, shared with the frame.
+    #[inline(never)]
     pub fn records(&mut self) -> Records {
         Records::from(self.bytes())
     }
 
     /// Record batches that are null, if `allowed`.
+    #[inline(never)]
     pub fn nullable_records(&mut self, allowed: bool) -> Option<Records> {
         self.nullable_bytes(allowed).map(Records::from)
     }
@@ -208,11 +223,13 @@ impl Reader {
     }
 
     /// How many tagged fields follow; none unless flexible.
+    #[inline(never)]
     pub fn tag_count(&mut self) -> u32 {
         if self.flexible { self.unsigned_varint() } else { 0 }
     }
 
     /// The next of `left` tagged fields.
+    #[inline(never)]
     pub fn next_tag(&mut self, left: &mut u32) -> Option<Tag> {
         *left = left.checked_sub(1)?;
         let id = self.unsigned_varint();
@@ -227,6 +244,7 @@ impl Reader {
     }
 
     /// Wants that the value of `tag` took all its bytes.
+    #[inline(never)]
     pub fn end_tag(&mut self, tag: &Tag) {
         if self.fault.is_none() && self.position != tag.end {
             self.fail::<()>(DecodeError::TagSizeMismatch { offset: self.position, tag: tag.id });
@@ -239,6 +257,7 @@ impl Reader {
     }
 
     /// Skips a tag buffer.
+    #[inline(never)]
     pub fn skip_tags(&mut self) {
         let mut left = self.tag_count();
         while let Some(tag) = self.next_tag(&mut left) {
@@ -266,6 +285,7 @@ impl Reader {
         bytes
     }
 
+    #[inline(never)]
     fn slice(&mut self, length: usize) -> Bytes {
         if length > self.remaining() {
             return self.fail(DecodeError::Truncated { offset: self.position });
@@ -294,6 +314,7 @@ impl Reader {
     }
 
     /// A length or count; `None` for null, which is a fault unless `allowed`.
+    #[inline(never)]
     fn length(&mut self, allowed: bool, width: Width) -> Option<usize> {
         let offset = self.position;
         let length = match (self.flexible, width) {
@@ -309,6 +330,7 @@ impl Reader {
         }
     }
 
+    #[inline(never)]
     fn count(&mut self, allowed: bool, minimal: usize) -> Option<usize> {
         let offset = self.position;
         let count = self.length(allowed, Width::Long)?;

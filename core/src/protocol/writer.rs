@@ -27,6 +27,8 @@ pub struct Tags(usize);
 #[derive(Clone, Copy, Debug)]
 pub struct OpenTag(usize);
 
+// Most functions are kept out of line: each is called hundreds of times by generated code, and inlining them made the
+// wasm of the messages a third larger.
 impl Writer {
     /// An empty writer, not flexible yet.
     pub fn new() -> Self {
@@ -55,31 +57,37 @@ impl Writer {
     }
 
     /// One byte.
+    #[inline(never)]
     pub fn bool(&mut self, value: bool) {
         self.buffer.push(u8::from(value));
     }
 
     /// One byte.
+    #[inline(never)]
     pub fn int8(&mut self, value: i8) {
         self.buffer.push(value as u8);
     }
 
     /// Two bytes, big-endian like all below.
+    #[inline(never)]
     pub fn int16(&mut self, value: i16) {
         self.buffer.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Four bytes.
+    #[inline(never)]
     pub fn int32(&mut self, value: i32) {
         self.buffer.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Eight bytes.
+    #[inline(never)]
     pub fn int64(&mut self, value: i64) {
         self.buffer.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Two bytes.
+    #[inline(never)]
     pub fn uint16(&mut self, value: u16) {
         self.buffer.extend_from_slice(&value.to_be_bytes());
     }
@@ -95,6 +103,7 @@ impl Writer {
     }
 
     /// Sixteen bytes.
+    #[inline(never)]
     pub fn uuid(&mut self, value: Uuid) {
         self.buffer.extend_from_slice(&value.as_u128().to_be_bytes());
     }
@@ -120,11 +129,13 @@ impl Writer {
     }
 
     /// A string. One beyond 32767 bytes cannot be written, as in Kafka, and is cut there.
+    #[inline(never)]
     pub fn string(&mut self, text: &Str) {
         self.nullable_string(Some(text), false);
     }
 
     /// A string that may be null; where null is not `allowed` it is written as empty.
+    #[inline(never)]
     pub fn nullable_string(&mut self, text: Option<&Str>, allowed: bool) {
         let text = text.map(|text| cut(text));
         self.length(text.map(str::len), allowed, Width::Short);
@@ -132,11 +143,13 @@ impl Writer {
     }
 
     /// Bytes.
+    #[inline(never)]
     pub fn bytes(&mut self, bytes: &Bytes) {
         self.nullable_bytes(Some(bytes), false);
     }
 
     /// Bytes that may be null; where null is not `allowed` they are written as empty.
+    #[inline(never)]
     pub fn nullable_bytes(&mut self, bytes: Option<&Bytes>, allowed: bool) {
         self.length(bytes.map(Bytes::len), allowed, Width::Long);
         if let Some(bytes) = bytes {
@@ -145,11 +158,13 @@ impl Writer {
     }
 
     /// Record batches.
+    #[inline(never)]
     pub fn records(&mut self, records: &Records) {
         self.nullable_records(Some(records), false);
     }
 
     /// Record batches that may be null; where null is not `allowed` they are written as empty.
+    #[inline(never)]
     pub fn nullable_records(&mut self, records: Option<&Records>, allowed: bool) {
         self.length(records.map(Records::len), allowed, Width::Long);
         for part in records.map(Records::parts).unwrap_or_default() {
@@ -177,12 +192,14 @@ impl Writer {
     }
 
     /// The byte before a struct that may be null; answers `present`.
+    #[inline(never)]
     pub fn present(&mut self, present: bool) -> bool {
         self.int8(if present { 1 } else { -1 });
         present
     }
 
     /// An empty tag buffer, if flexible.
+    #[inline(never)]
     pub fn no_tags(&mut self) {
         if self.flexible {
             self.buffer.push(0);
@@ -191,12 +208,14 @@ impl Writer {
 
     /// Opens a tag buffer, if flexible; it needs no end. Kafka has far less than 128 tags in a struct, so its count
     /// takes one byte.
+    #[inline(never)]
     pub fn begin_tags(&mut self) -> Option<Tags> {
         self.no_tags();
         self.flexible.then(|| Tags(self.buffer.len() - 1))
     }
 
     /// Begins a tagged field; tags go in ascending order.
+    #[inline(never)]
     pub fn begin_tag(&mut self, tags: &Tags, tag: u32) -> OpenTag {
         // Nothing was shared since the buffer was opened (see `share`), so positions hold.
         if let Some(count) = self.buffer.get_mut(tags.0) {
@@ -208,6 +227,7 @@ impl Writer {
     }
 
     /// Ends a tagged field: puts its size in front of it.
+    #[inline(never)]
     pub fn end_tag(&mut self, tag: OpenTag) {
         self.open_tags -= 1;
         let end = self.buffer.len();
@@ -242,6 +262,7 @@ impl Writer {
         self.buffer.push(value as u8);
     }
 
+    #[inline(never)]
     fn length(&mut self, length: Option<usize>, allowed: bool, width: Width) {
         let length = if allowed { length } else { Some(length.unwrap_or(0)) };
         match (self.flexible, width) {
