@@ -2,8 +2,10 @@
 
 mod codec;
 
-use broker_core::protocol::messages::visit_messages;
-use broker_core::protocol::{Message, MessageVisitor, decode_message, encode_message};
+use broker_core::protocol::messages::{visit_messages, visit_requests};
+use broker_core::protocol::{
+    Message, MessageVisitor, Request, RequestVisitor, decode_message, encode_message, encode_request, encode_response,
+};
 use broker_core::rng::Rng;
 use bytes::{Bytes, BytesMut};
 use codec::descriptor::{self, MessageSchema};
@@ -110,6 +112,32 @@ fn the_crate_reads_and_writes_what_we_write() {
     let mut run = AgainstTheCrate { schemas: descriptor::messages(), compared: 0 };
     visit_messages(&mut run);
     assert!(run.compared > 700, "{}", run.compared);
+}
+
+/// Compares the header versions, by the bytes that headers take.
+struct Headers(usize);
+
+impl RequestVisitor for Headers {
+    fn visit<R: Request>(&mut self) {
+        let key = ApiKey::try_from(R::KEY.code()).expect("the crate knows the key");
+        let length = |parts: Vec<Bytes>| parts.iter().map(Bytes::len).sum::<usize>();
+        for version in R::VERSIONS {
+            let request = length(encode_request(version, 1, None, &R::default()));
+            let header = request - encode_message(&R::default(), version).len();
+            assert_eq!(header, if key.request_header_version(version) == 2 { 11 } else { 10 }, "{}", R::NAME);
+            let response = length(encode_response::<R>(version, 1, &R::Response::default()));
+            let header = response - encode_message(&R::Response::default(), version).len();
+            assert_eq!(header, if key.response_header_version(version) == 1 { 5 } else { 4 }, "{}", R::NAME);
+            self.0 += 1;
+        }
+    }
+}
+
+#[test]
+fn the_crate_has_the_same_headers() {
+    let mut headers = Headers(0);
+    visit_requests(&mut headers);
+    assert!(headers.0 > 150, "{}", headers.0);
 }
 
 /// Decodes damaged messages: every answer is a message or a typed error.
