@@ -301,7 +301,7 @@ impl RaftClient {
         now: Now,
         store: &mut StoreQueue,
     ) -> Self {
-        let log = MetadataLog::new(log, snapshots, store);
+        let log = MetadataLog::new(log, snapshots, now, store);
         let timeouts = ElectionTimeouts {
             election_timeout: config.election_timeout,
             fetch_timeout: config.fetch_timeout,
@@ -485,7 +485,7 @@ impl RaftClient {
     ) -> Result<(), SnapshotRefused> {
         let timestamp = self.listener.last_append_timestamp();
         self.log.create_snapshot(id, timestamp, now.wall_ms, records, store)?;
-        self.log.delete_before_latest_snapshot(self.config.max_retention_bytes, store);
+        self.log.delete_before_latest_snapshot(now, self.config.max_retention_bytes, store);
         self.listener.snapshot_made(id, now.monotonic);
         self.poll(now, store);
         Ok(())

@@ -30,7 +30,7 @@ impl RaftClient {
         self.update_leader_high_watermark();
         self.complete_fetches(now);
         self.report_leader();
-        self.deliver_commits(now);
+        self.deliver_commits();
         self.report_activation();
     }
 
