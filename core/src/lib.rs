@@ -8,6 +8,7 @@
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
+//! - [`raft`]: the quorum of controllers: elections, the replicated metadata log, snapshots.
 //! - [`replication`]: partitions led and followed, ISR, high watermark; [`purgatory`]: requests that wait.
 //! - [`node`]: what a node and its host say to each other.
 #![no_std]
@@ -23,6 +24,7 @@ pub mod metadata;
 pub mod node;
 pub mod protocol;
 pub mod purgatory;
+pub mod raft;
 pub mod record;
 pub mod replication;
 pub mod rng;

@@ -79,7 +79,11 @@ impl RaftClient {
 }
 
 fn refused(error: ErrorCode) -> PartitionData {
-    PartitionData { error_code: error.code(), error_message: Some(Str::from(error.message())), ..PartitionData::default() }
+    PartitionData {
+        error_code: error.code(),
+        error_message: Some(Str::from(error.message())),
+        ..PartitionData::default()
+    }
 }
 
 fn described(replica_id: NodeId, replica_directory_id: Uuid, replica: &Replica) -> ReplicaState {

@@ -36,8 +36,7 @@ impl RaftClient {
             position: fetching.bytes.len() as i64,
             replica_directory_id: local.directory_id,
         };
-        let topic =
-            RequestTopic { name: Str::from_static(CLUSTER_METADATA_TOPIC), partitions: vec![partition] };
+        let topic = RequestTopic { name: Str::from_static(CLUSTER_METADATA_TOPIC), partitions: vec![partition] };
         let request = FetchSnapshotRequest {
             cluster_id: Some(self.config.cluster_id.clone()),
             replica_id: local.id,
@@ -148,18 +147,18 @@ impl RaftClient {
         if end == partition.size {
             let bytes = Bytes::from(core::mem::take(&mut fetching.bytes));
             follower.fetching_snapshot = None;
-            self.finish_snapshot(now, id, bytes, store);
+            self.finish_snapshot(now, id, &bytes, store);
         }
         self.note_successful_fetch(now.monotonic);
     }
 
-    fn finish_snapshot(&mut self, now: Now, id: SnapshotId, bytes: Bytes, store: &mut StoreQueue) {
-        if id.end_offset <= self.log.high_watermark() || super::snapshot::read_snapshot(&bytes).is_err() {
+    fn finish_snapshot(&mut self, now: Now, id: SnapshotId, bytes: &Bytes, store: &mut StoreQueue) {
+        if id.end_offset <= self.log.high_watermark() || super::snapshot::read_snapshot(bytes).is_err() {
             // Damaged on its way, or overtaken: the next fetch says what is needed.
             return;
         }
         self.log.install_snapshot(now, id, bytes.clone(), store);
-        self.tell_snapshot(now, id, &bytes);
+        self.tell_snapshot(now, id, bytes);
         self.outputs.push_back(super::RaftOutput::HighWatermark(self.log.high_watermark()));
     }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 /// An observer that did not fetch for so long is forgotten.
-const OBSERVER_SESSION: Duration = Duration::from_secs(300);
+const OBSERVER_SESSION: Duration = Duration::from_mins(5);
 
 /// What the leader knows of one replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::raft::voter_set::Voter;
 
-    const FETCH_TIMEOUT: Duration = Duration::from_millis(1000);
+    const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
 
     fn key(id: NodeId) -> ReplicaKey {
         ReplicaKey::new(id, Uuid::ZERO)

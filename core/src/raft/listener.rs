@@ -7,6 +7,7 @@ use crate::ids::Offset;
 use crate::log::Read;
 use crate::log::storage::FileRange;
 use crate::record::{Batches, RecordBatch, RecordError};
+use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::format;
 use alloc::vec::Vec;
@@ -27,6 +28,8 @@ pub struct Listener {
     bytes_since_snapshot: u64,
     last_snapshot_at: Instant,
     loads: Vec<(u64, FileRange)>,
+    /// Loads that failed. A file may go while it is being loaded; only one asked for again is missed.
+    failed_loads: Vec<(FileRange, Str)>,
     next_load_id: u64,
 }
 
@@ -41,6 +44,7 @@ impl Listener {
             bytes_since_snapshot: 0,
             last_snapshot_at: now,
             loads: Vec::new(),
+            failed_loads: Vec::new(),
             next_load_id: 0,
         }
     }
@@ -161,10 +165,22 @@ impl RaftClient {
         if listener.loads.iter().any(|(_, pending)| *pending == range) {
             return;
         }
+        if let Some((_, reason)) = listener.failed_loads.iter().find(|(failed, _)| *failed == range) {
+            let reason = format!("{} cannot be read: {reason}", range.file);
+            return self.fail(&reason);
+        }
         let load_id = listener.next_load_id;
         listener.next_load_id += 1;
         listener.loads.push((load_id, range.clone()));
         self.outputs.push_back(RaftOutput::Load { load_id, range });
+    }
+
+    pub(super) fn fail_load(&mut self, load_id: u64, reason: Str) {
+        let loads = &mut self.listener.loads;
+        if let Some(index) = loads.iter().position(|(id, _)| *id == load_id) {
+            let (_, range) = loads.swap_remove(index);
+            self.listener.failed_loads.push((range, reason));
+        }
     }
 
     pub(super) fn finish_load(&mut self, now: Now, load_id: u64, bytes: &Bytes) {

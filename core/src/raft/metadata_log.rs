@@ -197,7 +197,12 @@ impl MetadataLog {
     }
 
     /// Reads whole batches from `offset`, below `limit`; at least one where there is one.
-    pub fn read(&mut self, offset: Offset, max_bytes: usize, limit: Offset) -> Result<Read, crate::protocol::ErrorCode> {
+    pub fn read(
+        &mut self,
+        offset: Offset,
+        max_bytes: usize,
+        limit: Offset,
+    ) -> Result<Read, crate::protocol::ErrorCode> {
         self.log.read(offset, max_bytes, limit, true)
     }
 
@@ -224,25 +229,25 @@ impl MetadataLog {
             if offset == snapshot.end_offset && epoch == snapshot.epoch {
                 return Continuation::Valid;
             }
-            let first_epoch = self.first_epoch(snapshot);
-            // At the start itself only the epoch of the first record tells that the record before is the same.
-            let is_before = offset < start || (offset == start && epoch != first_epoch);
-            if start > 0 && (is_before || epoch < first_epoch) {
+            // Who has an older epoch beyond our start, or another at it, has nothing committed there, so a snapshot harms
+            // nothing. Who has this epoch and more of it is cut first: it may have the snapshot already.
+            let epoch_at_start = self.epoch_at_start(snapshot);
+            let is_before = offset < start || (offset == start && epoch != epoch_at_start);
+            if start > 0 && (is_before || epoch < epoch_at_start) {
                 return Continuation::Snapshot(snapshot);
             }
         }
         let end = self.end_offset_for_epoch(epoch);
-        if end.epoch != epoch || end.end_offset < offset {
-            Continuation::Diverging(end)
-        } else {
-            Continuation::Valid
-        }
+        if end.epoch != epoch || end.end_offset < offset { Continuation::Diverging(end) } else { Continuation::Valid }
     }
 
-    /// The oldest epoch this log still has a record of; the snapshot's where it has none.
-    fn first_epoch(&self, snapshot: SnapshotId) -> i32 {
+    /// Epoch of the record before the first one; where that is not known any more, the first one's own.
+    fn epoch_at_start(&self, latest: SnapshotId) -> i32 {
+        if latest.end_offset == self.log_start_offset() {
+            return latest.epoch;
+        }
         let first = self.log.leader_epoch_cache().entries().first();
-        first.map_or(snapshot.epoch, |entry| entry.epoch)
+        first.map_or(latest.epoch, |entry| entry.epoch)
     }
 
     /// Cuts what diverges from the leader, whose log has `end.epoch` up to `end.end_offset`. Answers the new log end offset.

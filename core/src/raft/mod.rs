@@ -18,8 +18,8 @@
 //! comes.
 
 use crate::ids::{NodeId, Offset, Uuid};
-use crate::log::storage::{FileRange, StoreQueue, Ticket};
 use crate::log::UnifiedLog;
+use crate::log::storage::{FileRange, StoreQueue, Ticket};
 use crate::protocol::messages;
 use crate::rng::Rng;
 use crate::text::Str;
@@ -101,15 +101,15 @@ impl RaftConfig {
             node_id,
             directory_id,
             voters,
-            election_timeout: Duration::from_millis(1000),
-            fetch_timeout: Duration::from_millis(2000),
-            election_backoff_max: Duration::from_millis(1000),
+            election_timeout: Duration::from_secs(1),
+            fetch_timeout: Duration::from_secs(2),
+            election_backoff_max: Duration::from_secs(1),
             retry_backoff: Duration::from_millis(20),
             fetch_max_wait: Duration::from_millis(500),
             fetch_max_bytes: 8 * 1024 * 1024,
             max_batch_bytes: 8 * 1024 * 1024,
             max_bytes_between_snapshots: 20 * 1024 * 1024,
-            max_snapshot_interval: Duration::from_secs(3600),
+            max_snapshot_interval: Duration::from_hours(1),
             max_retention_bytes: 100 * 1024 * 1024,
         }
     }
@@ -393,14 +393,15 @@ impl RaftClient {
         self.poll(now, store);
     }
 
-    /// The bytes a [`RaftOutput::Load`] asked for, or the host's reason why there are none.
+    /// The bytes a [`RaftOutput::Load`] asked for, or the host's reason why there are none. Where they are still needed then,
+    /// this replica fails.
     pub fn loaded(&mut self, now: Now, load_id: u64, bytes: Result<Bytes, Str>, store: &mut StoreQueue) {
         if self.failed {
             return;
         }
         match bytes {
             Ok(bytes) => self.finish_load(now, load_id, &bytes),
-            Err(reason) => self.fail(&reason),
+            Err(reason) => self.fail_load(load_id, reason),
         }
         self.poll(now, store);
     }

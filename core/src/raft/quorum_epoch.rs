@@ -97,9 +97,7 @@ impl RaftClient {
     ) {
         let response = match self.judge_begin_quorum_epoch(now, request, store) {
             Ok(error) => self.begin_quorum_epoch_response(error),
-            Err(error) => {
-                BeginQuorumEpochResponse { error_code: error.code(), ..BeginQuorumEpochResponse::default() }
-            }
+            Err(error) => BeginQuorumEpochResponse { error_code: error.code(), ..BeginQuorumEpochResponse::default() },
         };
         self.respond(token, RaftResponse::BeginQuorumEpoch(response));
     }
@@ -199,10 +197,10 @@ impl RaftClient {
         let position = partition.preferred_candidates.iter().position(is_local);
         let successors = partition.preferred_candidates.len();
         let wait = end_epoch_backoff(position, successors, self.config.election_backoff_max);
-        if let Some(follower) = self.quorum.follower_mut() {
-            if follower.leader == partition.leader_id {
-                follower.fetch_deadline = now.monotonic + wait;
-            }
+        if let Some(follower) = self.quorum.follower_mut()
+            && follower.leader == partition.leader_id
+        {
+            follower.fetch_deadline = now.monotonic + wait;
         }
         Ok(ErrorCode::None)
     }
@@ -240,10 +238,10 @@ impl RaftClient {
         if partition.error_code != ErrorCode::None.code() {
             return self.requests.pause(from, RequestKind::BeginQuorumEpoch, now.monotonic);
         }
-        if sent.epoch == self.quorum.epoch() {
-            if let Some(leader) = self.quorum.leader_mut() {
-                leader.acknowledged(from);
-            }
+        if sent.epoch == self.quorum.epoch()
+            && let Some(leader) = self.quorum.leader_mut()
+        {
+            leader.acknowledged(from);
         }
     }
 
@@ -264,10 +262,10 @@ impl RaftClient {
         if partition.error_code != ErrorCode::None.code() {
             self.requests.pause(from, RequestKind::EndQuorumEpoch, now.monotonic);
         }
-        if let State::Resigned(state) = self.quorum.state_mut() {
-            if sent.epoch == state.epoch {
-                state.unacknowledged_voters.remove(&from);
-            }
+        if let State::Resigned(state) = self.quorum.state_mut()
+            && sent.epoch == state.epoch
+        {
+            state.unacknowledged_voters.remove(&from);
         }
     }
 

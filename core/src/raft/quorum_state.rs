@@ -504,8 +504,7 @@ impl QuorumState {
         let data = self.election();
         if self.written != Some(data) {
             self.written = Some(data);
-            let command =
-                StoreCommand::Replace { file: Str::from_static(QUORUM_STATE_FILE), bytes: data.to_bytes() };
+            let command = StoreCommand::Replace { file: Str::from_static(QUORUM_STATE_FILE), bytes: data.to_bytes() };
             self.barrier = Some(store.push(command));
         }
     }

@@ -70,9 +70,7 @@ impl QuorumStateData {
         };
         Ok(Self {
             leader_id: id(fields.leader_id, "leaderId")?,
-            leader_epoch: leader_epoch
-                .filter(|&epoch| epoch >= 0)
-                .ok_or(QuorumStateFileError::Field("leaderEpoch"))?,
+            leader_epoch: leader_epoch.filter(|&epoch| epoch >= 0).ok_or(QuorumStateFileError::Field("leaderEpoch"))?,
             voted: id(fields.voted_id, "votedId")?.map(|id| ReplicaKey::new(id, voted_directory_id)),
         })
     }

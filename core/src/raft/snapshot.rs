@@ -64,7 +64,8 @@ pub struct StoredSnapshot {
 
 /// The snapshots among the files of a directory, oldest first.
 pub fn stored_snapshots(files: &[FileEntry]) -> Vec<StoredSnapshot> {
-    let snapshot = |file: &FileEntry| Some(StoredSnapshot { id: SnapshotId::from_path(&file.path)?, length: file.length });
+    let snapshot =
+        |file: &FileEntry| Some(StoredSnapshot { id: SnapshotId::from_path(&file.path)?, length: file.length });
     let mut snapshots: Vec<StoredSnapshot> = files.iter().filter_map(snapshot).collect();
     snapshots.sort_unstable_by_key(|snapshot| snapshot.id);
     snapshots
@@ -119,16 +120,10 @@ impl From<RecordError> for SnapshotError {
 }
 
 /// The bytes of a snapshot with these record values. `written_ms` is the wall time it is written at.
-pub fn write_snapshot(
-    id: SnapshotId,
-    last_contained_log_timestamp: i64,
-    written_ms: i64,
-    records: &[Bytes],
-) -> Bytes {
+pub fn write_snapshot(id: SnapshotId, last_contained_log_timestamp: i64, written_ms: i64, records: &[Bytes]) -> Bytes {
     let header = SnapshotHeaderRecord { version: 0, last_contained_log_timestamp };
     let header = encode_message(&header, 0);
-    let mut bytes =
-        Vec::from(&control_batch(0, id.epoch, written_ms, ControlRecordType::SnapshotHeader, &header)[..]);
+    let mut bytes = Vec::from(&control_batch(0, id.epoch, written_ms, ControlRecordType::SnapshotHeader, &header)[..]);
     let mut next_offset = 1;
     let mut builder = BatchBuilder::new(next_offset).with_leader_epoch(id.epoch);
     for record in records {
@@ -237,11 +232,12 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(read_snapshot(&bytes.slice(..length)).is_err(), "cut to {length}");
         }
-        for position in 17..bytes.len() {
+        for position in 0..bytes.len() {
             let mut broken = bytes.to_vec();
             broken[position] ^= 0x40;
-            let broken = Bytes::from(broken);
-            assert_ne!(read_snapshot(&broken).ok(), read_snapshot(&bytes).ok(), "flipped at {position}");
+            // The CRC does not cover offsets and epochs, which do not matter here.
+            let contents = read_snapshot(&Bytes::from(broken));
+            assert!(contents.is_err() || contents == read_snapshot(&bytes), "flipped at {position}");
         }
         let twice = Bytes::from([bytes.to_vec(), bytes.to_vec()].concat());
         assert_eq!(read_snapshot(&twice), Err(SnapshotError::NoFooter));

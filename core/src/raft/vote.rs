@@ -38,13 +38,7 @@ impl RaftClient {
         self.send(to, RequestKind::Vote, pre_vote, RaftRequest::Vote(request));
     }
 
-    pub(super) fn handle_vote_request(
-        &mut self,
-        now: Now,
-        token: u64,
-        request: &VoteRequest,
-        store: &mut StoreQueue,
-    ) {
+    pub(super) fn handle_vote_request(&mut self, now: Now, token: u64, request: &VoteRequest, store: &mut StoreQueue) {
         let response = match self.judge_vote_request(now, request, store) {
             Ok((error, vote_granted)) => self.vote_response(error, vote_granted),
             Err(error) => VoteResponse { error_code: error.code(), ..VoteResponse::default() },

@@ -7,7 +7,7 @@ use crate::log::storage::{FileRange, Ticket};
 use crate::protocol::{Message, decode_message, encode_message};
 use crate::raft::quorum_state::State;
 use crate::raft::voter_set::VoterSet;
-use crate::raft::{RaftConfig, RaftOutput, RaftRequest, RaftResponse, RequestFailed};
+use crate::raft::{RaftClient, RaftConfig, RaftOutput, RaftRequest, RaftResponse, RequestFailed};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
@@ -76,7 +76,7 @@ impl Cluster {
             let cluster = Str::from_static("test-cluster");
             let mut config = RaftConfig::new(cluster, id as NodeId, Uuid::from_u128(100 + id as u128), set.clone());
             config.election_timeout = Duration::from_millis(300);
-            config.fetch_timeout = Duration::from_millis(1000);
+            config.fetch_timeout = Duration::from_secs(1);
             config.election_backoff_max = Duration::from_millis(300);
             config.fetch_max_wait = Duration::from_millis(100);
             config.max_retention_bytes = 0;
@@ -109,7 +109,7 @@ impl Cluster {
     pub(super) fn start(&mut self, node: usize) {
         let (now, rng) = (self.clock(), self.rng.fork());
         self.nodes[node].start(now, rng);
-        self.with(node, |client, now, queue| client.tick(now, queue));
+        self.with(node, RaftClient::tick);
     }
 
     /// Ends a process; connections break at once. `written`: how many batches handed to storage are still written.
@@ -126,7 +126,7 @@ impl Cluster {
     pub(super) fn with<T>(
         &mut self,
         node: usize,
-        action: impl FnOnce(&mut crate::raft::RaftClient, Now, &mut crate::log::storage::StoreQueue) -> T,
+        action: impl FnOnce(&mut RaftClient, Now, &mut crate::log::storage::StoreQueue) -> T,
     ) -> Option<T> {
         let now = self.clock();
         let TestNode { client, queue, .. } = &mut self.nodes[node];
@@ -143,13 +143,14 @@ impl Cluster {
 
     fn drain(&mut self, node: usize) {
         loop {
-            let Some(output) = self.nodes[node].client.as_mut().and_then(crate::raft::RaftClient::poll_output) else {
+            let Some(output) = self.nodes[node].client.as_mut().and_then(RaftClient::poll_output) else {
                 break;
             };
             self.carry_out(node, output);
         }
         let Some((ticket, commands)) = self.nodes[node].queue.take() else { return };
-        let delay = Duration::from_micros(100 + self.rng.below(if self.rng.clone().chance(1, 20) { 40_000 } else { 2000 }));
+        let delay =
+            Duration::from_micros(100 + self.rng.below(if self.rng.clone().chance(1, 20) { 40_000 } else { 2000 }));
         // A disk answers in order.
         let at = (self.now + delay).max(self.nodes[node].last_store_at);
         self.nodes[node].last_store_at = at;
@@ -241,11 +242,15 @@ impl Cluster {
             return false;
         }
         self.steps_at_now = if at > self.now { 0 } else { self.steps_at_now + 1 };
-        assert!(self.steps_at_now < 2000, "time stands still: {:?}", timer.map(|(at, node)| (at, node, self.nodes[node].client.as_ref().unwrap().quorum().state().clone())));
+        assert!(
+            self.steps_at_now < 2000,
+            "time stands still: {:?}",
+            timer.map(|(at, node)| (at, node, self.nodes[node].client.as_ref().unwrap().quorum().state().clone()))
+        );
         self.now = self.now.max(at);
         match timer {
             Some((timer_at, node)) if event_at.is_none_or(|event_at| timer_at < event_at) => {
-                self.with(node, |client, now, queue| client.tick(now, queue));
+                self.with(node, RaftClient::tick);
             }
             _ => {
                 if let Some((_, event)) = self.events.pop_first() {
@@ -355,6 +360,26 @@ impl Cluster {
             }
         }
         true
+    }
+
+    /// What every node thinks, for a failing test.
+    pub(super) fn picture(&self) -> String {
+        let line = |(index, node): (usize, &TestNode)| {
+            let Some(client) = &node.client else { return format!("{index}: down") };
+            let log = client.log();
+            format!(
+                "{index}: next {:?}, log {}..{} stored {} high watermark {} snapshot {:?} {:?}",
+                node.next_offset,
+                log.log_start_offset(),
+                log.log_end_offset(),
+                log.durable_end_offset(),
+                log.high_watermark(),
+                log.latest_snapshot(),
+                client.quorum().state(),
+            )
+        };
+        let lines: Vec<String> = self.nodes.iter().enumerate().map(line).collect();
+        format!("at {:?}, committed end {}\n{}", self.now, self.committed_end(), lines.join("\n"))
     }
 
     /// All nodes have the same records, which are those committed.

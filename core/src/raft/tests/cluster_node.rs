@@ -10,7 +10,6 @@ use crate::raft::{RaftClient, RaftConfig};
 use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -107,21 +106,11 @@ fn recover_log(disk: &MemoryDisk, now: Now, queue: &mut StoreQueue) -> UnifiedLo
             assert_eq!(*base, log.log_end_offset(), "segments follow one another");
             log.roll(now, &mut scratch);
         }
-        log.append_as_follower(now, bytes, i32::MAX, &mut scratch).map_err(|error| error.to_string_lossy()).unwrap();
+        log.append_as_follower(now, bytes, i32::MAX, &mut scratch).unwrap();
     }
     if let Some((ticket, _)) = scratch.take() {
         log.stored(ticket);
     }
     assert_eq!(log.recovery_point(), log.log_end_offset());
     log
-}
-
-trait Lossy {
-    fn to_string_lossy(&self) -> alloc::string::String;
-}
-
-impl Lossy for crate::log::AppendError {
-    fn to_string_lossy(&self) -> alloc::string::String {
-        self.message.to_string()
-    }
 }

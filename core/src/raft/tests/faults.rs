@@ -20,7 +20,8 @@ impl Cluster {
         let count = 1 + self.rng.below(3);
         let records: Vec<Bytes> =
             (0..count).map(|_| Bytes::from(format!("{epoch}:{:016x}", self.rng.next_u64()))).collect();
-        self.with(leader, |client, now, queue| client.append(now, epoch, &records, queue)).is_some_and(|end| end.is_ok())
+        self.with(leader, |client, now, queue| client.append(now, epoch, &records, queue))
+            .is_some_and(|end| end.is_ok())
     }
 
     fn snapshot(&mut self) {
@@ -116,7 +117,7 @@ fn survive_faults(seed: u64, voters: usize, observers: usize, pieces: i32) -> u3
     assert!(leads, "a leader is elected once the faults are over");
     assert!(cluster.write(), "the leader takes records");
     let same = cluster.run_until(Duration::from_secs(8), Cluster::has_converged);
-    assert!(same, "all follow");
+    assert!(same, "all follow: {}", cluster.picture());
     cluster.assert_equal();
     cluster.snapshots_fetched
 }
@@ -192,8 +193,9 @@ fn a_shutdown_hands_over_within_the_election_backoff() {
         let (leader, epoch) = cluster.active_leaders()[0];
         cluster.with(leader, |client, now, queue| client.shutdown(now, Duration::from_secs(5), queue));
         // Neither an election timeout nor a fetch timeout has to pass.
-        let replaced = cluster
-            .run_until(Duration::from_millis(250), |cluster| cluster.active_leaders().iter().any(|(_, new)| *new > epoch));
+        let replaced = cluster.run_until(Duration::from_millis(250), |cluster| {
+            cluster.active_leaders().iter().any(|(_, new)| *new > epoch)
+        });
         assert!(replaced);
         assert!(cluster.run_until(Duration::from_millis(250), |cluster| cluster.nodes[leader].is_shutdown_complete));
     }

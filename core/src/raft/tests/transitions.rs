@@ -60,7 +60,7 @@ fn every_pair_is_allowed_or_refused() {
 
 const TIMEOUTS: ElectionTimeouts = ElectionTimeouts {
     election_timeout: Duration::from_millis(300),
-    fetch_timeout: Duration::from_millis(1000),
+    fetch_timeout: Duration::from_secs(1),
     election_backoff_max: Duration::from_millis(500),
 };
 

@@ -1,1 +1,0 @@
-//! One replica by script.
