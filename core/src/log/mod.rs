@@ -5,9 +5,12 @@
 //! the ticket of that batch came back ([`UnifiedLog::stored`]).
 
 pub mod cache;
+pub mod checkpoint;
 pub mod indexes;
 pub mod leader_epoch_cache;
+pub mod loader;
 pub mod log_config;
+pub mod log_manager;
 pub mod memory_disk;
 pub mod producer_state;
 pub mod segment;

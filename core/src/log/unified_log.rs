@@ -6,6 +6,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use super::checkpoint::encode_partition_metadata;
 use super::leader_epoch_cache::{EpochEndOffset, LEADER_EPOCH_CHECKPOINT, LeaderEpochCache};
 use super::log_config::LogConfig;
 use super::producer_state::ProducerStateManager;
@@ -57,6 +58,8 @@ pub struct UnifiedLog {
     /// What was handed to storage and is not answered yet: ticket and the end of what is stored with it.
     unstored: VecDeque<(Ticket, Offset)>,
     use_clock: u64,
+    /// Log start or high watermark went back, so what the checkpoint files of its directory say is wrong.
+    checkpoints_stale: bool,
 }
 
 /// What recovery found out about a log, from which a [`UnifiedLog`] is made.
@@ -95,8 +98,8 @@ impl UnifiedLog {
         };
         let log = Self::from_loaded(topic_partition, topic_id, directory, config, loaded);
         if topic_id != Uuid::ZERO {
-            let text = format!("version: 0\ntopic_id: {topic_id}");
-            store.push(StoreCommand::Replace { file: log.path(PARTITION_METADATA), bytes: text.into_bytes().into() });
+            let bytes = encode_partition_metadata(topic_id);
+            store.push(StoreCommand::Replace { file: log.path(PARTITION_METADATA), bytes });
         }
         store.push(StoreCommand::Replace { file: log.active().file.clone(), bytes: Bytes::new() });
         log.store_epochs(store);
@@ -127,6 +130,7 @@ impl UnifiedLog {
             snapshots: loaded.snapshots,
             unstored: VecDeque::new(),
             use_clock: 0,
+            checkpoints_stale: false,
         }
     }
 
@@ -261,6 +265,11 @@ impl UnifiedLog {
     /// Sets the clock that orders uses of chunks over all logs of a node.
     pub fn set_use_clock(&mut self, use_clock: u64) {
         self.use_clock = use_clock;
+    }
+
+    /// True once after log start or high watermark went back.
+    pub(super) fn take_checkpoints_stale(&mut self) -> bool {
+        core::mem::take(&mut self.checkpoints_stale)
     }
 
     /// Path of a file of its directory.

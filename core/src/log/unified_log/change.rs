@@ -1,10 +1,11 @@
 //! Taking away: truncation at the end, deletion at the start.
 
 use super::super::indexes::file_name;
+use super::super::leader_epoch_cache::{LEADER_EPOCH_CHECKPOINT, LeaderEpochCache};
 use super::super::producer_state::ProducerStateManager;
 use super::super::segment::{Cold, LogSegment};
 use super::super::storage::{FileRange, StoreCommand, StoreQueue};
-use super::UnifiedLog;
+use super::{PARTITION_METADATA, UnifiedLog};
 use crate::ids::Offset;
 use crate::protocol::ErrorCode;
 use crate::record::BatchHeader;
@@ -71,10 +72,51 @@ impl UnifiedLog {
         self.producers.clear();
         self.epochs.clear();
         self.store_epochs(store);
+        self.checkpoints_stale |= offset < self.high_watermark;
         self.log_start_offset = offset;
         self.end_at(offset);
         self.high_watermark = offset;
         self.note_unstored(ticket, offset);
+    }
+
+    /// Brings what was read from several files into line, as the last step of loading.
+    pub(in super::super) fn after_load(
+        &mut self,
+        now: Now,
+        log_start_offset: Offset,
+        epochs_stored: Option<&LeaderEpochCache>,
+        store: &mut StoreQueue,
+    ) {
+        let end = self.log_end_offset;
+        self.epochs.truncate_from_end(end);
+        self.epochs.truncate_from_start(self.log_start_offset);
+        if epochs_stored != Some(&self.epochs) {
+            self.store_epochs(store);
+        }
+        self.remove_snapshots(|snapshot| snapshot > end, store);
+        if log_start_offset > end {
+            // What was cut off is below the log start: there is nothing left to keep.
+            self.truncate_fully_and_start_at(now, log_start_offset, store);
+        }
+    }
+
+    /// Stores what lets the next start do without reading: indexes of the active segment and producer state.
+    pub fn close(&mut self, store: &mut StoreQueue) {
+        self.active_mut().store_indexes(store);
+        self.take_producer_snapshot(store);
+    }
+
+    /// Removes all its files.
+    pub fn delete_files(&self, store: &mut StoreQueue) {
+        for segment in &self.segments {
+            segment.delete_files(store);
+        }
+        for &offset in self.snapshots.keys() {
+            store.push(StoreCommand::Delete { file: self.path(&file_name(offset, ".snapshot")) });
+        }
+        for name in [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA] {
+            store.push(StoreCommand::Delete { file: self.path(name) });
+        }
     }
 
     /// Raises the log start offset, as `DeleteRecords` or a leader's does; answers whether it moved.
@@ -148,6 +190,7 @@ impl UnifiedLog {
     /// Sets the log end, and what may not lie beyond it.
     fn end_at(&mut self, end: Offset) {
         self.log_end_offset = end;
+        self.checkpoints_stale |= end < self.high_watermark;
         self.high_watermark = self.high_watermark.min(end);
         self.log_start_offset = self.log_start_offset.min(end);
         self.recovery_point = self.recovery_point.min(end);
