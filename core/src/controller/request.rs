@@ -1,0 +1,192 @@
+//! The requests a controller answers, and their responses.
+
+use super::decision::ApiError;
+use crate::protocol::messages as m;
+use crate::text::Str;
+use alloc::vec::Vec;
+
+/// A request for the active controller, decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ControllerRequest {
+    /// A broker started.
+    BrokerRegistration(m::BrokerRegistrationRequest),
+    /// A broker lives, and may want to be unfenced or to stop.
+    BrokerHeartbeat(m::BrokerHeartbeatRequest),
+    /// An operator removes a broker for good.
+    UnregisterBroker(m::UnregisterBrokerRequest),
+    /// A controller started.
+    ControllerRegistration(m::ControllerRegistrationRequest),
+    /// A broker wants a block of producer ids.
+    AllocateProducerIds(m::AllocateProducerIdsRequest),
+    /// A leader wants another ISR.
+    AlterPartition(m::AlterPartitionRequest),
+    /// A broker tells in which log directories its replicas are.
+    AssignReplicasToDirs(m::AssignReplicasToDirsRequest),
+    /// Create topics.
+    CreateTopics(m::CreateTopicsRequest),
+    /// Delete topics.
+    DeleteTopics(m::DeleteTopicsRequest),
+    /// Add partitions to topics.
+    CreatePartitions(m::CreatePartitionsRequest),
+    /// Elect leaders.
+    ElectLeaders(m::ElectLeadersRequest),
+    /// Change some configurations of some resources.
+    IncrementalAlterConfigs(m::IncrementalAlterConfigsRequest),
+    /// Replace all configurations of some resources.
+    AlterConfigs(m::AlterConfigsRequest),
+    /// Move replicas, or stop moving them.
+    AlterPartitionReassignments(m::AlterPartitionReassignmentsRequest),
+    /// Which replicas are being moved.
+    ListPartitionReassignments(m::ListPartitionReassignmentsRequest),
+}
+
+/// The response to a [`ControllerRequest`], of the same kind.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "one per request, named as it")]
+pub enum ControllerResponse {
+    BrokerRegistration(m::BrokerRegistrationResponse),
+    BrokerHeartbeat(m::BrokerHeartbeatResponse),
+    UnregisterBroker(m::UnregisterBrokerResponse),
+    ControllerRegistration(m::ControllerRegistrationResponse),
+    AllocateProducerIds(m::AllocateProducerIdsResponse),
+    AlterPartition(m::AlterPartitionResponse),
+    AssignReplicasToDirs(m::AssignReplicasToDirsResponse),
+    CreateTopics(m::CreateTopicsResponse),
+    DeleteTopics(m::DeleteTopicsResponse),
+    CreatePartitions(m::CreatePartitionsResponse),
+    ElectLeaders(m::ElectLeadersResponse),
+    IncrementalAlterConfigs(m::IncrementalAlterConfigsResponse),
+    AlterConfigs(m::AlterConfigsResponse),
+    AlterPartitionReassignments(m::AlterPartitionReassignmentsResponse),
+    ListPartitionReassignments(m::ListPartitionReassignmentsResponse),
+}
+
+impl ControllerRequest {
+    /// The response that says `error` wherever this request's response can say it.
+    pub fn error_response(&self, error: &ApiError) -> ControllerResponse {
+        let error_code = error.code();
+        let error_message = Some(error.text());
+        match self {
+            Self::BrokerRegistration(_) => ControllerResponse::BrokerRegistration(m::BrokerRegistrationResponse {
+                error_code,
+                ..Default::default()
+            }),
+            Self::BrokerHeartbeat(_) => {
+                ControllerResponse::BrokerHeartbeat(m::BrokerHeartbeatResponse { error_code, ..Default::default() })
+            }
+            Self::UnregisterBroker(_) => ControllerResponse::UnregisterBroker(m::UnregisterBrokerResponse {
+                error_code,
+                error_message,
+                ..Default::default()
+            }),
+            Self::ControllerRegistration(_) => {
+                ControllerResponse::ControllerRegistration(m::ControllerRegistrationResponse {
+                    error_code,
+                    error_message,
+                    ..Default::default()
+                })
+            }
+            Self::AllocateProducerIds(_) => ControllerResponse::AllocateProducerIds(m::AllocateProducerIdsResponse {
+                error_code,
+                ..Default::default()
+            }),
+            Self::AlterPartition(_) => {
+                ControllerResponse::AlterPartition(m::AlterPartitionResponse { error_code, ..Default::default() })
+            }
+            Self::AssignReplicasToDirs(_) => {
+                ControllerResponse::AssignReplicasToDirs(m::AssignReplicasToDirsResponse {
+                    error_code,
+                    ..Default::default()
+                })
+            }
+            Self::ElectLeaders(_) => {
+                ControllerResponse::ElectLeaders(m::ElectLeadersResponse { error_code, ..Default::default() })
+            }
+            Self::AlterPartitionReassignments(_) => {
+                ControllerResponse::AlterPartitionReassignments(m::AlterPartitionReassignmentsResponse {
+                    error_code,
+                    error_message,
+                    ..Default::default()
+                })
+            }
+            Self::ListPartitionReassignments(_) => {
+                ControllerResponse::ListPartitionReassignments(m::ListPartitionReassignmentsResponse {
+                    error_code,
+                    error_message,
+                    ..Default::default()
+                })
+            }
+            Self::CreateTopics(_)
+            | Self::DeleteTopics(_)
+            | Self::CreatePartitions(_)
+            | Self::IncrementalAlterConfigs(_)
+            | Self::AlterConfigs(_) => self.error_response_by_item(error_code, error_message.as_ref()),
+        }
+    }
+
+    /// For the responses that have no error of their own, only one for each thing asked for.
+    fn error_response_by_item(&self, error_code: i16, error_message: Option<&Str>) -> ControllerResponse {
+        match self {
+            Self::DeleteTopics(request) => {
+                use m::delete_topics_response::DeletableTopicResult;
+                let by_name = request.topic_names.iter().map(|name| (Some(name.clone()), crate::ids::Uuid::ZERO));
+                let by_state = request.topics.iter().map(|topic| (topic.name.clone(), topic.topic_id));
+                let result = |(name, topic_id)| DeletableTopicResult {
+                    name,
+                    topic_id,
+                    error_code,
+                    error_message: error_message.cloned(),
+                };
+                let responses = by_name.chain(by_state).map(result).collect();
+                ControllerResponse::DeleteTopics(m::DeleteTopicsResponse { responses, ..Default::default() })
+            }
+            Self::CreatePartitions(request) => {
+                use m::create_partitions_response::CreatePartitionsTopicResult;
+                let result = |name: &Str| CreatePartitionsTopicResult {
+                    name: name.clone(),
+                    error_code,
+                    error_message: error_message.cloned(),
+                };
+                let results = request.topics.iter().map(|topic| result(&topic.name)).collect();
+                ControllerResponse::CreatePartitions(m::CreatePartitionsResponse { results, ..Default::default() })
+            }
+            Self::IncrementalAlterConfigs(request) => {
+                use m::incremental_alter_configs_response::AlterConfigsResourceResponse;
+                let result = |resource: &m::incremental_alter_configs_request::AlterConfigsResource| {
+                    AlterConfigsResourceResponse {
+                        error_code,
+                        error_message: error_message.cloned(),
+                        resource_type: resource.resource_type,
+                        resource_name: resource.resource_name.clone(),
+                    }
+                };
+                let responses = request.resources.iter().map(result).collect();
+                let response = m::IncrementalAlterConfigsResponse { responses, ..Default::default() };
+                ControllerResponse::IncrementalAlterConfigs(response)
+            }
+            Self::AlterConfigs(request) => {
+                use m::alter_configs_response::AlterConfigsResourceResponse;
+                let result = |resource: &m::alter_configs_request::AlterConfigsResource| AlterConfigsResourceResponse {
+                    error_code,
+                    error_message: error_message.cloned(),
+                    resource_type: resource.resource_type,
+                    resource_name: resource.resource_name.clone(),
+                };
+                let responses = request.resources.iter().map(result).collect();
+                ControllerResponse::AlterConfigs(m::AlterConfigsResponse { responses, ..Default::default() })
+            }
+            other => {
+                use m::create_topics_response::CreatableTopicResult;
+                let topics = if let Self::CreateTopics(request) = other { &request.topics[..] } else { &[] };
+                let result = |name: &Str| CreatableTopicResult {
+                    name: name.clone(),
+                    error_code,
+                    error_message: error_message.cloned(),
+                    ..Default::default()
+                };
+                let topics: Vec<_> = topics.iter().map(|topic| result(&topic.name)).collect();
+                ControllerResponse::CreateTopics(m::CreateTopicsResponse { topics, ..Default::default() })
+            }
+        }
+    }
+}
