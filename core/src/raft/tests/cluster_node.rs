@@ -1,6 +1,7 @@
 //! One node of a test cluster: a replica, its disk, and what it was told is committed.
 
 use crate::ids::{NodeId, Offset, Uuid};
+use crate::log::log_manager::{LogManager, LogManagerConfig};
 use crate::log::memory_disk::MemoryDisk;
 use crate::log::storage::{StoreCommand, StoreQueue, Ticket};
 use crate::log::{LogConfig, UnifiedLog};
@@ -137,26 +138,17 @@ fn note_batches(batches: &mut BTreeMap<Offset, (Offset, i32)>, bytes: &Bytes) {
     }
 }
 
-/// The log as the segment files hold it, a new one where there are none.
+/// The log as a node recovers it, a new one where there is none.
 fn recover_log(disk: &MemoryDisk, now: Now, queue: &mut StoreQueue) -> UnifiedLog {
-    let segments = segments(disk);
-    let partition = metadata_partition();
-    let Some((start, _)) = segments.first() else {
-        return UnifiedLog::create(partition, Uuid::METADATA_TOPIC, 0, LogConfig::default(), 0, now, queue);
-    };
-    let mut scratch = StoreQueue::default();
-    let config = LogConfig::default();
-    let mut log = UnifiedLog::create(partition, Uuid::METADATA_TOPIC, 0, config, *start, now, &mut scratch);
-    for (index, (base, bytes)) in segments.iter().enumerate() {
-        if index > 0 {
-            assert_eq!(*base, log.log_end_offset(), "segments follow one another");
-            log.roll(now, &mut scratch);
-        }
-        log.append_as_follower(now, bytes, i32::MAX, &mut scratch).unwrap();
+    let stores = core::slice::from_mut(queue);
+    let mut logs = LogManager::new(now, LogManagerConfig::default(), &[disk.listing("data")]);
+    while let Some(request) = logs.next_load(now, stores) {
+        let bytes = disk.read(&request.range).unwrap();
+        logs.load_done(request.id, &bytes, stores);
     }
-    if let Some((ticket, _)) = scratch.take() {
-        log.stored(ticket);
-    }
-    assert_eq!(log.recovery_point(), log.log_end_offset());
-    log
+    assert!(logs.is_loaded());
+    logs.take_log(&metadata_partition()).unwrap_or_else(|| {
+        let config = LogConfig::default();
+        UnifiedLog::create(metadata_partition(), Uuid::METADATA_TOPIC, 0, config, 0, now, queue)
+    })
 }
