@@ -5,7 +5,7 @@ use super::quorum_state::State;
 use super::snapshot::{FetchingSnapshot, SnapshotId};
 use super::voter_set::ReplicaKey;
 use super::{RaftClient, RaftRequest, RaftResponse, RequestKind};
-use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, Offset, Uuid};
+use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, Uuid};
 use crate::log::Read;
 use crate::log::storage::{FileRange, StoreQueue};
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
@@ -301,10 +301,5 @@ impl RaftClient {
         if let Some(follower) = self.quorum.follower_mut() {
             follower.fetched(now, fetch_timeout);
         }
-    }
-
-    /// Offset that acknowledges, for tests and views: what a fetch would ask for now.
-    pub fn fetch_offset(&self) -> Offset {
-        self.log.log_end_offset()
     }
 }
