@@ -18,6 +18,7 @@ pub enum EventLevel {
 
 /// One thing that happened on one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Event {
     /// The node finished recovery and its listeners answer.

@@ -33,6 +33,7 @@ pub struct ConnectionId(pub u64);
 
 /// A partition of a topic, by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TopicPartition {
     /// Topic name.
     pub topic: Str,

@@ -3,6 +3,7 @@
 //! One database per entry of `log.dirs`. One write transaction is in flight; whatever is stored meanwhile goes into the next.
 //! How files lie in it is decided by [`ChunkIndex`]; this file only carries that out.
 
+use crate::buffers::concat;
 use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Piece, Plan, Source};
 use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
 use broker_core::text::Str;
@@ -535,29 +536,6 @@ fn gather(length: u64, pieces: &[Piece], journal: &BTreeMap<u64, Uint8Array>) ->
             value.set(&from.subarray(start, start + piece.length as u32), at);
         }
         at += piece.length as u32;
-    }
-    value
-}
-
-/// Copies slices into one array, once; many small ones first into one here, because each call into JavaScript costs.
-fn concat(slices: &[Bytes]) -> Uint8Array {
-    let length: usize = slices.iter().map(Bytes::len).sum();
-    if slices.len() > 2 && length / slices.len() < 4096 {
-        let mut joined = Vec::with_capacity(length);
-        for slice in slices {
-            joined.extend_from_slice(slice);
-        }
-        return Uint8Array::from(joined.as_slice());
-    }
-    if let [slice] = slices {
-        return Uint8Array::from(&**slice);
-    }
-    let value = Uint8Array::new_with_length(length as u32);
-    let mut at = 0;
-    for slice in slices {
-        let end = at + slice.len() as u32;
-        value.subarray(at, end).copy_from(slice);
-        at = end;
     }
     value
 }

@@ -1,14 +1,29 @@
-//! Broker Playground in the browser.
+//! Broker Playground in the browser: the host of the cluster, and the page.
 //!
 //! # Code map
-//! - [`chunk_index`]: how files lie in a database; plain data.
-//! - `indexed_db`: all of IndexedDB.
+//! - [`bridge`]: what the page and its workers say to each other.
+//! - [`worker`]: brokers, the switch, the clients; each a sans-I/O program and an event loop around it.
+//! - [`clock`]: playground time.
+//! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
+//! - `post_message`, `indexed_db`, `locks`: the only places that use these parts of the browser.
+//! - `entry`: what JavaScript calls.
+//!
+//! A native build holds what is plain data, for its tests; everything that needs a browser is left out of it.
 
-pub mod chunk_index;
+pub mod bridge;
 #[cfg(target_arch = "wasm32")]
-pub mod indexed_db;
-
+pub mod buffers;
+pub mod chunk_index;
+pub mod clock;
 #[cfg(target_arch = "wasm32")]
 mod entry;
+#[cfg(target_arch = "wasm32")]
+pub mod indexed_db;
+#[cfg(target_arch = "wasm32")]
+pub mod locks;
+#[cfg(target_arch = "wasm32")]
+pub mod post_message;
+pub mod worker;
+
 #[cfg(target_arch = "wasm32")]
 pub use entry::{page, worker};

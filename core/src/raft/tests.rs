@@ -3,5 +3,4 @@
 mod cluster;
 mod cluster_node;
 mod faults;
-mod replica;
 mod transitions;

@@ -1,0 +1,155 @@
+//! A broker's worker: starts its process on its disks, and ends it as the page asks: stop, or kill. A power cut is
+//! `Worker.terminate()` and needs nobody here.
+//!
+//! Each log directory is guarded by a Web Lock, as Kafka's `.lock` file does: a process that starts while the one before it
+//! still writes waits for it.
+
+use super::disk::Disk;
+use super::host::Host;
+use super::link::ToSwitch;
+use super::program::Program;
+use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart};
+use crate::locks::{self, Held};
+use crate::post_message::{end_worker, pause};
+use broker_core::event::Event;
+use broker_core::node::Input;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MessagePort;
+
+/// A process about to start.
+pub struct Process<P> {
+    /// Its program.
+    pub program: P,
+    /// Entries of `log.dirs`.
+    pub log_directories: Vec<String>,
+    /// Its listeners.
+    pub listeners: Vec<ToSwitch>,
+}
+
+/// Makes a process of what the page says; or says why not, in Kafka's words.
+pub type Launch<P> = fn(&BrokerStart) -> Result<Process<P>, String>;
+
+/// The worker.
+pub struct BrokerWorker<P> {
+    this: Weak<Self>,
+    launch: Launch<P>,
+    host: RefCell<Option<Rc<Host<P>>>>,
+    locks: RefCell<Vec<Held>>,
+    in_memory: Cell<bool>,
+    killed: Cell<bool>,
+    report: Box<dyn Fn(BrokerReport)>,
+}
+
+impl<P: Program + 'static> BrokerWorker<P> {
+    /// A worker without a process yet. `report` tells the page.
+    pub fn new(launch: Launch<P>, report: impl Fn(BrokerReport) + 'static) -> Rc<Self> {
+        Rc::new_cyclic(|this| Self {
+            this: this.clone(),
+            launch,
+            host: RefCell::default(),
+            locks: RefCell::default(),
+            in_memory: Cell::new(false),
+            killed: Cell::new(false),
+            report: Box::new(report),
+        })
+    }
+
+    /// Carries out what the page says; the port comes with [`BrokerCommand::Start`].
+    pub fn command(&self, command: &BrokerCommand, port: Option<MessagePort>) {
+        match command {
+            BrokerCommand::Start(start) => {
+                if let Some(port) = port {
+                    self.start(start, port);
+                }
+            }
+            BrokerCommand::Stop => self.with_host(|host| host.input(Input::Shutdown)),
+            BrokerCommand::Kill => {
+                self.killed.set(true);
+                self.with_host(Host::kill);
+            }
+        }
+    }
+
+    /// The running program's host.
+    pub fn host(&self) -> Option<Rc<Host<P>>> {
+        self.host.borrow().clone()
+    }
+
+    fn with_host(&self, action: impl FnOnce(&Host<P>)) {
+        if let Some(host) = self.host() {
+            action(&host);
+        }
+    }
+
+    fn start(&self, start: &BrokerStart, port: MessagePort) {
+        self.killed.set(false);
+        let process = match (self.launch)(start) {
+            Ok(process) => process,
+            Err(reason) => {
+                (self.report)(BrokerReport::Refused { reason });
+                return self.ended();
+            }
+        };
+        let (happened, idle) = (self.this.clone(), self.this.clone());
+        let host = Host::new(
+            port,
+            move |now, event| happened.upgrade().iter().for_each(|this| this.happened(now.wall_ms, &event)),
+            move || idle.upgrade().iter().for_each(|this| this.ended()),
+        );
+        let Ok(host) = host else { return self.ended() };
+        *self.host.borrow_mut() = Some(Rc::clone(&host));
+        let this = self.this.clone();
+        spawn_local(async move {
+            if let Some(this) = this.upgrade() {
+                this.open_and_run(process, host).await;
+            }
+        });
+    }
+
+    /// Locks and opens the disks, then runs the program on them.
+    async fn open_and_run(&self, process: Process<P>, host: Rc<Host<P>>) {
+        let mut disks = Vec::new();
+        let mut directories = Vec::new();
+        for (index, path) in process.log_directories.iter().enumerate() {
+            let held = locks::acquire(&format!("log directory {path}")).await;
+            self.locks.borrow_mut().push(held);
+            let (disk, denied) = Disk::open(path, host.completed(index)).await;
+            if let Some(reason) = denied {
+                self.in_memory.set(true);
+                let reason = reason.as_str().to_owned();
+                (self.report)(BrokerReport::NotSaved { directory: path.clone(), reason });
+            }
+            directories.push(disk.listing(path));
+            disks.push(disk);
+        }
+        while !host.has_time() {
+            pause().await;
+        }
+        if self.killed.get() {
+            // Killed while it opened: the host has ended already.
+            disks.iter().for_each(Disk::close);
+            return;
+        }
+        host.start(process.program, disks, directories, process.listeners);
+    }
+
+    fn happened(&self, wall_ms: i64, event: &Event) {
+        (self.report)(BrokerReport::Event { wall_ms, event: event.clone() });
+        if matches!(event, Event::Stopped | Event::Fatal { .. }) {
+            self.with_host(Host::kill);
+        }
+    }
+
+    fn ended(&self) {
+        *self.host.borrow_mut() = None;
+        for held in self.locks.take() {
+            held.release();
+        }
+        (self.report)(BrokerReport::Ended);
+        if !self.in_memory.get() {
+            end_worker();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Frames the switch saw going by, for the picture: headers only, the newest few thousand.
+
+use super::link::Endpoint;
+use broker_core::time::Instant;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many frames are remembered until somebody asks.
+const REMEMBERED: usize = 4096;
+/// Requests without an answer a connection may have before the oldest is forgotten (`acks=0` is never answered).
+const PENDING: usize = 64;
+
+/// A frame that passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenFrame {
+    /// When, in microseconds of playground time.
+    pub time_us: u64,
+    /// Its connection, by the switch's own number.
+    pub connection: u64,
+    /// Who sent it.
+    pub from: Endpoint,
+    /// To whom.
+    pub to: Endpoint,
+    /// True for a request, false for a response.
+    pub request: bool,
+    /// Key of the API; -1 for a response to nothing remembered.
+    pub api_key: i16,
+    /// Version of the API.
+    pub api_version: i16,
+    /// Pairs a response with its request on the connection.
+    pub correlation_id: i32,
+    /// Bytes, without the length prefix.
+    pub size: u32,
+}
+
+/// What was seen since it was last taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Oldest first.
+    pub frames: Vec<SeenFrame>,
+    /// How many older ones nobody took in time.
+    pub missed: u64,
+}
+
+/// The memory of the switch.
+#[derive(Default)]
+pub struct Capture {
+    frames: VecDeque<SeenFrame>,
+    missed: u64,
+    /// By connection: correlation id, key and version of requests not answered yet.
+    pending: BTreeMap<u64, VecDeque<(i32, i16, i16)>>,
+}
+
+impl Capture {
+    /// Takes what was seen since the last time.
+    pub fn take(&mut self) -> Seen {
+        Seen { frames: self.frames.drain(..).collect(), missed: std::mem::take(&mut self.missed) }
+    }
+
+    /// A frame passes; `head` is how it begins.
+    pub(super) fn frame(
+        &mut self,
+        now: Instant,
+        connection: u64,
+        from: Endpoint,
+        to: Endpoint,
+        request: bool,
+        size: u32,
+        head: [u8; 8],
+    ) {
+        let short = |at: usize| i16::from_be_bytes([head[at], head[at + 1]]);
+        let int = |at: usize| i32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let pending = self.pending.entry(connection).or_default();
+        let (correlation_id, api_key, api_version) = if request {
+            let request = (int(4), short(0), short(2));
+            if pending.len() == PENDING {
+                pending.pop_front();
+            }
+            pending.push_back(request);
+            request
+        } else {
+            let id = int(0);
+            // Answers come in order: what was asked before this one is never answered.
+            let at = pending.iter().position(|(asked, ..)| *asked == id);
+            at.and_then(|at| pending.drain(..=at).next_back()).unwrap_or((id, -1, -1))
+        };
+        if self.frames.len() == REMEMBERED {
+            self.frames.pop_front();
+            self.missed += 1;
+        }
+        let time_us = now.as_micros();
+        self.frames.push_back(SeenFrame {
+            time_us,
+            connection,
+            from,
+            to,
+            request,
+            api_key,
+            api_version,
+            correlation_id,
+            size,
+        });
+    }
+
+    /// A connection ended.
+    pub(super) fn closed(&mut self, connection: u64) {
+        self.pending.remove(&connection);
+    }
+}

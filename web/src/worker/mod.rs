@@ -1,0 +1,17 @@
+//! What runs in workers: brokers, the switch, the clients.
+
+#[cfg(target_arch = "wasm32")]
+pub mod broker;
+mod capture;
+#[cfg(target_arch = "wasm32")]
+pub mod disk;
+#[cfg(target_arch = "wasm32")]
+pub mod host;
+pub mod link;
+pub mod program;
+pub mod switch;
+#[cfg(target_arch = "wasm32")]
+pub mod switch_host;
+pub mod windows;
+
+pub use capture::{Capture, Seen, SeenFrame};

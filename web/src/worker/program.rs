@@ -1,0 +1,12 @@
+//! A sans-I/O program, as a host sees it: a broker's node, the clients.
+
+use broker_core::node::{Input, Output};
+use broker_core::time::Now;
+
+/// Takes inputs; after each its outputs are drained until [`Output::Wait`].
+pub trait Program {
+    /// Something happened.
+    fn handle(&mut self, now: Now, input: Input);
+    /// What it wants of its host.
+    fn poll_output(&mut self) -> Output;
+}
