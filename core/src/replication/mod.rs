@@ -1,5 +1,6 @@
 //! Replication of partitions: who leads, who follows, what counts as committed.
 //!
+//! - [`replica_manager`]: all replicas of a broker, what a node talks to.
 //! - [`partition`]: one replica's role, its in-sync replicas and its high watermark rule.
 //! - [`partition_state`], [`replica_state`]: the ISR and its pending change; what a leader knows of a follower.
 //! - [`alter_partition`]: asks the controller for ISR changes.
@@ -12,6 +13,7 @@ pub mod fetch_session_handler;
 pub mod partition;
 pub mod partition_state;
 pub mod replica_fetcher;
+pub mod replica_manager;
 pub mod replica_state;
 
 use crate::protocol::ErrorCode;

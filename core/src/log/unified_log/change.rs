@@ -14,13 +14,18 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 impl UnifiedLog {
-    /// Removes everything from `offset` on; a batch that holds it goes whole. Nothing happens at or above the log end.
+    /// Removes everything from `offset` on; a batch that holds it goes whole. At or above the log end only leader epochs
+    /// that begin there go.
     /// The high watermark follows where it was above.
     ///
     /// # Errors
     /// What has to be loaded first, which can only be asked for below the high watermark; nothing is changed then.
     pub fn truncate_to(&mut self, now: Now, offset: Offset, store: &mut StoreQueue) -> Result<(), Cold> {
         if offset >= self.log_end_offset {
+            // An epoch assigned at the log end, in which nothing was written, may still contradict the leader's.
+            if self.epochs.truncate_from_end(offset) {
+                self.store_epochs(store);
+            }
             return Ok(());
         }
         if offset < self.segments.first().map_or(0, |first| first.base_offset) {

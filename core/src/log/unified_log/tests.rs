@@ -364,7 +364,7 @@ fn truncation_forgets_what_lies_beyond() {
         fixture.sync();
         assert_eq!(fixture.log.log_end_offset(), target);
         assert_eq!((fixture.log.high_watermark(), fixture.log.recovery_point()), (target, target));
-        assert_eq!(fixture.log.latest_epoch(), if target == 100 { Some(8) } else { Some(3).filter(|_| target > 0) });
+        assert_eq!(fixture.log.latest_epoch(), Some(3).filter(|_| target > 0), "nothing was written in epoch 8");
         let stored: Vec<u8> = fixture
             .disk
             .files()

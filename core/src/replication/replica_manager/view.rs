@@ -1,0 +1,118 @@
+//! What a page may know of a broker's replicas.
+
+use super::ReplicaManager;
+use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use crate::text::Str;
+use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
+
+/// One replica as its broker sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionView {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// This broker leads it.
+    pub is_leader: bool,
+    /// The leader; -1 for none.
+    pub leader: NodeId,
+    /// Its epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The ISR as this broker knows it.
+    pub in_sync_replicas: Vec<NodeId>,
+    /// The ISR asked for, while an answer is awaited.
+    pub proposed_isr: Option<Vec<NodeId>>,
+    /// Its log directory failed.
+    pub offline: bool,
+    /// First offset that can be read.
+    pub log_start_offset: Offset,
+    /// Everything below is committed.
+    pub high_watermark: Offset,
+    /// Offset the next record gets.
+    pub log_end_offset: Offset,
+    /// Everything below is stored.
+    pub recovery_point: Offset,
+    /// Bytes of the log.
+    pub size: u64,
+    /// The followers, where this broker leads.
+    pub followers: Vec<FollowerView>,
+}
+
+/// A follower as its leader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowerView {
+    /// The broker.
+    pub broker: NodeId,
+    /// Its log end offset; -1 before its first fetch.
+    pub log_end_offset: Offset,
+    /// Records it lacks.
+    pub lag: Offset,
+    /// Time since it had everything; `None` where it never had.
+    pub behind_for: Option<Duration>,
+}
+
+impl ReplicaManager {
+    /// All replicas of this broker, by partition.
+    pub fn view(&self, now: Instant) -> Vec<PartitionView> {
+        self.partitions.keys().filter_map(|partition| self.partition_view(now, partition)).collect()
+    }
+
+    /// One replica.
+    pub fn partition_view(&self, now: Instant, partition: &TopicPartition) -> Option<PartitionView> {
+        let hosted = self.partitions.get(partition)?;
+        let log = self.logs.log(partition);
+        let leadership = hosted.partition.leadership();
+        let log_end_offset = log.map_or(-1, crate::log::UnifiedLog::log_end_offset);
+        let followers = leadership.into_iter().flat_map(|leadership| &leadership.remote_replicas);
+        Some(PartitionView {
+            partition: partition.clone(),
+            is_leader: hosted.partition.is_leader(),
+            leader: hosted.partition.assignment.leader,
+            leader_epoch: hosted.partition.assignment.leader_epoch,
+            in_sync_replicas: hosted.partition.in_sync_replicas().to_vec(),
+            proposed_isr: leadership
+                .filter(|leadership| leadership.state.pending().is_some())
+                .map(|leadership| leadership.state.proposed_isr()),
+            offline: hosted.offline,
+            log_start_offset: log.map_or(-1, crate::log::UnifiedLog::log_start_offset),
+            high_watermark: log.map_or(-1, crate::log::UnifiedLog::high_watermark),
+            log_end_offset,
+            recovery_point: log.map_or(-1, crate::log::UnifiedLog::recovery_point),
+            size: log.map_or(0, crate::log::UnifiedLog::size),
+            followers: followers
+                .map(|(&broker, state)| FollowerView {
+                    broker,
+                    log_end_offset: state.log_end_offset,
+                    lag: log_end_offset - state.log_end_offset.max(0),
+                    behind_for: state.last_caught_up_time.map(|then| now.since(then)),
+                })
+                .collect(),
+        })
+    }
+
+    /// Size and offset lag of every replica by log directory, for `DescribeLogDirs`: path, online, replicas.
+    pub fn log_directories(&self) -> Vec<LogDirectoryView> {
+        let mut directories = Vec::new();
+        while let Some((path, online)) = self.logs.directory(directories.len()) {
+            let index = directories.len();
+            let of_directory = self.logs.logs().filter(|(_, log)| log.directory() == index);
+            let replicas = of_directory.map(|(partition, log)| {
+                // Kafka's lag of a current replica: how far its end is behind what it knows to be committed.
+                let lag = (log.high_watermark() - log.log_end_offset()).max(0);
+                (partition.clone(), log.size(), lag)
+            });
+            directories.push(LogDirectoryView { path: path.clone(), online, replicas: replicas.collect() });
+        }
+        directories
+    }
+}
+
+/// A log directory and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDirectoryView {
+    /// Its path.
+    pub path: Str,
+    /// It did not fail.
+    pub online: bool,
+    /// Replicas: partition, size in bytes, offset lag.
+    pub replicas: Vec<(TopicPartition, u64, Offset)>,
+}
