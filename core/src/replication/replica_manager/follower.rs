@@ -56,6 +56,8 @@ impl ReplicaManager {
         }
         self.fetchers.retain(|_, fetcher| !fetcher.is_idle());
         self.settle(now);
+        // What was appended may be more than memory shall hold.
+        self.logs.tick(now, stores);
     }
 
     pub(super) fn fetcher_of(&mut self, partition: &TopicPartition) -> Option<&mut ReplicaFetcher> {

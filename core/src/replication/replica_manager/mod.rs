@@ -1,13 +1,13 @@
 //! [`ReplicaManager`]: every replica on a broker; what a node's handlers, its fetch connections and its storage talk to.
 //!
-//! One file per matter: [`metadata`](self) decides who leads, `produce` and `local_append` write, `fetch` reads, `follower`
+//! One file per matter: `metadata` decides who leads, `produce` and `local_append` write, `fetch` reads, `follower`
 //! copies from leaders, `isr` keeps the in-sync replicas, `offsets` and `delete_records` answer for offsets, `storage` hears
 //! what was stored and loaded, `completion` tries what waits.
 //!
 //! # Architecture Invariant
 //! Whatever changes a partition names it in `touched`; only what waits for a touched partition is tried again, and nothing
 //! walks all partitions but the ISR check every `replica.lag.time.max.ms` / 2 and the checkpoints. Each public method ends
-//! in [`ReplicaManager::settle`], so that nothing stays touched between inputs.
+//! in `settle`, so that nothing stays touched between inputs.
 
 mod completion;
 mod config;

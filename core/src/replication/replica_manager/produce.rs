@@ -106,6 +106,8 @@ impl ReplicaManager {
             self.watch_produce(now, produce, request.timeout_ms);
         }
         self.settle(now);
+        // What was appended may be more than memory shall hold.
+        self.logs.tick(now, stores);
     }
 
     fn watch_produce(&mut self, now: Now, produce: DelayedProduce, timeout_ms: i32) {

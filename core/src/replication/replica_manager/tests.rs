@@ -9,6 +9,7 @@ use crate::protocol::messages as m;
 use crate::record::BatchBuilder;
 use crate::time::Duration;
 use alloc::vec;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use cluster::{Cluster, TOPIC_ID, tp};
 
@@ -594,4 +595,34 @@ fn a_failed_directory_takes_its_replicas_offline() {
     let stopped = |(_, output): &(NodeId, Output)| matches!(output, Output::StoppedLeading { leader_epoch: None, .. });
     assert!(cluster.told.iter().any(stopped));
     assert!(cluster.manager(0).view(cluster.now)[0].offline);
+}
+
+#[test]
+fn an_unclean_leader_makes_others_lose_what_was_committed() {
+    let mut cluster = Cluster::new(1, &[("min.insync.replicas", "1")]);
+    cluster.run_millis(600);
+    cluster.produce(0, -1, 5000, batch(&["a"]), 1);
+    cluster.run_millis(700);
+    cluster.power_off(2);
+    cluster.elect(0, &[0, 1]);
+    cluster.produce(0, -1, 5000, batch(&["lost"]), 2);
+    cluster.run_millis(700);
+    assert_eq!(cluster.produced(2), ok(1));
+    assert_eq!([0, 1].map(|id| cluster.log(id).high_watermark()), [2, 2]);
+    cluster.power_off(0);
+    cluster.power_off(1);
+    cluster.start(2);
+    cluster.elect(2, &[2]);
+    cluster.produce(2, -1, 5000, batch(&["new", "new"]), 3);
+    cluster.run_millis(700);
+    for id in [0, 1] {
+        cluster.start(id);
+    }
+    cluster.run_millis(3000);
+    let expected = ["a", "new", "new"].map(Bytes::from);
+    for id in 0..3 {
+        let values: Vec<Bytes> = cluster.values(id, 3).into_iter().map(|(_, value)| value).collect();
+        assert_eq!((values, cluster.log(id).high_watermark()), (expected.to_vec(), 3), "broker {id}");
+    }
+    assert_eq!(cluster.registration().isr.len(), 3);
 }
