@@ -1,1 +1,4 @@
 //! What judges the brokers: real clients, the simulator, the browser, tidy checks.
+
+#[cfg(feature = "browser")]
+pub mod browser;

@@ -2,6 +2,7 @@
 //!
 //! # Code map
 //! - [`bridge`]: what the page and its workers say to each other.
+//! - `cluster`: the workers of this page; `ownership`: which tab has them.
 //! - [`worker`]: brokers, the switch, the clients; each a sans-I/O program and an event loop around it.
 //! - [`clock`]: playground time.
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
@@ -16,11 +17,15 @@ pub mod buffers;
 pub mod chunk_index;
 pub mod clock;
 #[cfg(target_arch = "wasm32")]
+pub mod cluster;
+#[cfg(target_arch = "wasm32")]
 mod entry;
 #[cfg(target_arch = "wasm32")]
 pub mod indexed_db;
 #[cfg(target_arch = "wasm32")]
 pub mod locks;
+#[cfg(target_arch = "wasm32")]
+pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
 pub mod worker;

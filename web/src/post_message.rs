@@ -68,7 +68,6 @@ impl WorkerHandle {
         name: &str,
         module: &JsValue,
         start: &[u8],
-        port: Option<&MessagePort>,
         mut on_message: impl FnMut(Vec<u8>) + 'static,
         mut failed: impl FnMut(String) + 'static,
     ) -> Result<Self, JsValue> {
@@ -85,9 +84,9 @@ impl WorkerHandle {
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         let handle = Self { worker, _handlers: (on_message, on_error) };
-        let first = message(start, port)?;
+        let first = message(start, None)?;
         Reflect::set(&first, &"module".into(), module)?;
-        handle.worker.post_message_with_transfer(&first, &transfer(port))?;
+        handle.worker.post_message(&first)?;
         Ok(handle)
     }
 

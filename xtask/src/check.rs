@@ -1,8 +1,9 @@
 //! `cargo xtask test`: every check and test, cheapest first, each under a name.
 
 use crate::browser::browser;
-use crate::bundle::ensure_target;
+use crate::bundle::{self, Mode, ensure_target};
 use crate::command::{Failure, cargo, root, run};
+use crate::serve::serve_in_background;
 use std::time::Instant;
 
 const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
@@ -10,8 +11,14 @@ const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
 /// In the order they run.
-const STEPS: [Step; 5] =
-    [("format", format), ("clippy", clippy), ("clippy-wasm", clippy_wasm), ("native", native), ("wasm", wasm)];
+const STEPS: [Step; 6] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("clippy-wasm", clippy_wasm),
+    ("native", native),
+    ("wasm", wasm),
+    ("browser", end_to_end),
+];
 
 /// Runs all steps, or the one named.
 pub(crate) fn check(only: Option<&str>) -> Result<(), Failure> {
@@ -34,7 +41,7 @@ fn format() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "-D", "warnings"]))
 }
 
 fn clippy_wasm() -> Result<(), Failure> {
@@ -64,4 +71,19 @@ fn wasm() -> Result<(), Failure> {
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
         .args(["test", "--package", "broker-web", "--lib", "--tests"])
         .args(WASM))
+}
+
+/// The page as visitors get it, served here and driven in headless Chromium.
+fn end_to_end() -> Result<(), Failure> {
+    let driver = browser()?.driver;
+    let port = serve_in_background(bundle::build(Mode::Release)?)?;
+    run(cargo().env("CHROMEDRIVER", driver).env("PLAYGROUND_URL", format!("http://localhost:{port}/")).args([
+        "test",
+        "--package",
+        "broker-tests",
+        "--features",
+        "browser",
+        "--test",
+        "browser",
+    ]))
 }

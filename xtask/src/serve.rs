@@ -25,6 +25,14 @@ pub(crate) fn serve(mode: Mode, port: Option<u16>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Serves a built site on a free port from now on; answers the port.
+pub(crate) fn serve_in_background(site: Site) -> Result<u16, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a free port")?;
+    let port = listener.local_addr().context("address")?.port();
+    thread::spawn(move || run(&listener, &Arc::new(Server::new(site, None))));
+    Ok(port)
+}
+
 fn listen(port: Option<u16>) -> Result<TcpListener, Failure> {
     if let Some(port) = port {
         return TcpListener::bind((Ipv4Addr::LOCALHOST, port)).context(format!("port {port}"));

@@ -1,0 +1,365 @@
+//! The workers of this page: starts and ends them, connects them with the switch, and passes on what they report.
+//!
+//! # Architecture Invariant
+//! Only this file creates or ends a worker, and the switch hears of every end: from the worker itself when it was stopped or
+//! killed, from here when it was terminated.
+
+use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart, Role, SwitchCommand, SwitchReport, pack, unpack};
+use crate::clock::Lease;
+use crate::indexed_db::Settings;
+use crate::ownership::Ownership;
+use crate::post_message::{WorkerHandle, channel};
+use crate::worker::link::Endpoint;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+
+/// What the page hears.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// Another tab owns the cluster. This one waits until that is closed, or [`Cluster::ask_for_ownership`].
+    OtherTab,
+    /// This tab owns the cluster; the switch runs. What was remembered, by name.
+    Ready(BTreeMap<String, String>),
+    /// Nothing is remembered: the browser gives the page no storage.
+    NothingSaved {
+        /// The browser's reason.
+        reason: String,
+    },
+    /// Another tab asked for the cluster; all workers here are gone.
+    GivenAway,
+    /// A broker's.
+    Broker(i32, BrokerReport),
+    /// The switch's.
+    Switch(SwitchReport),
+    /// A worker died of a fault of ours, or never started.
+    WorkerFailed {
+        /// Its name.
+        worker: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// All workers. A clone is the same.
+#[derive(Clone)]
+pub struct Cluster(Rc<Shared>);
+
+struct Shared {
+    this: Weak<Self>,
+    module: JsValue,
+    script: String,
+    ownership: Ownership,
+    state: RefCell<State>,
+    news: Box<dyn Fn(News)>,
+}
+
+#[derive(Default)]
+struct State {
+    settings: Option<Settings>,
+    switch: Option<WorkerHandle>,
+    brokers: BTreeMap<i32, Broker>,
+    incarnations: u64,
+}
+
+struct Broker {
+    worker: WorkerHandle,
+    incarnation: u64,
+    /// Its disk is this worker's memory: it must not be terminated.
+    in_memory: bool,
+    running: bool,
+    /// Killed, and still writing: what to start once that is over.
+    killed: bool,
+    restart: Option<BrokerStart>,
+}
+
+const SETTINGS: &str = "playground";
+const CLOCK: &str = "clock";
+
+impl Cluster {
+    /// Takes part in the ownership, and tells by `news` when it has it. `module` is the compiled wasm, `script` the address of
+    /// `worker.js`.
+    pub fn new(module: JsValue, script: String, news: impl Fn(News) + 'static) -> Self {
+        let shared = Rc::new_cyclic(|this: &Weak<Shared>| {
+            let asked = this.clone();
+            Shared {
+                this: this.clone(),
+                module,
+                script,
+                ownership: Ownership::new(move || asked.upgrade().iter().for_each(|this| this.give_away())),
+                state: RefCell::default(),
+                news: Box::new(news),
+            }
+        });
+        let cluster = Self(shared);
+        cluster.claim();
+        cluster
+    }
+
+    /// Asks the tab that owns the cluster to let go.
+    pub fn ask_for_ownership(&self) {
+        self.0.ownership.ask();
+    }
+
+    /// After [`News::GivenAway`]: waits for the cluster again.
+    pub fn claim(&self) {
+        let shared = Rc::clone(&self.0);
+        spawn_local(async move {
+            if !shared.ownership.try_claim().await {
+                (shared.news)(News::OtherTab);
+                shared.ownership.claim().await;
+            }
+            shared.begin().await;
+        });
+    }
+
+    /// Starts a broker's process; nothing happens while it runs.
+    pub fn start_broker(&self, id: i32, start: BrokerStart) {
+        self.0.report_failure("broker", self.0.start_broker(id, start));
+    }
+
+    /// SIGTERM.
+    pub fn stop(&self, id: i32) {
+        self.0.tell_broker(id, &BrokerCommand::Stop);
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self, id: i32) {
+        if let Some(broker) = self.0.state.borrow_mut().brokers.get_mut(&id) {
+            broker.killed = true;
+        }
+        self.0.tell_broker(id, &BrokerCommand::Kill);
+    }
+
+    /// Power off: whatever was not stored is gone.
+    pub fn power_off(&self, id: i32) {
+        self.0.power_off(id);
+    }
+
+    /// Tells the switch.
+    pub fn switch(&self, command: &SwitchCommand) {
+        self.0.tell_switch(command, None);
+    }
+
+    /// Remembers a value by name over reloads; `None` forgets it.
+    pub fn remember(&self, name: &str, value: Option<String>) {
+        self.0.remember(name, value);
+    }
+}
+
+impl Shared {
+    /// This tab owns the cluster: the switch comes up.
+    async fn begin(&self) {
+        let mut remembered = BTreeMap::new();
+        match Settings::open(SETTINGS).await {
+            Ok(settings) => {
+                remembered = settings.all().await.unwrap_or_default().into_iter().collect();
+                self.state.borrow_mut().settings = Some(settings);
+            }
+            Err(reason) => (self.news)(News::NothingSaved { reason: reason.as_str().to_owned() }),
+        }
+        let floor = remembered.get(CLOCK).and_then(|text| read_lease(text));
+        let floor = floor.unwrap_or(Lease { monotonic_us: 0, wall_ms: 0, rate: 1.0 });
+        let begun = self.spawn_switch(floor);
+        self.report_failure("switch", begun);
+        (self.news)(News::Ready(remembered));
+    }
+
+    fn spawn_switch(&self, floor: Lease) -> Result<(), JsValue> {
+        let this = self.this.clone();
+        let hear = move |shared: &Self, report: SwitchReport| {
+            if let SwitchReport::Time(lease) = &report {
+                shared.remember(CLOCK, Some(write_lease(lease)));
+            }
+            (shared.news)(News::Switch(report));
+        };
+        let worker = self.spawn(
+            "switch",
+            &Role::Switch { floor },
+            move |packed| {
+                if let (Some(shared), Some(report)) = (this.upgrade(), unpack(packed)) {
+                    hear(&shared, report);
+                }
+            },
+            |_| {},
+        )?;
+        self.state.borrow_mut().switch = Some(worker);
+        Ok(())
+    }
+
+    fn start_broker(&self, id: i32, start: BrokerStart) -> Result<(), JsValue> {
+        let mut state = self.state.borrow_mut();
+        if let Some(broker) = state.brokers.get_mut(&id).filter(|broker| broker.running) {
+            broker.restart = broker.killed.then_some(start);
+            return Ok(());
+        }
+        let known = state.brokers.remove(&id);
+        drop(state);
+        let incarnation = self.next_incarnation();
+        let kept = known.filter(|broker| broker.in_memory);
+        let worker = match kept {
+            Some(broker) => broker.worker,
+            None => self.spawn_broker(id)?,
+        };
+        let (here, there) = channel()?;
+        self.tell_switch(&SwitchCommand::Attach { endpoint: id, incarnation }, Some(&there));
+        worker.post(&pack(&BrokerCommand::Start(start)), Some(&here))?;
+        let broker = Broker { worker, incarnation, in_memory: false, running: true, killed: false, restart: None };
+        self.state.borrow_mut().brokers.insert(id, broker);
+        Ok(())
+    }
+
+    fn spawn_broker(&self, id: i32) -> Result<WorkerHandle, JsValue> {
+        let (heard, failed) = (self.this.clone(), self.this.clone());
+        self.spawn(
+            &format!("broker {id}"),
+            &Role::Broker,
+            move |packed| {
+                if let (Some(shared), Some(report)) = (heard.upgrade(), unpack(packed)) {
+                    shared.broker_reports(id, report);
+                }
+            },
+            move |_| failed.upgrade().iter().for_each(|shared| shared.power_off(id)),
+        )
+    }
+
+    fn broker_reports(&self, id: i32, report: BrokerReport) {
+        let mut state = self.state.borrow_mut();
+        match &report {
+            BrokerReport::NotSaved { .. } => {
+                state.brokers.entry(id).and_modify(|broker| broker.in_memory = true);
+            }
+            BrokerReport::Ended => {
+                let Some(broker) = state.brokers.get_mut(&id) else { return };
+                broker.running = false;
+                let (incarnation, restart) = (broker.incarnation, broker.restart.take());
+                if !broker.in_memory {
+                    state.brokers.remove(&id);
+                }
+                drop(state);
+                self.detach(id, incarnation);
+                (self.news)(News::Broker(id, report));
+                if let Some(start) = restart {
+                    self.report_failure(&format!("broker {id}"), self.start_broker(id, start));
+                }
+                return;
+            }
+            BrokerReport::Panicked(reason) => {
+                let reason = reason.clone();
+                drop(state);
+                self.power_off(id);
+                return (self.news)(News::WorkerFailed { worker: format!("broker {id}"), reason });
+            }
+            BrokerReport::Event { .. } | BrokerReport::Refused { .. } => {}
+        }
+        drop(state);
+        (self.news)(News::Broker(id, report));
+    }
+
+    fn tell_broker(&self, id: i32, command: &BrokerCommand) {
+        if let Some(broker) = self.state.borrow().brokers.get(&id) {
+            let _ = broker.worker.post(&pack(command), None);
+        }
+    }
+
+    fn power_off(&self, id: i32) {
+        let mut state = self.state.borrow_mut();
+        let Some(broker) = state.brokers.get_mut(&id).filter(|broker| broker.running) else { return };
+        if broker.in_memory {
+            drop(state);
+            return self.tell_broker(id, &BrokerCommand::Kill);
+        }
+        broker.worker.terminate();
+        let incarnation = broker.incarnation;
+        state.brokers.remove(&id);
+        drop(state);
+        self.detach(id, incarnation);
+        (self.news)(News::Broker(id, BrokerReport::Ended));
+    }
+
+    fn detach(&self, endpoint: Endpoint, incarnation: u64) {
+        self.tell_switch(&SwitchCommand::Detach { endpoint, incarnation }, None);
+    }
+
+    fn tell_switch(&self, command: &SwitchCommand, port: Option<&web_sys::MessagePort>) {
+        if let Some(switch) = &self.state.borrow().switch {
+            let _ = switch.post(&pack(command), port);
+        }
+    }
+
+    /// Another tab wants the cluster: for the brokers that is a power cut.
+    fn give_away(&self) {
+        let state = self.state.take();
+        let workers = state.brokers.into_values().map(|broker| broker.worker);
+        let all = workers.chain(state.switch);
+        all.for_each(|worker| worker.terminate());
+        self.ownership.release();
+        (self.news)(News::GivenAway);
+    }
+
+    fn remember(&self, name: &str, value: Option<String>) {
+        let Some(settings) = self.state.borrow().settings.clone() else { return };
+        let name = name.to_owned();
+        let this = self.this.clone();
+        spawn_local(async move {
+            if let (Err(reason), Some(shared)) = (settings.set(&name, value.as_deref()).await, this.upgrade()) {
+                // Said once: what is remembered is a comfort, not the cluster's data.
+                if shared.state.borrow_mut().settings.take().is_some() {
+                    (shared.news)(News::NothingSaved { reason: reason.as_str().to_owned() });
+                }
+            }
+        });
+    }
+
+    fn next_incarnation(&self) -> u64 {
+        let mut state = self.state.borrow_mut();
+        state.incarnations += 1;
+        state.incarnations
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        role: &Role,
+        mut on_message: impl FnMut(&[u8]) + 'static,
+        failed: impl Fn(&str) + 'static,
+    ) -> Result<WorkerHandle, JsValue> {
+        let this = self.this.clone();
+        let worker = name.to_owned();
+        WorkerHandle::spawn(
+            &self.script,
+            name,
+            &self.module,
+            &pack(role),
+            move |packed| on_message(&packed),
+            move |reason| {
+                failed(&reason);
+                if let Some(shared) = this.upgrade() {
+                    (shared.news)(News::WorkerFailed { worker: worker.clone(), reason });
+                }
+            },
+        )
+    }
+
+    fn report_failure(&self, worker: &str, done: Result<(), JsValue>) {
+        if let Err(error) = done {
+            (self.news)(News::WorkerFailed { worker: worker.to_owned(), reason: format!("{error:?}") });
+        }
+    }
+}
+
+fn write_lease(lease: &Lease) -> String {
+    format!("{} {} {}", lease.monotonic_us, lease.wall_ms, lease.rate)
+}
+
+fn read_lease(text: &str) -> Option<Lease> {
+    let mut parts = text.split(' ');
+    // Reports come once a second: whatever was shown after the last one lies below this.
+    let monotonic_us = parts.next()?.parse::<u64>().ok()? + 2_000_000;
+    let wall_ms = parts.next()?.parse().ok()?;
+    // A page that was paused and is loaded again runs.
+    let rate = parts.next()?.parse::<f32>().ok().filter(|rate| *rate > 0.0)?;
+    Some(Lease { monotonic_us, wall_ms, rate })
+}
