@@ -1,32 +1,45 @@
 //! As much HTTP as chromedriver on this machine needs.
 
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 /// Sends a request; the `value` of its answer, or the driver's error.
 pub(super) fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
-    let answer = exchange(port, method, path, body).map_err(|error| format!("chromedriver: {error}"))?;
-    let (head, content) = answer.split_once("\r\n\r\n").ok_or("chromedriver: no HTTP answer")?;
-    let mut answer: Value =
-        serde_json::from_str(content).map_err(|error| format!("chromedriver: {error}: {content}"))?;
+    let (status, content) = exchange(port, method, path, body).map_err(|error| format!("chromedriver: {error}"))?;
+    let mut answer: Value = serde_json::from_slice(&content).map_err(|error| format!("chromedriver: {error}"))?;
     let value = answer["value"].take();
-    if head.starts_with("HTTP/1.1 200") { Ok(value) } else { Err(format!("{method} {path}: {}", value["message"])) }
+    if status == "200" { Ok(value) } else { Err(format!("{method} {path}: {}", value["message"])) }
 }
 
-fn exchange(port: u16, method: &str, path: &str, body: Option<&Value>) -> std::io::Result<String> {
+/// The status and the content of an answer. The driver keeps connections open whatever one asks, so its length counts.
+fn exchange(port: u16, method: &str, path: &str, body: Option<&Value>) -> std::io::Result<(String, Vec<u8>)> {
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(Duration::from_mins(2)))?;
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut length = 0;
+    while line.trim() != "" {
+        line.clear();
+        reader.read_line(&mut line)?;
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().map_err(std::io::Error::other)?;
+        }
+    }
+    let mut content = vec![0; length];
+    reader.read_exact(&mut content)?;
+    Ok((status, content))
 }
 
 /// Decodes base64; what is no digit of it is passed over.
