@@ -17,8 +17,6 @@ pub enum Role {
     },
     /// A broker; it waits for [`BrokerCommand::Start`].
     Broker,
-    /// Producers, consumers, admin; it waits for [`ClientsCommand::Start`].
-    Clients,
 }
 
 /// From the page to the switch.

@@ -40,6 +40,15 @@ pub fn address() -> Result<String> {
 impl Browser {
     /// A new browser with an empty profile and a window of this size.
     pub fn open(width: u32, height: u32) -> Result<Self> {
+        Self::open_with(width, height, &json!({}))
+    }
+
+    /// The same, but the browser denies pages every kind of storage.
+    pub fn open_without_storage(width: u32, height: u32) -> Result<Self> {
+        Self::open_with(width, height, &json!({ "profile.default_content_setting_values.cookies": 2 }))
+    }
+
+    fn open_with(width: u32, height: u32, preferences: &Value) -> Result<Self> {
         let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
         let mut driver = Command::new(program)
             .arg("--port=0")
@@ -59,7 +68,7 @@ impl Browser {
             format!("--window-size={width},{height}"),
         ];
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
-            "goog:chromeOptions": { "args": arguments },
+            "goog:chromeOptions": { "args": arguments, "prefs": preferences },
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
         let session = http::request(browser.port, "POST", "/session", Some(&capabilities))?;
