@@ -4,10 +4,12 @@
 //! - [`bundle`]: compiles `web/` and assembles `dist/`.
 //! - [`optimise`]: wasm-opt, where node is there to run it.
 //! - [`serve`]: the static server of `cargo xtask serve`.
+//! - [`bench`]: the figures of `cargo xtask bench`.
 //! - [`check`]: the steps of `cargo xtask test`.
 //! - [`browser`]: finds Chromium, its driver and the runner of wasm tests.
 //! - [`command`]: runs other programs and says plainly what failed.
 
+mod bench;
 mod browser;
 mod bundle;
 mod check;
@@ -51,9 +53,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         }
         "build" => bundle::build(mode(rest)).map(|site| println!("{}", site.summary())),
         "test" => check::check(option(rest, "--only")?),
-        "bench" => {
-            run(cargo().args(["run", "--release", "--package", "broker-tests", "--bin", "bench", "--"]).args(rest))
-        }
+        "bench" => bench::bench(),
         "sim" => run(cargo().args(["run", "--release", "--package", "broker-tests", "--bin", "sim", "--"]).args(rest)),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -99,10 +99,11 @@ impl<P: Program + 'static> Host<P> {
         *self.program.borrow_mut() = Some(program);
         self.inbox.borrow_mut().push_back(Input::Start { directories });
         self.run();
-        let mut outbox = self.outbox.borrow_mut();
-        outbox.messages.extend(listen);
-        drop(outbox);
-        self.flush();
+        // One that refused to start is gone already.
+        if self.program.borrow().is_some() {
+            self.outbox.borrow_mut().messages.extend(listen);
+            self.flush();
+        }
     }
 
     /// What a disk calls back with.
