@@ -56,6 +56,8 @@ pub enum SwitchCommand {
     },
     /// Playground seconds per second; 0 stands still.
     Rate(f32),
+    /// Lets so many microseconds pass at once; how a clock that stands still goes on.
+    Step(u64),
     /// Asks for [`SwitchReport::Seen`]; at most once an animation frame.
     TakeSeen,
 }

@@ -78,6 +78,14 @@ impl Clock {
         self.leased_at_us = host_us;
     }
 
+    /// (The switch) lets so much time pass at once, while it stands still or not; send a lease at once.
+    pub fn step(&mut self, step: Duration, host_us: u64) {
+        let now = self.now(host_us);
+        self.lease.monotonic_us = (now.monotonic + step).as_micros();
+        self.lease.wall_ms = now.wall_ms + step.as_millis() as i64;
+        self.leased_at_us = host_us;
+    }
+
     /// Real time until the clock shows `until`; `None` while it stands still.
     pub fn delay(&self, now: Now, until: Instant) -> Option<Duration> {
         let wanted = until.since(now.monotonic);
@@ -151,6 +159,8 @@ mod tests {
         assert_eq!(clock.now(900_000), now);
         assert_eq!(clock.delay(now, Instant::from_micros(1_300_000)), None);
         assert_eq!(clock.delay(now, now.monotonic), Some(Duration::ZERO));
+        clock.step(Duration::from_millis(100), 900_000);
+        assert_eq!(clock.now(950_000), at(1_300_000, 5_300));
     }
 
     #[test]

@@ -170,8 +170,13 @@ impl Shared {
     fn spawn_switch(&self, floor: Lease) -> Result<(), JsValue> {
         let this = self.this.clone();
         let hear = move |shared: &Self, report: SwitchReport| {
-            if let SwitchReport::Time(lease) = &report {
-                shared.remember(CLOCK, Some(write_lease(lease)));
+            match &report {
+                SwitchReport::Time(lease) => shared.remember(CLOCK, Some(write_lease(lease))),
+                SwitchReport::Panicked(reason) => {
+                    let reason = reason.clone();
+                    return (shared.news)(News::WorkerFailed { worker: "switch".to_owned(), reason });
+                }
+                SwitchReport::Seen(_) => {}
             }
             (shared.news)(News::Switch(report));
         };

@@ -67,6 +67,9 @@ fn runner() -> Result<PathBuf, Failure> {
             .args(locked.then_some("--locked"));
         run(&mut command)
     };
-    install(true).or_else(|_| install(false))?;
+    install(true).or_else(|_| {
+        eprintln!("xtask: not all of its locked versions are there; taking versions that fit");
+        install(false)
+    })?;
     Ok(runner)
 }

@@ -95,6 +95,11 @@ impl SwitchHost {
                 self.state.borrow_mut().clock.set_rate(rate, host_us());
                 self.lease();
             }
+            SwitchCommand::Step(micros) => {
+                self.state.borrow_mut().clock.step(Duration::from_micros(micros), host_us());
+                self.lease();
+                self.tick();
+            }
             SwitchCommand::TakeSeen => {
                 let seen = self.state.borrow_mut().switch.capture.take();
                 (self.report)(SwitchReport::Seen(seen));
