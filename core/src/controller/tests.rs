@@ -100,6 +100,8 @@ impl Harness {
     fn commit_one(&mut self) -> bool {
         let Some((base_offset, records)) = self.uncommitted.pop_front() else { return false };
         assert_eq!(base_offset, self.log.len() as Offset);
+        // As the log keeps them.
+        let records: Vec<_> = records.iter().map(|record| MetadataRecord::decode(&record.encode()).unwrap()).collect();
         self.log.extend(records.iter().cloned());
         let provenance = Provenance { offset: self.log.len() as Offset - 1, epoch: 1, timestamp_ms: 7 };
         self.controller.committed(provenance, &records).unwrap();

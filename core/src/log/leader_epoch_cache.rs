@@ -143,3 +143,85 @@ impl LeaderEpochCache {
         Some(cache)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(entries: &[(LeaderEpoch, Offset)]) -> LeaderEpochCache {
+        let mut cache = LeaderEpochCache::default();
+        for &(epoch, start_offset) in entries {
+            cache.assign(epoch, start_offset);
+        }
+        cache
+    }
+
+    fn pairs(cache: &LeaderEpochCache) -> Vec<(LeaderEpoch, Offset)> {
+        cache.entries().iter().map(|entry| (entry.epoch, entry.start_offset)).collect()
+    }
+
+    #[test]
+    fn an_epoch_ends_where_the_next_known_one_begins() {
+        let log = cache(&[(2, 10), (4, 20), (7, 35)]);
+        for (requested, answer) in [
+            (-1, (-1, -1)),
+            (0, (0, 10)),
+            (1, (1, 10)),
+            (2, (2, 20)),
+            (3, (2, 20)),
+            (4, (4, 35)),
+            (6, (4, 35)),
+            (7, (7, 50)),
+            (8, (-1, -1)),
+        ] {
+            let end = log.end_offset_for(requested, 50);
+            assert_eq!((end.leader_epoch, end.end_offset), answer, "{requested}");
+        }
+        assert!(cache(&[]).end_offset_for(0, 50).is_undefined());
+    }
+
+    #[test]
+    fn entries_that_contradict_a_new_one_go() {
+        for (assigned, expected) in [
+            ((7, 40), &[(2, 10), (4, 20), (7, 35)][..]),
+            ((7, 30), &[(2, 10), (4, 20), (7, 30)]),
+            ((8, 20), &[(2, 10), (8, 20)]),
+            ((3, 40), &[(2, 10), (3, 40)]),
+            ((9, 5), &[(9, 5)]),
+            ((-1, 60), &[(2, 10), (4, 20), (7, 35)]),
+        ] {
+            let mut log = cache(&[(2, 10), (4, 20), (7, 35)]);
+            log.assign(assigned.0, assigned.1);
+            assert_eq!(pairs(&log), expected, "{assigned:?}");
+        }
+    }
+
+    #[test]
+    fn truncation_at_either_end() {
+        for (offset, from_end, from_start) in [
+            (10, &[][..], &[(2, 10), (4, 20), (7, 35)][..]),
+            (11, &[(2, 10)], &[(2, 11), (4, 20), (7, 35)]),
+            (20, &[(2, 10)], &[(4, 20), (7, 35)]),
+            (34, &[(2, 10), (4, 20)], &[(4, 34), (7, 35)]),
+            (99, &[(2, 10), (4, 20), (7, 35)], &[(7, 99)]),
+            (5, &[], &[(2, 10), (4, 20), (7, 35)]),
+        ] {
+            let mut log = cache(&[(2, 10), (4, 20), (7, 35)]);
+            log.truncate_from_end(offset);
+            assert_eq!(pairs(&log), from_end, "end {offset}");
+            let mut log = cache(&[(2, 10), (4, 20), (7, 35)]);
+            log.truncate_from_start(offset);
+            assert_eq!(pairs(&log), from_start, "start {offset}");
+        }
+    }
+
+    #[test]
+    fn its_file_is_kafkas() {
+        let log = cache(&[(2, 10), (4, 20)]);
+        assert_eq!(log.encode(), "0\n2\n2 10\n4 20\n");
+        assert_eq!(LeaderEpochCache::decode(log.encode().as_bytes()), Some(log));
+        for bad in ["", "1\n0\n", "0\n2\n1 1\n", "0\n1\nx 1\n", "0\n1\n1\n"] {
+            assert_eq!(LeaderEpochCache::decode(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+}

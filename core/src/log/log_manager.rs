@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use loading::Loading;
 
 /// Uses of logs between two looks at the memory budget.
-const BUDGET_CHECK: u64 = 64;
+const BUDGET_CHECK: u64 = 16;
 /// How often recovery points and log start offsets are written (`log.flush.offset.checkpoint.interval.ms`).
 const CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);
 /// How often expired producer ids are looked for (`producer.id.expiration.check.interval.ms`).

@@ -1,11 +1,11 @@
 //! Fetch (1) of the metadata log: how followers and observers replicate, and by their offsets acknowledge.
 
-use super::metadata_log::{Continuation, OffsetAndEpoch};
+use super::metadata_log::{Continuation, OffsetAndEpoch, TruncationRefused};
 use super::quorum_state::State;
 use super::snapshot::{FetchingSnapshot, SnapshotId};
 use super::voter_set::ReplicaKey;
 use super::{RaftClient, RaftRequest, RaftResponse, RequestKind};
-use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, Offset, Uuid};
+use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, Uuid};
 use crate::log::Read;
 use crate::log::storage::{FileRange, StoreQueue};
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
@@ -257,11 +257,19 @@ impl RaftClient {
         let snapshot = &partition.snapshot_id;
         if diverging.epoch >= 0 && diverging.end_offset >= 0 {
             let end = OffsetAndEpoch { end_offset: diverging.end_offset, epoch: diverging.epoch };
-            if let Err(refused) = self.log.truncate_to_end_offset(now, end, store) {
-                return self.fail(&format!(
-                    "Attempted to truncate to offset {}, which is below the current high watermark {}",
-                    refused.end_offset, refused.high_watermark
-                ));
+            match self.log.truncate_to_end_offset(now, end, store) {
+                Ok(_) => {}
+                Err(TruncationRefused::Cold(range)) => {
+                    // The next fetch diverges again; by then it may be loaded.
+                    self.request_load(range);
+                    self.requests.pause(from, RequestKind::Fetch, now.monotonic);
+                }
+                Err(TruncationRefused::BelowHighWatermark { end_offset, high_watermark }) => {
+                    return self.fail(&format!(
+                        "Attempted to truncate to offset {end_offset}, which is below the current high watermark \
+                         {high_watermark}"
+                    ));
+                }
             }
         } else if snapshot.epoch >= 0 && snapshot.end_offset >= 0 {
             let id = SnapshotId { end_offset: snapshot.end_offset, epoch: snapshot.epoch };
@@ -293,10 +301,5 @@ impl RaftClient {
         if let Some(follower) = self.quorum.follower_mut() {
             follower.fetched(now, fetch_timeout);
         }
-    }
-
-    /// Offset that acknowledges, for tests and views: what a fetch would ask for now.
-    pub fn fetch_offset(&self) -> Offset {
-        self.log.log_end_offset()
     }
 }

@@ -7,7 +7,7 @@ use super::snapshot::{SnapshotId, StoredSnapshot, write_snapshot};
 use super::{AppendError, SnapshotRefused};
 use crate::ids::Offset;
 use crate::log::storage::{FileRange, StoreCommand, StoreQueue, Ticket};
-use crate::log::{self, AppendOrigin, Read, UnifiedLog};
+use crate::log::{self, AppendOrigin, Cold, Read, UnifiedLog};
 use crate::protocol::encode_message;
 use crate::protocol::messages::LeaderChangeMessage;
 use crate::record::control::control_batch;
@@ -30,13 +30,18 @@ pub enum Continuation {
     Snapshot(SnapshotId),
 }
 
-/// A truncation that would remove committed records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BelowHighWatermark {
-    /// Where the log would have ended.
-    pub end_offset: Offset,
-    /// The high watermark.
-    pub high_watermark: Offset,
+/// Why the log was not truncated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TruncationRefused {
+    /// It would remove committed records.
+    BelowHighWatermark {
+        /// Where the log would have ended.
+        end_offset: Offset,
+        /// The high watermark.
+        high_watermark: Offset,
+    },
+    /// This range has to be loaded first: after a start less is known to be committed than is in memory.
+    Cold(FileRange),
 }
 
 /// The metadata log of one replica.
@@ -67,8 +72,19 @@ impl MetadataLog {
             // Only what is committed gets into a snapshot.
             this.log.maybe_increment_high_watermark(latest.end_offset);
             this.delete_older_snapshots(latest, store);
+            this.restore_log_start(latest, store);
         }
         this
+    }
+
+    /// A segment may begin before the log did, and then a recovered log does too. But of what was given up the epochs are not
+    /// known any more, so it is given up again.
+    fn restore_log_start(&mut self, latest: SnapshotId, store: &mut StoreQueue) {
+        let first_known = self.log.leader_epoch_cache().entries().first().map(|entry| entry.start_offset);
+        if first_known.unwrap_or(self.log_end_offset()) > self.log_start_offset() {
+            // Refused only above the high watermark, where no snapshot ends.
+            let _ = self.log.increment_log_start_offset(latest.end_offset, store);
+        }
     }
 
     /// First offset that can be read.
@@ -256,7 +272,7 @@ impl MetadataLog {
         now: Now,
         end: OffsetAndEpoch,
         store: &mut StoreQueue,
-    ) -> Result<Offset, BelowHighWatermark> {
+    ) -> Result<Offset, TruncationRefused> {
         let local = self.end_offset_for_epoch(end.epoch);
         let cut = if end.epoch == 0 {
             end.end_offset
@@ -266,12 +282,11 @@ impl MetadataLog {
             local.end_offset
         };
         let cut = cut.min(self.log_end_offset());
-        let refused = BelowHighWatermark { end_offset: cut, high_watermark: self.high_watermark() };
-        if cut < self.high_watermark() {
-            return Err(refused);
+        let high_watermark = self.high_watermark();
+        if cut < high_watermark {
+            return Err(TruncationRefused::BelowHighWatermark { end_offset: cut, high_watermark });
         }
-        // A cold range is asked for only below the high watermark.
-        self.log.truncate_to(now, cut, store).map_err(|_| refused)?;
+        self.log.truncate_to(now, cut, store).map_err(|Cold(range)| TruncationRefused::Cold(range))?;
         Ok(self.log_end_offset())
     }
 

@@ -3,4 +3,5 @@
 mod cluster;
 mod cluster_node;
 mod faults;
+mod replica;
 mod transitions;

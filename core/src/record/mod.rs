@@ -10,6 +10,8 @@ pub mod control;
 pub mod crc32c;
 mod error;
 mod fields;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 
 pub use batch::{BatchHeader, Compression, HEADER_LENGTH, RecordBatch, TimestampType};

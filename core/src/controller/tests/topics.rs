@@ -39,19 +39,26 @@ fn assigned(name: &str, lists: &[(i32, &[NodeId])]) -> CreatableTopic {
     CreatableTopic { assignments: assignments.collect(), ..creatable(name, -1, -1) }
 }
 
-#[test]
-fn topics_that_cannot_be_created_say_why() {
+/// Two unfenced brokers, a fenced one, two topics.
+fn harness_with_topics() -> Harness {
     let mut harness = Harness::with_brokers(2);
     harness.create("foo", &[&[0]]);
     harness.create("a.b", &[&[0]]);
     harness.register(5);
+    harness
+}
+
+fn check_refused(harness: &mut Harness, topic: CreatableTopic, code: i16, message: &str) {
+    let before = harness.log.len();
+    let result = harness.create_topic(topic);
+    assert_eq!((result.error_code, result.error_message.as_deref()), (code, Some(message)));
+    assert_eq!(harness.log.len(), before);
+}
+
+#[test]
+fn topics_that_cannot_be_created_say_why() {
+    let mut harness = harness_with_topics();
     let long = "x".repeat(250);
-    let check = |harness: &mut Harness, topic: CreatableTopic, code: i16, message: &str| {
-        let before = harness.log.len();
-        let result = harness.create_topic(topic);
-        assert_eq!((result.error_code, result.error_message.as_deref()), (code, Some(message)));
-        assert_eq!(harness.log.len(), before);
-    };
     for (topic, code, message) in [
         (creatable("foo", 1, 1), 36, "Topic 'foo' already exists."),
         (
@@ -80,6 +87,22 @@ fn topics_that_cannot_be_created_say_why() {
             "Invalid value abc for configuration retention.ms: Not a number of type LONG",
         ),
         (with_config("x", "retention.ms", None), 40, "Null value not supported for topic configs: retention.ms"),
+    ] {
+        check_refused(&mut harness, topic, code, message);
+    }
+    let message = format!("Topic name is invalid: the length of '{long}' is longer than the max allowed length 249");
+    check_refused(&mut harness, creatable(&long, 1, 1), 17, &message);
+    let mut fenced = Harness::new();
+    fenced.register(0);
+    let message = "Unable to replicate the partition 1 time(s): All brokers are currently fenced, or have all their log \
+                   directories cordoned.";
+    check_refused(&mut fenced, creatable("x", 1, 1), 38, message);
+}
+
+#[test]
+fn replica_lists_that_cannot_be_used_say_why() {
+    let mut harness = harness_with_topics();
+    for (topic, code, message) in [
         (
             assigned("x", &[(0, &[0, 9])]),
             39,
@@ -110,15 +133,8 @@ fn topics_that_cannot_be_created_say_why() {
             "A manual partition assignment was specified, but replication factor was not set to -1.",
         ),
     ] {
-        check(&mut harness, topic, code, message);
+        check_refused(&mut harness, topic, code, message);
     }
-    let message = format!("Topic name is invalid: the length of '{long}' is longer than the max allowed length 249");
-    check(&mut harness, creatable(&long, 1, 1), 17, &message);
-    let mut fenced = Harness::new();
-    fenced.register(0);
-    let message = "Unable to replicate the partition 1 time(s): All brokers are currently fenced, or have all their log \
-                   directories cordoned.";
-    check(&mut fenced, creatable("x", 1, 1), 38, message);
 }
 
 #[test]

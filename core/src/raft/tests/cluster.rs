@@ -6,6 +6,7 @@ use crate::ids::{NodeId, Offset, Uuid};
 use crate::log::storage::{FileRange, Ticket};
 use crate::protocol::{Message, decode_message, encode_message};
 use crate::raft::quorum_state::State;
+use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
 use crate::raft::voter_set::VoterSet;
 use crate::raft::{RaftClient, RaftConfig, RaftOutput, RaftRequest, RaftResponse, RequestFailed};
 use crate::rng::Rng;
@@ -34,6 +35,7 @@ struct Pending {
     to: usize,
     to_incarnation: u64,
     request_id: u64,
+    is_pre_vote: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -48,6 +50,8 @@ struct CommittedBatch {
 pub(super) struct Weather {
     pub(super) lost: u64,
     pub(super) slow: u64,
+    /// Longest time a disk takes, in microseconds.
+    pub(super) disk: u64,
 }
 
 pub(super) struct Cluster {
@@ -60,6 +64,8 @@ pub(super) struct Cluster {
     events: BTreeMap<(Instant, u64), Event>,
     pending: BTreeMap<u64, Pending>,
     committed: BTreeMap<Offset, CommittedBatch>,
+    /// Votes told to others: candidate by voter and epoch.
+    votes: BTreeMap<(usize, i32), usize>,
     next_number: u64,
     steps_at_now: u32,
     /// What the run did, for its tests: snapshots fetched.
@@ -92,6 +98,7 @@ impl Cluster {
             events: BTreeMap::new(),
             pending: BTreeMap::new(),
             committed: BTreeMap::new(),
+            votes: BTreeMap::new(),
             next_number: 0,
             steps_at_now: 0,
             snapshots_fetched: 0,
@@ -149,8 +156,7 @@ impl Cluster {
             self.carry_out(node, output);
         }
         let Some((ticket, commands)) = self.nodes[node].queue.take() else { return };
-        let delay =
-            Duration::from_micros(100 + self.rng.below(if self.rng.clone().chance(1, 20) { 40_000 } else { 2000 }));
+        let delay = Duration::from_micros(100 + self.rng.below(self.weather.disk.max(2000)));
         // A disk answers in order.
         let at = (self.now + delay).max(self.nodes[node].last_store_at);
         self.nodes[node].last_store_at = at;
@@ -164,6 +170,14 @@ impl Cluster {
         match output {
             RaftOutput::Send { to, request_id, request } => self.send(node, to as usize, request_id, &request),
             RaftOutput::Respond { token, response } => {
+                let asked_by =
+                    self.pending.get(&token).filter(|pending| !pending.is_pre_vote).map(|pending| pending.from);
+                if let (RaftResponse::Vote(vote), Some(candidate)) = (&response, asked_by)
+                    && let Some(partition) = vote.topics.first().and_then(|topic| topic.partitions.first())
+                    && partition.vote_granted
+                {
+                    self.note_vote(node, partition.leader_epoch, candidate);
+                }
                 if let Some(delay) = self.delay_between(node, self.pending.get(&token).map(|pending| pending.from)) {
                     self.schedule(delay, Event::Response { token, response: over_the_wire_back(&response) });
                 }
@@ -182,6 +196,10 @@ impl Cluster {
                     assert_eq!(known, &batch, "node {node} at offset {base_offset}");
                 } else {
                     assert_eq!(self.committed_end(), base_offset, "commits make no gap");
+                    let holders =
+                        self.voters().filter(|node| node.has_on_disk(base_offset, last_offset, epoch)).count();
+                    let majority = self.nodes[node].config.voters.majority();
+                    assert!(holders >= majority, "offset {base_offset} is on {holders} disks and said to be committed");
                     self.committed.insert(base_offset, batch);
                 }
             }
@@ -205,10 +223,31 @@ impl Cluster {
         }
     }
 
+    fn voters(&self) -> impl Iterator<Item = &TestNode> {
+        self.nodes.iter().filter(|node| node.config.voters.contains(node.id()))
+    }
+
+    /// A vote of `voter` became known to others.
+    fn note_vote(&mut self, voter: usize, epoch: i32, candidate: usize) {
+        let first = *self.votes.entry((voter, epoch)).or_insert(candidate);
+        assert_eq!(first, candidate, "{voter} votes once in epoch {epoch}");
+        let stored = self.nodes[voter].disk.file(QUORUM_STATE_FILE).map(|bytes| QuorumStateData::parse(bytes).unwrap());
+        let stored_vote = stored.map(|data| (data.leader_epoch, data.voted.map(|key| key.id as usize)));
+        assert_eq!(stored_vote, Some((epoch, Some(candidate))), "a vote is stored before it is told");
+    }
+
     fn send(&mut self, from: usize, to: usize, request_id: u64, request: &RaftRequest) {
+        if let RaftRequest::Vote(vote) = request {
+            let partition = &vote.topics[0].partitions[0];
+            if !partition.pre_vote {
+                self.note_vote(from, partition.replica_epoch, from);
+            }
+        }
         let token = self.next_number;
         let (from_incarnation, to_incarnation) = (self.nodes[from].incarnation, self.nodes[to].incarnation);
-        self.pending.insert(token, Pending { from, from_incarnation, to, to_incarnation, request_id });
+        let is_pre_vote = matches!(request, RaftRequest::Vote(vote) if vote.topics[0].partitions[0].pre_vote);
+        let pending = Pending { from, from_incarnation, to, to_incarnation, request_id, is_pre_vote };
+        self.pending.insert(token, pending);
         if self.nodes[to].client.is_none() {
             let failure = RequestFailed::Disconnected;
             return self.schedule(Duration::from_micros(500), Event::Failure { token, failure });
@@ -278,7 +317,7 @@ impl Cluster {
                 }
                 let (first, commands) = self.nodes[node].unstored.pop_front().unwrap();
                 assert_eq!(first, ticket);
-                self.nodes[node].disk.apply(&commands);
+                self.nodes[node].write(&commands);
                 self.with(node, |client, now, queue| client.stored(now, ticket, queue));
             }
             Event::Loaded { node, incarnation, load_id, range } => {

@@ -1,15 +1,18 @@
 //! One node of a test cluster: a replica, its disk, and what it was told is committed.
 
 use crate::ids::{NodeId, Offset, Uuid};
+use crate::log::log_manager::{LogManager, LogManagerConfig};
 use crate::log::memory_disk::MemoryDisk;
 use crate::log::storage::{StoreCommand, StoreQueue, Ticket};
 use crate::log::{LogConfig, UnifiedLog};
 use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
-use crate::raft::snapshot::{METADATA_LOG_FOLDER, metadata_partition, stored_snapshots};
+use crate::raft::snapshot::{METADATA_LOG_FOLDER, StoredSnapshot, metadata_partition, stored_snapshots};
 use crate::raft::{RaftClient, RaftConfig};
+use crate::record::Batches;
 use crate::rng::Rng;
+use crate::text::Str;
 use crate::time::{Instant, Now};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -17,6 +20,8 @@ use bytes::Bytes;
 pub(super) struct TestNode {
     pub(super) config: RaftConfig,
     pub(super) disk: MemoryDisk,
+    /// Batches of the log on the disk: last offset and epoch by base offset. Kept apart from what the replica believes.
+    on_disk: BTreeMap<Offset, (Offset, i32)>,
     pub(super) queue: StoreQueue,
     pub(super) client: Option<RaftClient>,
     /// Batches handed to storage and not answered, oldest first.
@@ -39,6 +44,7 @@ impl TestNode {
         Self {
             config,
             disk: MemoryDisk::default(),
+            on_disk: BTreeMap::new(),
             queue: StoreQueue::default(),
             client: None,
             unstored: VecDeque::new(),
@@ -75,42 +81,74 @@ impl TestNode {
         self.client = Some(RaftClient::new(config, log, stored, &snapshots, rng, now, &mut self.queue));
     }
 
+    /// Carries out a batch of store commands.
+    pub(super) fn write(&mut self, commands: &[StoreCommand]) {
+        self.disk.apply(commands);
+        for command in commands {
+            match command {
+                StoreCommand::Append { file, bytes } if file.ends_with(".log") => {
+                    for bytes in bytes {
+                        note_batches(&mut self.on_disk, bytes);
+                    }
+                }
+                StoreCommand::Append { .. } => {}
+                StoreCommand::Truncate { file, .. }
+                | StoreCommand::Replace { file, .. }
+                | StoreCommand::Delete { file } => {
+                    if file.ends_with(".log") {
+                        self.on_disk.clear();
+                        for (_, bytes) in segments(&self.disk) {
+                            note_batches(&mut self.on_disk, &bytes);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// True where the disk has this batch, or a snapshot that contains it.
+    pub(super) fn has_on_disk(&self, base_offset: Offset, last_offset: Offset, epoch: i32) -> bool {
+        let contains = |snapshot: &StoredSnapshot| snapshot.id.end_offset > last_offset;
+        self.on_disk.get(&base_offset) == Some(&(last_offset, epoch))
+            || stored_snapshots(&self.disk.listing("data").files).iter().any(contains)
+    }
+
     /// Ends the process. What was handed to storage is written as far as `written` batches go.
     pub(super) fn stop(&mut self, written: usize) {
-        for (_, commands) in self.unstored.drain(..).take(written) {
-            self.disk.apply(&commands);
+        for (_, commands) in core::mem::take(&mut self.unstored).into_iter().take(written) {
+            self.write(&commands);
         }
-        self.unstored.clear();
         self.client = None;
     }
 }
 
-/// The log as the segment files hold it, a new one where there are none.
-fn recover_log(disk: &MemoryDisk, now: Now, queue: &mut StoreQueue) -> UnifiedLog {
-    let segments: Vec<(Offset, Bytes)> = disk
-        .files()
-        .filter_map(|(path, bytes)| {
-            let name = path.strip_prefix(METADATA_LOG_FOLDER)?.strip_prefix('/')?.strip_suffix(".log")?;
-            Some((name.parse().ok()?, Bytes::copy_from_slice(bytes)))
-        })
-        .collect();
-    let partition = metadata_partition();
-    let Some((start, _)) = segments.first() else {
-        return UnifiedLog::create(partition, Uuid::METADATA_TOPIC, 0, LogConfig::default(), 0, now, queue);
+/// The segment files by base offset.
+fn segments(disk: &MemoryDisk) -> Vec<(Offset, Bytes)> {
+    let segment = |(path, bytes): (&Str, &[u8])| {
+        let name = path.strip_prefix(METADATA_LOG_FOLDER)?.strip_prefix('/')?.strip_suffix(".log")?;
+        Some((name.parse().ok()?, Bytes::copy_from_slice(bytes)))
     };
-    let mut scratch = StoreQueue::default();
-    let config = LogConfig::default();
-    let mut log = UnifiedLog::create(partition, Uuid::METADATA_TOPIC, 0, config, *start, now, &mut scratch);
-    for (index, (base, bytes)) in segments.iter().enumerate() {
-        if index > 0 {
-            assert_eq!(*base, log.log_end_offset(), "segments follow one another");
-            log.roll(now, &mut scratch);
-        }
-        log.append_as_follower(now, bytes, i32::MAX, &mut scratch).unwrap();
+    disk.files().filter_map(segment).collect()
+}
+
+fn note_batches(batches: &mut BTreeMap<Offset, (Offset, i32)>, bytes: &Bytes) {
+    for batch in Batches::new(bytes.clone()) {
+        let batch = batch.unwrap();
+        batches.insert(batch.base_offset, (batch.last_offset(), batch.partition_leader_epoch));
     }
-    if let Some((ticket, _)) = scratch.take() {
-        log.stored(ticket);
+}
+
+/// The log as a node recovers it, a new one where there is none.
+fn recover_log(disk: &MemoryDisk, now: Now, queue: &mut StoreQueue) -> UnifiedLog {
+    let stores = core::slice::from_mut(queue);
+    let mut logs = LogManager::new(now, LogManagerConfig::default(), &[disk.listing("data")]);
+    while let Some(request) = logs.next_load(now, stores) {
+        let bytes = disk.read(&request.range).unwrap();
+        logs.load_done(request.id, &bytes, stores);
     }
-    assert_eq!(log.recovery_point(), log.log_end_offset());
-    log
+    assert!(logs.is_loaded());
+    logs.take_log(&metadata_partition()).unwrap_or_else(|| {
+        let config = LogConfig::default();
+        UnifiedLog::create(metadata_partition(), Uuid::METADATA_TOPIC, 0, config, 0, now, queue)
+    })
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// Seeds per test; a failing one prints itself first.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 200;
 
 extern crate std;
 
@@ -34,21 +34,26 @@ impl Cluster {
         });
     }
 
-    fn fault(&mut self) {
+    /// Something goes wrong; half the time with a leader. `longest` is how long a process stays away at most.
+    fn fault(&mut self, longest: u64) {
         let count = self.nodes.len() as u64;
-        let node = self.rng.below(count) as usize;
+        let mut node = self.rng.below(count) as usize;
+        let at_leader = self.rng.chance(1, 2);
+        if let Some((_, leader)) = self.leaders.last_key_value().filter(|_| at_leader) {
+            node = *leader;
+        }
         let other = self.rng.below(count) as usize;
         match self.rng.below(12) {
             0..=2 => {
                 // kill: what was handed to storage is still written.
                 self.stop(node, usize::MAX);
-                self.nodes[node].restart_at = Some(self.now + Duration::from_millis(self.rng.below(1500)));
+                self.nodes[node].restart_at = Some(self.now + Duration::from_millis(self.rng.below(longest)));
             }
             3..=5 => {
                 // power off: of it only what the disk had got to.
                 let written = self.rng.below(self.nodes[node].unstored.len() as u64 + 1) as usize;
                 self.stop(node, written);
-                self.nodes[node].restart_at = Some(self.now + Duration::from_millis(self.rng.below(1500)));
+                self.nodes[node].restart_at = Some(self.now + Duration::from_millis(self.rng.below(longest)));
             }
             6 => {
                 self.with(node, |client, now, queue| client.shutdown(now, Duration::from_millis(700), queue));
@@ -69,7 +74,10 @@ impl Cluster {
                 self.cut.insert((node, other));
             }
             10 => self.cut.clear(),
-            _ => self.weather = Weather { lost: self.rng.below(150), slow: self.rng.below(200) },
+            _ => {
+                let disk = if self.rng.chance(1, 2) { 40_000 } else { 2000 };
+                self.weather = Weather { lost: self.rng.below(150), slow: self.rng.below(200), disk };
+            }
         }
     }
 
@@ -93,12 +101,14 @@ fn survive_faults(seed: u64, voters: usize, observers: usize, pieces: i32) -> u3
         node.config.fetch_max_bytes = pieces;
     }
     let end = Instant::from_millis(15_000);
+    // Some runs are a storm: a fault every few moments, and short absences.
+    let (calm, longest) = if seed.is_multiple_of(3) { (4, 300) } else { (20, 1500) };
     while cluster.now < end {
         let pause = Duration::from_millis(5 + cluster.rng.below(60));
         cluster.run_for(pause);
         cluster.restart_due(false);
-        match cluster.rng.below(20) {
-            0 => cluster.fault(),
+        match cluster.rng.below(calm) {
+            0 => cluster.fault(longest),
             1 => cluster.snapshot(),
             2..=3 => {}
             _ => {
