@@ -5,6 +5,7 @@ use crate::clock::Lease;
 use crate::worker::Seen;
 use crate::worker::link::Endpoint;
 use broker_core::event::Event;
+use broker_core::node::NodeView;
 use serde::{Deserialize, Serialize};
 
 /// Which role a new worker plays: the first it hears.
@@ -91,10 +92,12 @@ pub enum BrokerCommand {
     Stop,
     /// SIGKILL: the process is gone at once; what it gave to the disk is still written.
     Kill,
+    /// Asks for [`BrokerReport::View`]; at most once an animation frame.
+    TakeView,
 }
 
 /// From a broker to the page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum BrokerReport {
     /// A log directory could not be opened: it is kept in memory, and gone with the tab. Such a worker must not be terminated:
     /// after [`BrokerReport::Ended`] it can be started again.
@@ -111,6 +114,8 @@ pub enum BrokerReport {
         /// What.
         event: Event,
     },
+    /// The node as it is now; `None` while it does not run.
+    View(Option<NodeView>),
     /// The process refused to start, in Kafka's words.
     Refused {
         /// Why.
@@ -120,6 +125,211 @@ pub enum BrokerReport {
     Ended,
     /// The worker panicked: what it said.
     Panicked(String),
+}
+
+/// From the page to the clients worker. `ticket` names the answer ([`ClientsReport::Answer`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClientsCommand {
+    /// Create a topic; -1 leaves a number to the broker's default.
+    CreateTopic {
+        /// Names the answer.
+        ticket: u32,
+        /// Its name.
+        name: String,
+        /// Its partitions.
+        partitions: i32,
+        /// Replicas of each.
+        replication_factor: i16,
+    },
+    /// Delete a topic.
+    DeleteTopic {
+        /// Names the answer.
+        ticket: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Raise the number of partitions; what Kafka says of lowering it is the answer.
+    CreatePartitions {
+        /// Names the answer.
+        ticket: u32,
+        /// The topic.
+        name: String,
+        /// How many it shall have.
+        count: i32,
+    },
+    /// Produce one record, or several.
+    Produce {
+        /// Names the answer, which comes once all are acknowledged or one failed.
+        ticket: u32,
+        /// Which producer; one that does not exist is started.
+        producer: u32,
+        /// `-1` all, `0`, `1`.
+        acks: i16,
+        /// Where to.
+        topic: String,
+        /// The partition, or the partitioner's choice.
+        partition: Option<i32>,
+        /// The key. `{n}` in it stands for the number of the record.
+        key: Option<String>,
+        /// The value. `{n}` in it stands for the number of the record.
+        value: String,
+        /// Headers.
+        headers: Vec<(String, String)>,
+        /// How many.
+        count: u32,
+        /// Records a second; 0 for all at once.
+        rate: f32,
+    },
+    /// A producer stops what it repeats and closes.
+    RemoveProducer {
+        /// Which.
+        producer: u32,
+    },
+    /// A consumer starts.
+    AddConsumer {
+        /// Its number; also its name: `c3` for 3.
+        consumer: u32,
+        /// Its group; `None` for a consumer of its own that reads all partitions.
+        group: Option<String>,
+        /// What it reads.
+        topics: Vec<String>,
+        /// Where it starts without a committed offset.
+        from_beginning: bool,
+    },
+    /// A consumer commits, leaves and closes.
+    RemoveConsumer {
+        /// Which.
+        consumer: u32,
+    },
+    /// Reads records to look at, in no group. The answer is [`ClientsReport::Records`].
+    Browse {
+        /// Names the answer.
+        ticket: u32,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// First offset; `None` for the newest `limit`.
+        from: Option<i64>,
+        /// How many at most.
+        limit: u32,
+    },
+    /// Asks for [`ClientsReport::View`]; at most once an animation frame.
+    TakeView,
+}
+
+/// From the clients worker to the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClientsReport {
+    /// What came of a command: words to show, or Kafka's error.
+    Answer {
+        /// Which.
+        ticket: u32,
+        /// What.
+        result: Result<Acknowledged, Refusal>,
+    },
+    /// Records asked for.
+    Records {
+        /// Which browse.
+        ticket: u32,
+        /// The records, or why there are none.
+        result: Result<Vec<RecordView>, Refusal>,
+    },
+    /// The clients as they are now.
+    View(ClientsView),
+    /// The worker panicked: what it said.
+    Panicked(String),
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acknowledged {
+    /// Nothing to tell.
+    Done,
+    /// Records were acknowledged: partition and how many, in order of partitions, and the last offset.
+    Produced {
+        /// Partition, number of records, offset of the last.
+        partitions: Vec<(i32, u32, i64)>,
+    },
+}
+
+/// Kafka's error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Kafka's name: `NOT_ENOUGH_REPLICAS`.
+    pub name: String,
+    /// Kafka's text.
+    pub message: String,
+}
+
+/// All clients of the page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientsView {
+    /// Producers, by number.
+    pub producers: Vec<ProducerView>,
+    /// Consumers, by number.
+    pub consumers: Vec<ConsumerView>,
+}
+
+/// A producer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProducerView {
+    /// Its number.
+    pub producer: u32,
+    /// `-1` all, `0`, `1`.
+    pub acks: i16,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records given up.
+    pub failed: u64,
+    /// Records on their way.
+    pub outstanding: u64,
+    /// Records a second it was asked for; 0 for none.
+    pub rate: f32,
+    /// The last error, also one it retries.
+    pub error: Option<Refusal>,
+}
+
+/// A consumer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConsumerView {
+    /// Its number.
+    pub consumer: u32,
+    /// Its group.
+    pub group: Option<String>,
+    /// What it subscribed to.
+    pub topics: Vec<String>,
+    /// What it does, in a word: `joining`, `stable`, `closing`, `alone`.
+    pub state: String,
+    /// Its member id.
+    pub member_id: String,
+    /// Its partitions: topic, partition, position, lag.
+    pub assignment: Vec<(String, i32, i64, i64)>,
+    /// Records it received.
+    pub received: u64,
+    /// The newest of them, oldest first, twenty at most.
+    pub newest: Vec<RecordView>,
+    /// The last error.
+    pub error: Option<Refusal>,
+}
+
+/// A record to show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordView {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// Key, as text.
+    pub key: Option<String>,
+    /// Value, as text; `None` for a tombstone.
+    pub value: Option<String>,
+    /// Headers.
+    pub headers: Vec<(String, Option<String>)>,
 }
 
 /// Packs a message.

@@ -257,7 +257,7 @@ impl Shared {
                 self.power_off(id);
                 return (self.news)(News::WorkerFailed { worker: format!("broker {id}"), reason });
             }
-            BrokerReport::Event { .. } | BrokerReport::Refused { .. } => {}
+            BrokerReport::Event { .. } | BrokerReport::View(_) | BrokerReport::Refused { .. } => {}
         }
         drop(state);
         (self.news)(News::Broker(id, report));

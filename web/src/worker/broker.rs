@@ -69,6 +69,10 @@ impl<P: Program + 'static> BrokerWorker<P> {
                 self.killed.set(true);
                 self.with_host(Host::kill);
             }
+            BrokerCommand::TakeView => {
+                let view = self.host().and_then(|host| host.view(Program::view).flatten());
+                (self.report)(BrokerReport::View(view));
+            }
         }
     }
 

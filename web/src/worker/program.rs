@@ -1,6 +1,6 @@
 //! A sans-I/O program, as a host sees it: a broker's node, the clients.
 
-use broker_core::node::{Input, Output};
+use broker_core::node::{Input, NodeView, Output};
 use broker_core::time::Now;
 
 /// Takes inputs; after each its outputs are drained until [`Output::Wait`].
@@ -9,4 +9,8 @@ pub trait Program {
     fn handle(&mut self, now: Now, input: Input);
     /// What it wants of its host.
     fn poll_output(&mut self) -> Output;
+    /// What it shows of itself, where it is a node.
+    fn view(&self) -> Option<NodeView> {
+        None
+    }
 }

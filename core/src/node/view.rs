@@ -1,0 +1,166 @@
+//! What a node shows of itself: plain data, pulled by a host at most once a frame, so that a hidden page queues nothing.
+
+use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex};
+use crate::text::Str;
+use alloc::vec::Vec;
+
+/// A node at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NodeView {
+    /// `node.id`.
+    pub node_id: NodeId,
+    /// `cluster.id`; empty while the node starts.
+    pub cluster_id: Str,
+    /// Kafka's name of the broker's state: `STARTING`, `RECOVERY`, `RUNNING`, `PENDING_CONTROLLED_SHUTDOWN`, `SHUTTING_DOWN`.
+    pub state: Str,
+    /// Offset of its registration; -1 before it.
+    pub broker_epoch: BrokerEpoch,
+    /// True while it may not lead.
+    pub fenced: bool,
+    /// The metadata quorum as this node sees it.
+    pub quorum: QuorumView,
+    /// Brokers as this node's metadata has them.
+    pub brokers: Vec<BrokerView>,
+    /// Topics as this node's metadata has them, by name.
+    pub topics: Vec<TopicView>,
+    /// The replicas on this node.
+    pub replicas: Vec<ReplicaView>,
+    /// The groups this node coordinates.
+    pub groups: Vec<GroupView>,
+}
+
+/// The metadata quorum as a node sees it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct QuorumView {
+    /// The leader, if one is known.
+    pub leader: Option<NodeId>,
+    /// Quorum epoch.
+    pub epoch: i32,
+    /// This node is the active controller.
+    pub is_active_controller: bool,
+    /// Committed end of the metadata log.
+    pub high_watermark: Offset,
+    /// End of the metadata log here.
+    pub log_end_offset: Offset,
+    /// The state's name: `Leader`, `Follower`, `Candidate` …
+    pub state: Str,
+}
+
+/// A registered broker.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct BrokerView {
+    /// Its id.
+    pub id: NodeId,
+    /// Its broker epoch.
+    pub epoch: BrokerEpoch,
+    /// Fenced.
+    pub fenced: bool,
+    /// In controlled shutdown.
+    pub in_controlled_shutdown: bool,
+    /// `host:port` of its first listener.
+    pub listener: Str,
+}
+
+/// A topic.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TopicView {
+    /// Its name.
+    pub name: Str,
+    /// Its id, as Kafka prints it.
+    pub id: Str,
+    /// Internal to Kafka.
+    pub internal: bool,
+    /// Its partitions, by index.
+    pub partitions: Vec<PartitionView>,
+}
+
+/// A partition as the metadata has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PartitionView {
+    /// Its index.
+    pub index: PartitionIndex,
+    /// Its leader; -1 for none.
+    pub leader: NodeId,
+    /// The leader's epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// Its replicas, the preferred leader first.
+    pub replicas: Vec<NodeId>,
+    /// Those in sync.
+    pub in_sync_replicas: Vec<NodeId>,
+}
+
+/// A replica on this node.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReplicaView {
+    /// Topic name.
+    pub topic: Str,
+    /// Partition index.
+    pub partition: PartitionIndex,
+    /// It leads.
+    pub is_leader: bool,
+    /// The leader epoch this node knows.
+    pub leader_epoch: LeaderEpoch,
+    /// First offset.
+    pub log_start_offset: Offset,
+    /// Committed end.
+    pub high_watermark: Offset,
+    /// End.
+    pub log_end_offset: Offset,
+    /// End of what is stored.
+    pub recovery_point: Offset,
+    /// Bytes.
+    pub size: u64,
+    /// Its newest records, oldest first: [`TAIL_RECORDS`] at most, none for internal topics.
+    pub tail: Vec<TailRecord>,
+}
+
+/// How many records a [`ReplicaView`] shows.
+pub const TAIL_RECORDS: usize = 12;
+
+/// A record near the end of a log.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TailRecord {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its key, as text where it is; a replacement character stands for what is not.
+    pub key: Option<Str>,
+}
+
+/// A group and who is in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct GroupView {
+    /// `group.id`.
+    pub group_id: Str,
+    /// Kafka's name of its state.
+    pub state: Str,
+    /// Its generation.
+    pub generation_id: i32,
+    /// The assignor it settled on.
+    pub protocol: Str,
+    /// Its members.
+    pub members: Vec<MemberView>,
+    /// Committed offsets: topic, partition, offset.
+    pub offsets: Vec<(Str, PartitionIndex, Offset)>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct MemberView {
+    /// Its id.
+    pub member_id: Str,
+    /// `client.id`.
+    pub client_id: Str,
+    /// Its address.
+    pub client_host: Str,
+    /// What it was assigned: topic, partition.
+    pub assignment: Vec<(Str, PartitionIndex)>,
+}
