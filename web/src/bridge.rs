@@ -18,6 +18,8 @@ pub enum Role {
     },
     /// A broker; it waits for [`BrokerCommand::Start`].
     Broker,
+    /// All clients of the page; it waits for [`ClientsCommand::Start`].
+    Clients,
 }
 
 /// From the page to the switch.
@@ -75,10 +77,12 @@ pub enum SwitchReport {
 }
 
 /// What a broker's process is started with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerStart {
     /// `server.properties`, as text.
     pub properties: String,
+    /// What log directories that are empty are formatted for; empty for the cluster id of this page.
+    pub cluster_id: String,
     /// For its random numbers.
     pub seed: u64,
 }
@@ -130,6 +134,11 @@ pub enum BrokerReport {
 /// From the page to the clients worker. `ticket` names the answer ([`ClientsReport::Answer`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClientsCommand {
+    /// Start; its end of a port to the switch comes with this. Said by `cluster`, once.
+    Start {
+        /// For its random numbers.
+        seed: u64,
+    },
     /// Create a topic; -1 leaves a number to the broker's default.
     CreateTopic {
         /// Names the answer.

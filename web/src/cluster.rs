@@ -4,12 +4,16 @@
 //! Only this file creates or ends a worker, and the switch hears of every end: from the worker itself when it was stopped or
 //! killed, from here when it was terminated.
 
-use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart, Role, SwitchCommand, SwitchReport, pack, unpack};
+use crate::bridge::{
+    BrokerCommand, BrokerReport, BrokerStart, ClientsCommand, ClientsReport, Role, SwitchCommand, SwitchReport, pack,
+    unpack,
+};
 use crate::clock::Lease;
 use crate::indexed_db::Settings;
 use crate::ownership::Ownership;
 use crate::post_message::{WorkerHandle, channel};
-use crate::worker::link::Endpoint;
+use crate::worker::link::{CLIENTS, Endpoint};
+use broker_core::rng::Rng;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
@@ -34,6 +38,8 @@ pub enum News {
     Broker(i32, BrokerReport),
     /// The switch's.
     Switch(SwitchReport),
+    /// The clients'.
+    Clients(ClientsReport),
     /// A worker died of a fault of ours, or never started.
     WorkerFailed {
         /// Its name.
@@ -60,6 +66,9 @@ struct Shared {
 struct State {
     settings: Option<Settings>,
     switch: Option<WorkerHandle>,
+    clients: Option<WorkerHandle>,
+    /// What empty log directories are formatted for.
+    cluster_id: String,
     brokers: BTreeMap<i32, Broker>,
     incarnations: u64,
 }
@@ -77,6 +86,8 @@ struct Broker {
 
 const SETTINGS: &str = "playground";
 const CLOCK: &str = "clock";
+/// Under which the cluster id is remembered.
+pub const CLUSTER_ID: &str = "cluster.id";
 
 impl Cluster {
     /// Takes part in the ownership, and tells by `news` when it has it. `module` is the compiled wasm, `script` the address of
@@ -143,6 +154,11 @@ impl Cluster {
         self.0.tell_switch(command, None);
     }
 
+    /// Tells the clients.
+    pub fn clients(&self, command: &ClientsCommand) {
+        self.0.report_failure("clients", self.0.tell_clients(command));
+    }
+
     /// Remembers a value by name over reloads; `None` forgets it.
     pub fn remember(&self, name: &str, value: Option<String>) {
         self.0.remember(name, value);
@@ -164,6 +180,14 @@ impl Shared {
         let floor = floor.unwrap_or(Lease { monotonic_us: 0, wall_ms: 0, rate: 1.0 });
         let begun = self.spawn_switch(floor);
         self.report_failure("switch", begun);
+        let begun = self.spawn_clients();
+        self.report_failure("clients", begun);
+        let cluster_id = remembered.entry(CLUSTER_ID.to_owned()).or_insert_with(|| {
+            let chosen = Rng::new(random_seed()).uuid().to_string();
+            self.remember(CLUSTER_ID, Some(chosen.clone()));
+            chosen
+        });
+        self.state.borrow_mut().cluster_id.clone_from(cluster_id);
         (self.news)(News::Ready(remembered));
     }
 
@@ -194,8 +218,59 @@ impl Shared {
         Ok(())
     }
 
-    fn start_broker(&self, id: i32, start: BrokerStart) -> Result<(), JsValue> {
+    fn spawn_clients(&self) -> Result<(), JsValue> {
+        let (heard, failed) = (self.this.clone(), self.this.clone());
+        let worker = self.spawn(
+            "clients",
+            &Role::Clients,
+            move |packed| {
+                if let (Some(shared), Some(report)) = (heard.upgrade(), unpack(packed)) {
+                    shared.clients_report(report);
+                }
+            },
+            move |_| failed.upgrade().iter().for_each(|shared| shared.clients_are_gone()),
+        )?;
+        let (here, there) = channel()?;
+        let incarnation = self.next_incarnation();
+        self.tell_switch(&SwitchCommand::Attach { endpoint: CLIENTS, incarnation }, Some(&there));
+        worker.post(&pack(&ClientsCommand::Start { seed: random_seed() }), Some(&here))?;
+        self.state.borrow_mut().clients = Some(worker);
+        Ok(())
+    }
+
+    fn clients_report(&self, report: ClientsReport) {
+        if let ClientsReport::Panicked(reason) = report {
+            self.clients_are_gone();
+            return (self.news)(News::WorkerFailed { worker: "clients".to_owned(), reason });
+        }
+        (self.news)(News::Clients(report));
+    }
+
+    /// They died of a fault of ours; the next command starts others. Not sooner: it may be their start that failed.
+    fn clients_are_gone(&self) {
+        if let Some(worker) = self.state.borrow_mut().clients.take() {
+            worker.terminate();
+        }
+    }
+
+    fn tell_clients(&self, command: &ClientsCommand) -> Result<(), JsValue> {
+        let state = self.state.borrow();
+        let is_gone = state.clients.is_none() && state.switch.is_some();
+        drop(state);
+        if is_gone && *command != ClientsCommand::TakeView {
+            self.spawn_clients()?;
+        }
+        match &self.state.borrow().clients {
+            Some(clients) => clients.post(&pack(command), None),
+            None => Ok(()),
+        }
+    }
+
+    fn start_broker(&self, id: i32, mut start: BrokerStart) -> Result<(), JsValue> {
         let mut state = self.state.borrow_mut();
+        if start.cluster_id.is_empty() {
+            start.cluster_id.clone_from(&state.cluster_id);
+        }
         if let Some(broker) = state.brokers.get_mut(&id).filter(|broker| broker.running) {
             broker.restart = broker.killed.then_some(start);
             return Ok(());
@@ -298,7 +373,7 @@ impl Shared {
     fn give_away(&self) {
         let state = self.state.take();
         let workers = state.brokers.into_values().map(|broker| broker.worker);
-        let all = workers.chain(state.switch);
+        let all = workers.chain(state.switch).chain(state.clients);
         all.for_each(|worker| worker.terminate());
         self.ownership.release();
         (self.news)(News::GivenAway);
@@ -353,6 +428,11 @@ impl Shared {
             (self.news)(News::WorkerFailed { worker: worker.to_owned(), reason: format!("{error:?}") });
         }
     }
+}
+
+/// A number of the browser's; 52 bits of it are random.
+fn random_seed() -> u64 {
+    js_sys::Math::random().to_bits()
 }
 
 fn write_lease(lease: &Lease) -> String {

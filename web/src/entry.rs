@@ -1,17 +1,42 @@
 //! The entry points JavaScript calls: the page, and a worker of any role.
 
+use crate::bridge::{Role, SwitchReport, pack, unpack};
+use crate::post_message::{on_page_message, parts, post_to_page};
+use crate::worker::switch_host::SwitchHost;
 use leptos::prelude::*;
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-/// Entry point of the page: mounts it, and keeps what its workers need.
+/// Entry point of the page: `module` is the compiled wasm, `worker_script` the address of `worker.js`.
 #[wasm_bindgen]
-pub fn page(_module: JsValue, _worker_script: String) {
+pub fn page(module: JsValue, worker_script: String) {
     console_error_panic_hook::set_once();
+    let _ = (module, worker_script);
     mount_to_body(|| view! { <h1>"Broker Playground"</h1> });
 }
 
-/// Entry point of a worker.
+/// Entry point of a worker: `start` is the page's first message, which says the role.
 #[wasm_bindgen]
-pub fn worker(_start: JsValue) {
-    console_error_panic_hook::set_once();
+pub fn worker(start: &JsValue) {
+    if let Some(Role::Switch { floor }) = unpack(&parts(start).0) {
+        report_panics(SwitchReport::Panicked);
+        let host = SwitchHost::start(floor, report::<SwitchReport>);
+        on_page_message(move |packed, port| {
+            if let Some(command) = unpack(&packed) {
+                host.command(&command, port);
+            }
+        });
+    }
+}
+
+fn report<T: Serialize>(said: T) {
+    post_to_page(&pack(&said));
+}
+
+/// A panic ends the worker in the midst of a task: the page hears of it first.
+fn report_panics<T: Serialize + 'static>(panicked: fn(String) -> T) {
+    std::panic::set_hook(Box::new(move |info| {
+        console_error_panic_hook::hook(info);
+        report(panicked(info.to_string()));
+    }));
 }

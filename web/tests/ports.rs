@@ -122,7 +122,7 @@ impl Net {
         let reports: Rc<RefCell<Vec<BrokerReport>>> = Rc::default();
         let reported = Rc::clone(&reports);
         let worker = BrokerWorker::new(launch, move |report| reported.borrow_mut().push(report));
-        let start = BrokerStart { properties: format!("{directory} {port}"), seed: 0 };
+        let start = BrokerStart { properties: format!("{directory} {port}"), ..BrokerStart::default() };
         worker.command(&BrokerCommand::Start(start), Some(here));
         Broker { worker, reports }
     }
@@ -165,7 +165,9 @@ fn launch(start: &BrokerStart) -> Result<Process<Echo>, String> {
     let (directory, port) = start.properties.split_once(' ').ok_or("which directory?")?;
     let port = port.parse().map_err(|_| "which port?")?;
     let listener = ToSwitch::Listen { host: String::new(), port, listener: "PLAINTEXT".into() };
-    Ok(Process { program: Echo::default(), log_directories: vec![directory.into()], listeners: vec![listener] })
+    let formatting = vec![StoreCommand::Replace { file: "formatted".into(), bytes: Bytes::from_static(b"once") }];
+    let log_directories = vec![directory.into()];
+    Ok(Process { program: Echo::default(), log_directories, formatting, listeners: vec![listener] })
 }
 
 /// Tries until the broker listens; answers the number of the connection that stands.
@@ -234,7 +236,9 @@ async fn a_kill_resets_at_once_and_still_stores_what_was_given_to_the_disk() {
         pause().await;
     }
     let storage = Storage::open(&database_name("killed"), |_| {}).await.expect("opens");
-    let stored = storage.files().first().map_or(0, |file| file.length);
+    let length = |path: &str| storage.files().iter().find(|file| file.path == *path).map_or(0, |file| file.length);
+    assert_eq!(length("formatted"), 4, "formatted before the first start");
+    let stored = length("frames");
     assert!(stored >= answered as u64 * 1000 && stored % 1000 == 0, "{stored} bytes for {answered} answers");
     storage.close();
     // The next process of the same directory waits for the lock of the one before.

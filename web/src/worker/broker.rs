@@ -12,6 +12,7 @@ use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart};
 use crate::locks::{self, Held};
 use crate::post_message::{end_worker, pause};
 use broker_core::event::Event;
+use broker_core::log::storage::{StoreCommand, Ticket};
 use broker_core::node::Input;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -24,6 +25,8 @@ pub struct Process<P> {
     pub program: P,
     /// Entries of `log.dirs`.
     pub log_directories: Vec<String>,
+    /// What formatting writes to each of them, where the file it replaces is not there yet; may be shorter, for none.
+    pub formatting: Vec<StoreCommand>,
     /// Its listeners.
     pub listeners: Vec<ToSwitch>,
 }
@@ -125,6 +128,9 @@ impl<P: Program + 'static> BrokerWorker<P> {
                 let reason = reason.as_str().to_owned();
                 (self.report)(BrokerReport::NotSaved { directory: path.clone(), reason });
             }
+            if let Some(command) = process.formatting.get(index) {
+                format(&disk, path, command).await;
+            }
             directories.push(disk.listing(path));
             disks.push(disk);
         }
@@ -155,5 +161,18 @@ impl<P: Program + 'static> BrokerWorker<P> {
         if !self.in_memory.get() {
             end_worker();
         }
+    }
+}
+
+/// What `kafka-storage.sh format` does to a directory that was never formatted. Where the disk refuses, the directory stays as
+/// it is, and the node says so.
+async fn format(disk: &Disk, path: &str, command: &StoreCommand) {
+    let StoreCommand::Replace { file, .. } = command else { return };
+    if disk.listing(path).files.iter().any(|entry| entry.path == *file) {
+        return;
+    }
+    disk.store(Ticket::default(), vec![command.clone()]);
+    while !disk.is_idle() {
+        pause().await;
     }
 }
