@@ -1,4 +1,78 @@
 //! Clients as sans-I/O state machines, speaking to brokers only in Kafka's protocol.
+//!
+//! # Code map
+//! - [`network_client`]: connections, API versions, correlation ids, timeouts, backoff; what every client stands on.
+//! - [`metadata`]: brokers, topics and leaders as a client last heard of them.
+//! - [`partitioner`]: murmur2 and the sticky partitioner.
+//! - [`assignor`]: which member of a classic group gets which partitions.
 
 pub mod assignor;
+pub mod metadata;
+pub mod network_client;
 pub mod partitioner;
+mod peer;
+#[cfg(test)]
+mod scripted_broker;
+
+pub use metadata::ClusterMetadata;
+pub use network_client::{Answer, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+
+use crate::ids::ConnectionId;
+use crate::text::Str;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// What a host tells a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientInput {
+    /// A connection asked for with [`ClientOutput::Connect`] is open.
+    Connected {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// It could not be opened.
+    ConnectFailed {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// A whole frame arrived, without its length prefix.
+    Frame {
+        /// Where.
+        connection: ConnectionId,
+        /// Header and body.
+        bytes: Bytes,
+    },
+    /// The broker closed, or the connection broke. Not told where the client closed it.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// A deadline came; same as a tick.
+    Timeout,
+}
+
+/// What a client wants of its host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientOutput {
+    /// Open a connection.
+    Connect {
+        /// Its id from now on.
+        connection: ConnectionId,
+        /// Host of the broker's listener.
+        host: Str,
+        /// Port of the broker's listener.
+        port: u16,
+    },
+    /// Send a frame; the host adds the length prefix where its transport needs one.
+    Send {
+        /// Where.
+        connection: ConnectionId,
+        /// Slices, in order.
+        bytes: Vec<Bytes>,
+    },
+    /// Close it; nothing more is told of this connection.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+}
