@@ -1,7 +1,8 @@
 //! The entry points JavaScript calls: the page, and a worker of any role.
 
-use crate::bridge::{Role, SwitchReport, pack, unpack};
+use crate::bridge::{ClientsReport, Role, SwitchReport, pack, unpack};
 use crate::post_message::{on_page_message, parts, post_to_page};
+use crate::worker::clients_host::ClientsWorker;
 use crate::worker::switch_host::SwitchHost;
 use leptos::prelude::*;
 use serde::Serialize;
@@ -18,14 +19,26 @@ pub fn page(module: JsValue, worker_script: String) {
 /// Entry point of a worker: `start` is the page's first message, which says the role.
 #[wasm_bindgen]
 pub fn worker(start: &JsValue) {
-    if let Some(Role::Switch { floor }) = unpack(&parts(start).0) {
-        report_panics(SwitchReport::Panicked);
-        let host = SwitchHost::start(floor, report::<SwitchReport>);
-        on_page_message(move |packed, port| {
-            if let Some(command) = unpack(&packed) {
-                host.command(&command, port);
-            }
-        });
+    match unpack(&parts(start).0) {
+        Some(Role::Switch { floor }) => {
+            report_panics(SwitchReport::Panicked);
+            let host = SwitchHost::start(floor, report::<SwitchReport>);
+            on_page_message(move |packed, port| {
+                if let Some(command) = unpack(&packed) {
+                    host.command(&command, port);
+                }
+            });
+        }
+        Some(Role::Clients) => {
+            report_panics(ClientsReport::Panicked);
+            let worker = ClientsWorker::new(report::<ClientsReport>);
+            on_page_message(move |packed, port| {
+                if let Some(command) = unpack(&packed) {
+                    worker.command(command, port);
+                }
+            });
+        }
+        _ => {}
     }
 }
 

@@ -3,6 +3,9 @@
 #[cfg(target_arch = "wasm32")]
 pub mod broker;
 mod capture;
+pub mod clients;
+#[cfg(target_arch = "wasm32")]
+pub mod clients_host;
 #[cfg(target_arch = "wasm32")]
 pub mod disk;
 #[cfg(target_arch = "wasm32")]

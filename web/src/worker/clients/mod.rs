@@ -1,0 +1,243 @@
+//! All clients of the page: producers, consumers, and a desk for what is asked now and then. Plain data, a [`Program`] like a
+//! node; `clients_host` runs it in its worker.
+//!
+//! # Architecture Invariant
+//! Clients reach brokers over connections only, as programs elsewhere would. Each has a range of connection ids of its own,
+//! so that whatever a connection brings finds its client.
+
+mod browse;
+mod desk;
+#[cfg(test)]
+mod tests;
+
+use super::program::Program;
+use crate::bridge::{ClientsCommand, ClientsReport, RecordView, Refusal};
+use broker_core::client::{ClientInput, ClientOutput, NetworkConfig};
+use broker_core::ids::ConnectionId;
+use broker_core::node::{Input, Output};
+use broker_core::protocol::ErrorCode;
+use broker_core::record::Record;
+use broker_core::rng::Rng;
+use broker_core::text::Str;
+use broker_core::time::{Duration, Instant, Now};
+use browse::Browse;
+use desk::{Change, Desk};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Where clients look for the cluster first; they hear of other brokers from these.
+const BOOTSTRAP: [(&str, u16); 3] = [("localhost", 9092), ("localhost", 9093), ("localhost", 9094)];
+/// A client's connections are numbered from its own number, shifted by this.
+const RANGE_BITS: u32 = 24;
+
+/// A client of any kind, as this program drives it.
+trait Client {
+    /// Something happened on one of its connections.
+    fn handle(&mut self, now: Now, input: ClientInput);
+    /// Its deadline may have come.
+    fn tick(&mut self, now: Now);
+    /// When that is.
+    fn next_deadline(&self) -> Option<Instant>;
+    /// What it wants of its connections.
+    fn poll_output(&mut self) -> Option<ClientOutput>;
+    /// What the page shall hear.
+    fn poll_report(&mut self) -> Option<ClientsReport>;
+    /// True once it has closed, and is not needed any more.
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+/// What a new client is given.
+struct Parameters {
+    network: NetworkConfig,
+    first_connection: u64,
+    rng: Rng,
+}
+
+enum Member {
+    Desk(Desk),
+}
+
+impl Member {
+    fn client(&self) -> &dyn Client {
+        match self {
+            Self::Desk(desk) => desk,
+        }
+    }
+
+    fn client_mut(&mut self) -> &mut dyn Client {
+        match self {
+            Self::Desk(desk) => desk,
+        }
+    }
+}
+
+/// See the module.
+pub struct Clients {
+    rng: Rng,
+    /// By the number of its range of connections.
+    members: BTreeMap<u64, Member>,
+    next_range: u64,
+    outputs: VecDeque<Output>,
+    reports: VecDeque<ClientsReport>,
+}
+
+const DESK: u64 = 0;
+
+impl Clients {
+    /// No clients but the desk; `seed` is for their random numbers.
+    pub fn new(seed: u64) -> Self {
+        let mut clients = Self {
+            rng: Rng::new(seed),
+            members: BTreeMap::new(),
+            next_range: DESK,
+            outputs: VecDeque::new(),
+            reports: VecDeque::new(),
+        };
+        let parameters = clients.parameters("playground");
+        clients.join(Member::Desk(Desk::new(parameters)));
+        clients
+    }
+
+    /// Carries out what the page says.
+    pub fn command(&mut self, now: Now, command: ClientsCommand) {
+        let text = |text: String| Str::from(text);
+        match command {
+            ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor } => {
+                let change = Change::Create { name: text(name), partitions, replication_factor };
+                self.desk(|desk| desk.change(now, ticket, change));
+            }
+            ClientsCommand::DeleteTopic { ticket, name } => {
+                self.desk(|desk| desk.change(now, ticket, Change::Delete { name: text(name) }));
+            }
+            ClientsCommand::CreatePartitions { ticket, name, count } => {
+                let change = Change::CreatePartitions { name: text(name), count };
+                self.desk(|desk| desk.change(now, ticket, change));
+            }
+            ClientsCommand::Browse { ticket, topic, partition, from, limit } => {
+                let browse = Browse::new(text(topic), partition, from, limit);
+                self.desk(|desk| desk.browse(now, ticket, browse));
+            }
+            _ => {}
+        }
+    }
+
+    /// The next thing to tell the page.
+    pub fn poll_report(&mut self) -> Option<ClientsReport> {
+        self.reports.pop_front()
+    }
+
+    fn desk(&mut self, action: impl FnOnce(&mut Desk)) {
+        if let Some(Member::Desk(desk)) = self.members.get_mut(&DESK) {
+            action(desk);
+        }
+        self.collect(DESK);
+    }
+
+    /// What the next member is made with.
+    fn parameters(&mut self, client_id: &str) -> Parameters {
+        let network = NetworkConfig {
+            client_id: client_id.into(),
+            bootstrap: BOOTSTRAP.iter().map(|(host, port)| (Str::from_static(host), *port)).collect(),
+            request_timeout: Duration::from_secs(30),
+            metadata_max_age: Duration::from_mins(5),
+            allow_auto_topic_creation: false,
+        };
+        // Ids of what a program opens are odd.
+        Parameters { network, first_connection: (self.next_range << RANGE_BITS) + 1, rng: self.rng.fork() }
+    }
+
+    fn join(&mut self, member: Member) -> u64 {
+        let range = self.next_range;
+        self.next_range += 1;
+        self.members.insert(range, member);
+        range
+    }
+
+    fn tell(&mut self, now: Now, connection: ConnectionId, input: ClientInput) {
+        let range = connection.0 >> RANGE_BITS;
+        if let Some(member) = self.members.get_mut(&range) {
+            member.client_mut().handle(now, input);
+        }
+        self.collect(range);
+    }
+
+    /// Takes what a member wants; forgets it where it is over.
+    fn collect(&mut self, range: u64) {
+        let Some(member) = self.members.get_mut(&range) else { return };
+        let client = member.client_mut();
+        while let Some(output) = client.poll_output() {
+            self.outputs.push_back(match output {
+                ClientOutput::Connect { connection, host, port } => Output::Connect { connection, host, port },
+                ClientOutput::Send { connection, bytes } => Output::Send { connection, bytes },
+                ClientOutput::Close { connection } => Output::Close { connection },
+            });
+        }
+        while let Some(report) = client.poll_report() {
+            self.reports.push_back(report);
+        }
+        if client.is_over() {
+            self.members.remove(&range);
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        let is_due = |member: &Member| member.client().next_deadline().is_some_and(|due| due <= now.monotonic);
+        let due: Vec<u64> = self.members.iter().filter(|(_, member)| is_due(member)).map(|(range, _)| *range).collect();
+        for range in due {
+            if let Some(member) = self.members.get_mut(&range) {
+                member.client_mut().tick(now);
+            }
+            self.collect(range);
+        }
+    }
+}
+
+impl Program for Clients {
+    fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Connected { connection } => self.tell(now, connection, ClientInput::Connected { connection }),
+            Input::ConnectFailed { connection } => {
+                self.tell(now, connection, ClientInput::ConnectFailed { connection });
+            }
+            Input::Closed { connection } => self.tell(now, connection, ClientInput::Closed { connection }),
+            Input::Frame { connection, bytes } => {
+                self.outputs.push_back(Output::Taken { connection });
+                self.tell(now, connection, ClientInput::Frame { connection, bytes });
+            }
+            _ => {}
+        }
+        self.tick(now);
+    }
+
+    fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| Output::Wait {
+            until: self.members.values().filter_map(|member| member.client().next_deadline()).min(),
+            reason: "client",
+        })
+    }
+}
+
+/// Kafka's error, with the broker's own words where there are some.
+fn refusal(code: ErrorCode, message: Option<&Str>) -> Refusal {
+    let message = message.map(Str::as_str).filter(|message| !message.is_empty()).unwrap_or(code.message());
+    Refusal { name: code.name().to_owned(), message: message.to_owned() }
+}
+
+/// A record as text.
+fn record_view(topic: &Str, partition: i32, record: &Record) -> RecordView {
+    let text = |bytes: &bytes::Bytes| String::from_utf8_lossy(bytes).into_owned();
+    RecordView {
+        topic: topic.as_str().to_owned(),
+        partition,
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: record.key.as_ref().map(text),
+        value: record.value.as_ref().map(text),
+        headers: record
+            .headers
+            .iter()
+            .map(|(key, value)| (key.as_str().to_owned(), value.as_ref().map(text)))
+            .collect(),
+    }
+}
