@@ -1,0 +1,155 @@
+//! One socket: frames in, frames out, and a bound on what the node has not taken yet.
+
+use broker_core::protocol::frame::FrameReader;
+use bytes::Bytes;
+use mio::net::TcpStream;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+/// Reading pauses while the node has more than this many bytes of frames it did not take, one frame excepted.
+const WINDOW: usize = 1 << 20;
+const READ_SIZE: usize = 256 << 10;
+const MAX_SLICES: usize = 64;
+
+/// A socket of a node.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    state: State,
+    reader: FrameReader,
+    untaken: VecDeque<usize>,
+    untaken_bytes: usize,
+    outgoing: VecDeque<Bytes>,
+}
+
+#[derive(Debug, PartialEq)]
+enum State {
+    Connecting,
+    Open,
+}
+
+/// What came of moving a connection forward.
+pub(super) enum Received {
+    /// The connection attempt was refused.
+    Refused,
+    /// Frames, possibly none.
+    Frames {
+        /// The attempt to connect succeeded just now.
+        connected: bool,
+        /// Whole frames, in order.
+        frames: Vec<Bytes>,
+        /// The peer closed or the connection broke after them.
+        closed: bool,
+    },
+}
+
+impl Connection {
+    pub(super) fn connecting(stream: TcpStream) -> Self {
+        Self::new(stream, State::Connecting)
+    }
+
+    pub(super) fn accepted(stream: TcpStream) -> Self {
+        Self::new(stream, State::Open)
+    }
+
+    fn new(stream: TcpStream, state: State) -> Self {
+        // Small frames must leave at once; a socket that cannot do so still works, only later.
+        let _slower = stream.set_nodelay(true);
+        Self {
+            stream,
+            state,
+            reader: FrameReader::default(),
+            untaken: VecDeque::new(),
+            untaken_bytes: 0,
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// Queues a frame; [`progress`](Self::progress) sends it.
+    pub(super) fn send(&mut self, parts: Vec<Bytes>) {
+        let length: usize = parts.iter().map(Bytes::len).sum();
+        self.outgoing.push_back(Bytes::copy_from_slice(&(length as u32).to_be_bytes()));
+        self.outgoing.extend(parts.into_iter().filter(|part| !part.is_empty()));
+    }
+
+    /// The node took its oldest frame; true where reading was paused and may go on.
+    pub(super) fn taken(&mut self) -> bool {
+        let was_full = self.untaken_bytes >= WINDOW;
+        self.untaken_bytes -= self.untaken.pop_front().unwrap_or(0);
+        was_full && self.untaken_bytes < WINDOW
+    }
+
+    /// Reads and writes until the socket would block.
+    pub(super) fn progress(&mut self) -> Received {
+        let mut connected = false;
+        if self.state == State::Connecting {
+            match self.stream.take_error() {
+                Ok(None) => {}
+                _ => return Received::Refused,
+            }
+            match self.stream.peer_addr() {
+                Ok(_) => {
+                    self.state = State::Open;
+                    connected = true;
+                }
+                Err(error) if error.kind() == ErrorKind::NotConnected => {
+                    return Received::Frames { connected: false, frames: Vec::new(), closed: false };
+                }
+                Err(_) => return Received::Refused,
+            }
+        }
+        let mut frames = Vec::new();
+        let closed = self.read(&mut frames).and_then(|()| self.write()).is_err();
+        Received::Frames { connected, frames, closed }
+    }
+
+    fn read(&mut self, frames: &mut Vec<Bytes>) -> io::Result<()> {
+        let mut buffer = vec![0; READ_SIZE];
+        while self.untaken_bytes < WINDOW {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.reader.push(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            while let Some(frame) = self.reader.next_frame().map_err(|error| io::Error::other(error.to_string()))? {
+                self.untaken.push_back(frame.len());
+                self.untaken_bytes += frame.len();
+                frames.push(frame);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            let slices: Vec<IoSlice<'_>> = self.outgoing.iter().take(MAX_SLICES).map(|part| IoSlice::new(part)).collect();
+            match self.stream.write_vectored(&slices) {
+                Ok(count) => self.advance(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(part) = self.outgoing.front_mut() {
+            if count < part.len() {
+                *part = part.slice(count..);
+                return;
+            }
+            count -= part.len();
+            self.outgoing.pop_front();
+        }
+    }
+
+    /// Sends what the socket still takes and lets go of it.
+    pub(super) fn finish(&mut self, registry: &mio::Registry) {
+        // Either may fail because the peer is gone already; the socket closes when it is dropped.
+        let _unsent = self.write();
+        let _unregistered = registry.deregister(&mut self.stream);
+    }
+}
