@@ -1,0 +1,141 @@
+//! One file per API, named as the API: decoded request in, typed answer or a part of the node that owes one out. Handlers
+//! keep no state. What a listener serves is a row of [`crate::protocol::api_versions`]; the match below is its other half.
+
+mod api_versions;
+mod controller;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_topic_partitions;
+mod envelope;
+mod fetch;
+mod find_coordinator;
+mod group;
+mod init_producer_id;
+mod log;
+mod metadata;
+mod produce;
+mod quorum;
+
+use super::broker::Broker;
+use super::inbound::{Answer, Asked, Token};
+use crate::ids::ConnectionId;
+use crate::protocol::api_versions::{Listener, Lookup, ReleaseLine, look_up};
+use crate::protocol::messages as m;
+use crate::protocol::{ApiKey, DecodeError, Reader, Request, RequestHeader, decode_body, decode_request_header};
+use crate::text::Str;
+use bytes::Bytes;
+
+/// What a handler knows of a request besides its body.
+#[derive(Clone, Debug)]
+pub(super) struct RequestContext {
+    /// Names the answer it owes.
+    pub(super) token: Token,
+    /// Its API.
+    pub(super) api_key: ApiKey,
+    /// Its version.
+    pub(super) version: i16,
+    /// The client's name for itself.
+    pub(super) client_id: Option<Str>,
+    /// The client's address, as Kafka prints it: `/127.0.0.1`.
+    pub(super) client_host: Str,
+    /// Name of the listener it came to; for an enveloped request, the one the client used is not known to Kafka either.
+    pub(super) listener: Str,
+    /// It came to a controller's listener.
+    pub(super) is_controller_listener: bool,
+}
+
+/// Takes one frame from a client: looks its API up, decodes it, and hands it on. A frame that is no request of this
+/// listener closes the connection without an answer, as Kafka does.
+pub(super) fn take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) {
+    if let Err(error) = try_take(broker, connection, frame) {
+        broker.refuse(connection, &error);
+    }
+}
+
+fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Result<(), DecodeError> {
+    let Some(inbound) = broker.inbound.connection(connection) else { return Ok(()) };
+    let listener = inbound.listener.clone();
+    let client_host = Str::from(alloc::format!("/{}", inbound.peer));
+    let is_controller_listener = broker.config.is_controller_listener(&listener);
+    let (header, reader) = decode_request_header(frame)?;
+    let kind = if is_controller_listener { Listener::Controller } else { Listener::Broker };
+    let served = match look_up(ReleaseLine::V4_3, kind, header.api_key, header.api_version) {
+        Lookup::Served(served) => served,
+        Lookup::UnsupportedApiVersions => {
+            api_versions::unsupported(broker, connection, header.correlation_id);
+            return Ok(());
+        }
+        Lookup::Refused => return Err(unserved(&header)),
+    };
+    let asked = Asked {
+        connection,
+        correlation_id: header.correlation_id,
+        api_key: served.key,
+        version: header.api_version,
+    };
+    let token = broker.inbound.owe(Answer::Client(asked));
+    let context = RequestContext {
+        token,
+        api_key: served.key,
+        version: header.api_version,
+        client_id: header.client_id,
+        client_host,
+        listener,
+        is_controller_listener,
+    };
+    if served.is_forwarded && !is_controller_listener {
+        broker.forward(&context, frame.clone());
+        return Ok(());
+    }
+    dispatch(broker, &context, reader)
+}
+
+fn unserved(header: &RequestHeader) -> DecodeError {
+    match ApiKey::from_code(header.api_key) {
+        Some(key) => DecodeError::UnsupportedVersion { message: key.name(), version: header.api_version },
+        None => DecodeError::UnexpectedApiKey { api_key: header.api_key },
+    }
+}
+
+fn body<R: Request>(reader: &mut Reader, context: &RequestContext) -> Result<R, DecodeError> {
+    decode_body(reader, context.version)
+}
+
+/// Hands a request whose header is read to its handler.
+pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader: Reader) -> Result<(), DecodeError> {
+    let reader = &mut reader;
+    match context.api_key {
+        ApiKey::Produce => produce::handle(broker, context, body(reader, context)?),
+        ApiKey::Fetch => fetch::handle(broker, context, body(reader, context)?),
+        ApiKey::ListOffsets => log::list_offsets(broker, context, body(reader, context)?),
+        ApiKey::OffsetForLeaderEpoch => log::offset_for_leader_epoch(broker, context, body(reader, context)?),
+        ApiKey::DeleteRecords => log::delete_records(broker, context, body(reader, context)?),
+        ApiKey::DescribeLogDirs => describe_log_dirs::handle(broker, context, &body(reader, context)?),
+        ApiKey::Metadata => metadata::handle(broker, context, &body(reader, context)?),
+        ApiKey::DescribeCluster => describe_cluster::handle(broker, context, &body(reader, context)?),
+        ApiKey::DescribeConfigs => describe_configs::handle(broker, context, &body(reader, context)?),
+        ApiKey::DescribeTopicPartitions => describe_topic_partitions::handle(broker, context, &body(reader, context)?),
+        ApiKey::ApiVersions => api_versions::handle(broker, context, &body(reader, context)?),
+        ApiKey::FindCoordinator => find_coordinator::handle(broker, context, &body(reader, context)?),
+        ApiKey::InitProducerId => init_producer_id::handle(broker, context, &body(reader, context)?),
+        ApiKey::JoinGroup
+        | ApiKey::SyncGroup
+        | ApiKey::Heartbeat
+        | ApiKey::LeaveGroup
+        | ApiKey::OffsetCommit
+        | ApiKey::OffsetFetch
+        | ApiKey::DescribeGroups
+        | ApiKey::ListGroups
+        | ApiKey::DeleteGroups
+        | ApiKey::OffsetDelete => group::handle(broker, context, reader)?,
+        ApiKey::Vote
+        | ApiKey::BeginQuorumEpoch
+        | ApiKey::EndQuorumEpoch
+        | ApiKey::FetchSnapshot
+        | ApiKey::DescribeQuorum => quorum::handle(broker, context, reader)?,
+        ApiKey::Envelope => envelope::handle(broker, context, &body::<m::EnvelopeRequest>(reader, context)?),
+        _ => controller::handle(broker, context, reader)?,
+    }
+    Ok(())
+}
