@@ -1,0 +1,75 @@
+//! Topics that come into being because somebody asked for them (Kafka's `AutoTopicCreationManager`).
+
+use super::broker::Broker;
+use super::inbound::{Answer, Token};
+use crate::ids::CONSUMER_OFFSETS_TOPIC;
+use crate::protocol::messages::CreateTopicsRequest;
+use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use crate::protocol::{Request, encode_request};
+use crate::text::Str;
+use alloc::collections::BTreeMap;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use bytes::BytesMut;
+
+/// Creations under way: a topic is asked for once at a time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AutoTopicCreation {
+    under_way: BTreeMap<Token, Str>,
+}
+
+impl AutoTopicCreation {
+    /// The controller answered, with whatever; who wants the topic asks for metadata again.
+    pub(super) fn answered(&mut self, token: Token) {
+        self.under_way.remove(&token);
+    }
+}
+
+impl Broker {
+    /// Asks the active controller to create a topic, unless that is under way.
+    pub(super) fn auto_create_topic(&mut self, name: &Str) {
+        if self.auto_topics.under_way.values().any(|topic| topic == name) {
+            return;
+        }
+        let request = CreateTopicsRequest {
+            topics: alloc::vec![self.creatable(name)],
+            timeout_ms: self.config.network.request_timeout.as_millis() as i32,
+            ..Default::default()
+        };
+        let token = self.inbound.owe(Answer::Itself);
+        let client_id = self.channel_client_id.clone();
+        let parts =
+            encode_request::<CreateTopicsRequest>(*CreateTopicsRequest::VERSIONS.end(), 0, Some(&client_id), &request);
+        let mut frame = BytesMut::new();
+        parts.iter().for_each(|part| frame.extend_from_slice(part));
+        self.auto_topics.under_way.insert(token, name.detached());
+        self.forward_frame(token, frame.freeze());
+    }
+
+    fn creatable(&self, name: &Str) -> CreatableTopic {
+        if *name != CONSUMER_OFFSETS_TOPIC {
+            return CreatableTopic {
+                name: name.clone(),
+                num_partitions: self.config.topics.num_partitions,
+                replication_factor: self.config.topics.default_replication_factor,
+                ..Default::default()
+            };
+        }
+        let groups = &self.config.groups;
+        let configs: Vec<CreatableTopicConfig> = [
+            ("compression.type", "producer".to_string()),
+            ("cleanup.policy", "compact".to_string()),
+            ("segment.bytes", groups.offsets_topic_segment_bytes.to_string()),
+        ]
+        .into_iter()
+        .map(|(name, value)| CreatableTopicConfig { name: name.into(), value: Some(value.into()) })
+        .collect();
+        CreatableTopic {
+            name: name.clone(),
+            num_partitions: groups.offsets_topic_num_partitions,
+            replication_factor: groups.offsets_topic_replication_factor,
+            configs,
+            ..Default::default()
+        }
+    }
+}
