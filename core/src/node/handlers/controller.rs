@@ -1,0 +1,29 @@
+//! The APIs that the active controller decides. On a node that is not it, the controller itself says NOT_CONTROLLER.
+
+use super::{RequestContext, body};
+use crate::controller::ControllerRequest;
+use crate::node::broker::Broker;
+use crate::protocol::{ApiKey, DecodeError, Reader};
+
+pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut Reader) -> Result<(), DecodeError> {
+    let request = match context.api_key {
+        ApiKey::CreateTopics => ControllerRequest::CreateTopics(body(reader, context)?),
+        ApiKey::DeleteTopics => ControllerRequest::DeleteTopics(body(reader, context)?),
+        ApiKey::CreatePartitions => ControllerRequest::CreatePartitions(body(reader, context)?),
+        ApiKey::ElectLeaders => ControllerRequest::ElectLeaders(body(reader, context)?),
+        ApiKey::IncrementalAlterConfigs => ControllerRequest::IncrementalAlterConfigs(body(reader, context)?),
+        ApiKey::AlterConfigs => ControllerRequest::AlterConfigs(body(reader, context)?),
+        ApiKey::AlterPartition => ControllerRequest::AlterPartition(body(reader, context)?),
+        ApiKey::AlterPartitionReassignments => ControllerRequest::AlterPartitionReassignments(body(reader, context)?),
+        ApiKey::ListPartitionReassignments => ControllerRequest::ListPartitionReassignments(body(reader, context)?),
+        ApiKey::AssignReplicasToDirs => ControllerRequest::AssignReplicasToDirs(body(reader, context)?),
+        ApiKey::AllocateProducerIds => ControllerRequest::AllocateProducerIds(body(reader, context)?),
+        ApiKey::BrokerRegistration => ControllerRequest::BrokerRegistration(body(reader, context)?),
+        ApiKey::BrokerHeartbeat => ControllerRequest::BrokerHeartbeat(body(reader, context)?),
+        ApiKey::UnregisterBroker => ControllerRequest::UnregisterBroker(body(reader, context)?),
+        ApiKey::ControllerRegistration => ControllerRequest::ControllerRegistration(body(reader, context)?),
+        other => return Err(DecodeError::UnexpectedApiKey { api_key: other.code() }),
+    };
+    broker.ask_own_controller(context.token, request);
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! Fetch: of the metadata log on a controller's listener, of everything else on a broker's.
+
+use super::RequestContext;
+use crate::node::broker::Broker;
+use crate::protocol::messages::FetchRequest;
+use crate::raft::RaftRequest;
+
+pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: FetchRequest) {
+    if context.is_controller_listener {
+        broker.ask_raft(context.token, RaftRequest::Fetch(request));
+    } else {
+        broker.replica_manager.fetch(broker.now, context.token, context.version, request);
+    }
+}
