@@ -11,7 +11,8 @@
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
 //! - [`raft`]: the quorum of controllers: elections, the replicated metadata log, snapshots.
 //! - [`replication`]: partitions led and followed, ISR, high watermark; [`purgatory`]: requests that wait.
-//! - [`node`]: what a node and its host say to each other.
+//! - [`node`]: a broker, a controller or both as one state machine: composes the parts, holds no protocol logic.
+//! - [`sim`]: a whole cluster in one thread on virtual time, from one seed.
 #![no_std]
 
 extern crate alloc;
@@ -30,5 +31,6 @@ pub mod raft;
 pub mod record;
 pub mod replication;
 pub mod rng;
+pub mod sim;
 pub mod text;
 pub mod time;

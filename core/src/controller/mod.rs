@@ -32,4 +32,5 @@ mod tests;
 
 pub use decision::{ApiError, ControllerConfig};
 pub use quorum_controller::{ControllerOutput, QuorumController};
+pub use replication_control::invalid_topic_name;
 pub use request::{ControllerRequest, ControllerResponse};

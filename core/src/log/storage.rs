@@ -108,6 +108,11 @@ impl StoreQueue {
         Some((ticket, core::mem::take(&mut self.commands)))
     }
 
+    /// The ticket of the newest batch taken; `None` before the first.
+    pub fn last_ticket(&self) -> Option<Ticket> {
+        self.next_ticket.checked_sub(1).map(Ticket)
+    }
+
     /// True where nothing waits to be taken.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()

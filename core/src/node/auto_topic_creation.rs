@@ -5,7 +5,7 @@ use super::inbound::{Answer, Token};
 use crate::ids::CONSUMER_OFFSETS_TOPIC;
 use crate::protocol::messages::CreateTopicsRequest;
 use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use crate::protocol::{Request, encode_request};
+use crate::protocol::{Message, encode_request};
 use crate::text::Str;
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
@@ -51,7 +51,7 @@ impl Broker {
             return CreatableTopic {
                 name: name.clone(),
                 num_partitions: self.config.topics.num_partitions,
-                replication_factor: self.config.topics.default_replication_factor,
+                replication_factor: self.config.topics.default_replication_factor as i16,
                 ..Default::default()
             };
         }

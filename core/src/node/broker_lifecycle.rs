@@ -23,6 +23,19 @@ pub enum BrokerState {
     ShuttingDown,
 }
 
+impl BrokerState {
+    /// Kafka's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "STARTING",
+            Self::Recovery => "RECOVERY",
+            Self::Running => "RUNNING",
+            Self::PendingControlledShutdown => "PENDING_CONTROLLED_SHUTDOWN",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+        }
+    }
+}
+
 /// What the broker announces of itself.
 #[derive(Clone, Debug)]
 pub(super) struct Registration {
@@ -161,7 +174,11 @@ impl BrokerLifecycle {
     }
 
     /// The controller answered the registration.
-    pub(super) fn registered(&mut self, now: Instant, response: &BrokerRegistrationResponse) -> Option<LifecycleChange> {
+    pub(super) fn registered(
+        &mut self,
+        now: Instant,
+        response: &BrokerRegistrationResponse,
+    ) -> Option<LifecycleChange> {
         if response.error_code != ErrorCode::None.code() {
             self.failed(now);
             return None;
@@ -174,7 +191,11 @@ impl BrokerLifecycle {
     }
 
     /// The controller answered a heartbeat.
-    pub(super) fn heartbeat_answered(&mut self, now: Instant, response: &BrokerHeartbeatResponse) -> Option<LifecycleChange> {
+    pub(super) fn heartbeat_answered(
+        &mut self,
+        now: Instant,
+        response: &BrokerHeartbeatResponse,
+    ) -> Option<LifecycleChange> {
         if response.error_code != ErrorCode::None.code() {
             self.failed(now);
             return None;
@@ -214,6 +235,13 @@ impl BrokerLifecycle {
     pub(super) fn hurry(&mut self, now: Instant) {
         self.failures = 0;
         self.next_at = self.next_at.min(now);
+    }
+
+    /// The metadata moved while this broker waits to be unfenced: the controller should hear how far it is.
+    pub(super) fn hurry_if_registered(&mut self, now: Instant) {
+        if self.broker_epoch >= 0 && self.failures == 0 {
+            self.next_at = self.next_at.min(now);
+        }
     }
 
     /// True once a controlled shutdown took longer than Kafka waits for it.

@@ -101,11 +101,6 @@ impl<P> Channels<P> {
         self.channels.get(&channel).map(|open| &open.endpoint)
     }
 
-    /// Number of requests a channel waits on.
-    pub(super) fn in_flight(&self, channel: Channel) -> usize {
-        self.channels.get(&channel).map_or(0, |open| open.in_flight.len())
-    }
-
     /// Opens connections that are wanted and writes what waits on open ones.
     pub(super) fn flush(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
         for (channel, open) in &mut self.channels {
@@ -160,7 +155,13 @@ impl<P> Channels<P> {
     }
 
     /// Closes a channel, for example because its peer is no longer the one wanted; answers what fails by it.
-    pub(super) fn close(&mut self, now: Instant, rng: &mut Rng, channel: Channel, outputs: &mut VecDeque<Output>) -> Vec<Sent<P>> {
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        rng: &mut Rng,
+        channel: Channel,
+        outputs: &mut VecDeque<Output>,
+    ) -> Vec<Sent<P>> {
         let Some(open) = self.channels.get_mut(&channel) else { return Vec::new() };
         if let Some(connection) = open.connection {
             self.connections.remove(&connection);

@@ -69,8 +69,7 @@ impl Broker {
     pub(super) fn controller_changed(&mut self) {
         let current = self.controller_endpoint().map(|(_, endpoint)| endpoint);
         if self.channels.endpoint(Channel::Controller) != current.as_ref() {
-            let failed =
-                self.channels.close(self.now.monotonic, &mut self.rng, Channel::Controller, &mut self.outputs);
+            let failed = self.channels.close(self.now.monotonic, &mut self.rng, Channel::Controller, &mut self.outputs);
             self.requests_failed(failed);
         }
         self.forwarding.not_before = self.now.monotonic;
@@ -169,7 +168,7 @@ fn anonymous_principal() -> Bytes {
     writer.set_flexible(true);
     writer.string(&Str::from_static("User"));
     writer.string(&Str::from_static("ANONYMOUS"));
-    writer.boolean(false);
+    writer.bool(false);
     writer.no_tags();
     let mut bytes = BytesMut::new();
     for part in writer.into_parts() {

@@ -4,7 +4,6 @@
 //! the order of requests, and a peer cannot make the node hold more than a window of frames.
 
 use crate::ids::ConnectionId;
-use crate::protocol::ApiKey;
 use crate::text::Str;
 use alloc::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
@@ -46,8 +45,6 @@ pub(super) struct Asked {
     pub(super) connection: ConnectionId,
     /// Its number there.
     pub(super) correlation_id: i32,
-    /// Its API.
-    pub(super) api_key: ApiKey,
     /// Its version.
     pub(super) version: i16,
 }

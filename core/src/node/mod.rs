@@ -1,10 +1,109 @@
-//! [`Input`] and [`Output`]: all a node and its host say to each other; [`NodeView`]: what a node shows of itself.
+//! [`Node`]: a broker, a controller or both, as one state machine.
+//!
+//! A host calls [`Node::handle`], then drains [`Node::poll_output`] until it answers [`Output::Wait`]; [`Node::view`] is what
+//! a page may show. Inside, `startup` recovers, then `broker` holds the parts and passes what one says to the others;
+//! `handlers` has one function per API; `inbound` knows the connections of clients, `channels` those to other nodes.
+//!
+//! # Architecture Invariant
+//! Only `broker` knows all parts. A part never learns of a connection: it is given a token and answers with it.
 
+mod answers;
+mod auto_topic_creation;
+mod broker;
+mod broker_lifecycle;
+mod channels;
+mod controller_channel;
+mod controller_registration;
+mod handlers;
+mod inbound;
 mod io;
+mod meta_properties;
+mod metadata_publisher;
+mod producer_ids;
+mod startup;
 mod view;
 
+pub use broker_lifecycle::BrokerState;
 pub use io::{Input, Output};
+pub use meta_properties::{META_PROPERTIES, MetaProperties};
 pub use view::{
     BrokerView, GroupView, MemberView, NodeView, PartitionView, QuorumView, ReplicaView, TAIL_RECORDS, TailRecord,
     TopicView,
 };
+
+use crate::config::BrokerConfig;
+use crate::ids::CONSUMER_OFFSETS_TOPIC;
+use crate::time::Now;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use broker::Broker;
+use startup::Startup;
+
+/// One node of a cluster.
+#[derive(Clone, Debug)]
+pub struct Node {
+    phase: Phase,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Starting(Box<Startup>),
+    Running(Box<Broker>),
+}
+
+impl Node {
+    /// A node that waits for [`Input::Start`]. `seed` decides all its chance.
+    pub fn new(config: BrokerConfig, seed: u64) -> Self {
+        Self { phase: Phase::Starting(Box::new(Startup::new(config, seed))) }
+    }
+
+    /// Something happened. Drain [`Node::poll_output`] afterwards.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match &mut self.phase {
+            Phase::Starting(startup) => {
+                if let Some(mut broker) = startup.handle(now, input) {
+                    broker.handle(now, Input::Timeout);
+                    self.phase = Phase::Running(Box::new(broker));
+                }
+            }
+            Phase::Running(broker) => broker.handle(now, input),
+        }
+    }
+
+    /// The next thing for the host to do; [`Output::Wait`] once there is nothing left for now.
+    pub fn poll_output(&mut self) -> Output {
+        let next = self.outputs().pop_front();
+        next.unwrap_or_else(|| {
+            let deadline = match &self.phase {
+                Phase::Starting(_) => None,
+                Phase::Running(broker) => broker.next_deadline(),
+            };
+            Output::Wait { until: deadline.map(|(at, _)| at), reason: deadline.map_or("nothing", |(_, reason)| reason) }
+        })
+    }
+
+    /// What the node shows of itself; `None` until its recovery is done.
+    pub fn view(&self) -> Option<NodeView> {
+        match &self.phase {
+            Phase::Starting(_) => None,
+            Phase::Running(broker) => Some(broker.view()),
+        }
+    }
+
+    fn outputs(&mut self) -> &mut VecDeque<Output> {
+        match &mut self.phase {
+            Phase::Starting(startup) => &mut startup.outputs,
+            Phase::Running(broker) => &mut broker.outputs,
+        }
+    }
+}
+
+/// True for a topic of Kafka's own.
+fn is_internal(topic: &str) -> bool {
+    topic == CONSUMER_OFFSETS_TOPIC
+}
+
+/// The features this release line implements: name, lowest and highest level.
+fn supported_features() -> [(&'static str, i16, i16); 2] {
+    [(crate::metadata::METADATA_VERSION, 7, 30), ("kraft.version", 0, 0)]
+}

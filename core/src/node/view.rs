@@ -1,7 +1,9 @@
 //! What a node shows of itself: plain data, pulled by a host at most once a frame, so that a hidden page queues nothing.
 
+use super::broker::Broker;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex};
 use crate::text::Str;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A node at one moment.
@@ -163,4 +165,103 @@ pub struct MemberView {
     pub client_host: Str,
     /// What it was assigned: topic, partition.
     pub assignment: Vec<(Str, PartitionIndex)>,
+}
+
+/// With more partitions than this no tails are read: a page shows them as bars.
+const PARTITIONS_WITH_TAIL: usize = 64;
+
+impl Broker {
+    /// What this node shows of itself.
+    pub(super) fn view(&self) -> NodeView {
+        let (leader, epoch) = self.raft.leader_and_epoch();
+        let state = self.lifecycle.as_ref().map_or("", |lifecycle| lifecycle.state().name());
+        NodeView {
+            node_id: self.config.node_id,
+            cluster_id: self.cluster_id.clone(),
+            state: state.into(),
+            broker_epoch: self.lifecycle.as_ref().map_or(-1, |lifecycle| lifecycle.broker_epoch()),
+            fenced: self.lifecycle.as_ref().is_none_or(|lifecycle| lifecycle.is_fenced()),
+            quorum: QuorumView {
+                leader,
+                epoch,
+                is_active_controller: self.is_active_controller(),
+                high_watermark: self.raft.high_watermark(),
+                log_end_offset: self.raft.log().log_end_offset(),
+                state: alloc::format!("{:?}", self.raft.quorum().name()).into(),
+            },
+            brokers: self.broker_views(),
+            topics: self.topic_views(),
+            replicas: self.replica_views(),
+            groups: Vec::new(),
+        }
+    }
+
+    fn broker_views(&self) -> Vec<BrokerView> {
+        let listener =
+            |endpoint: &crate::metadata::Endpoint| alloc::format!("{}:{}", endpoint.host, endpoint.port).into();
+        (self.image.cluster.brokers())
+            .map(|broker| BrokerView {
+                id: broker.id,
+                epoch: broker.epoch,
+                fenced: broker.fenced,
+                in_controlled_shutdown: broker.in_controlled_shutdown,
+                listener: broker.listeners.first().map(listener).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn topic_views(&self) -> Vec<TopicView> {
+        (self.image.topics.iter())
+            .map(|topic| TopicView {
+                name: topic.name.clone(),
+                id: alloc::format!("{}", topic.id).into(),
+                internal: super::is_internal(&topic.name),
+                partitions: (topic.partitions())
+                    .map(|(index, partition)| PartitionView {
+                        index,
+                        leader: partition.leader,
+                        leader_epoch: partition.leader_epoch,
+                        replicas: partition.replicas.clone(),
+                        in_sync_replicas: partition.isr.clone(),
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    fn replica_views(&self) -> Vec<ReplicaView> {
+        let views = self.replica_manager.view(self.now.monotonic);
+        let shown =
+            |view: &crate::replication::replica_manager::PartitionView| !super::is_internal(&view.partition.topic);
+        let with_tails = views.iter().filter(|view| shown(view)).count() <= PARTITIONS_WITH_TAIL;
+        (views.into_iter())
+            .map(|view| ReplicaView {
+                tail: if with_tails && shown(&view) {
+                    self.tail(&view.partition, view.log_end_offset)
+                } else {
+                    Vec::new()
+                },
+                topic: view.partition.topic,
+                partition: view.partition.partition,
+                is_leader: view.is_leader,
+                leader_epoch: view.leader_epoch,
+                log_start_offset: view.log_start_offset,
+                high_watermark: view.high_watermark,
+                log_end_offset: view.log_end_offset,
+                recovery_point: view.recovery_point,
+                size: view.size,
+            })
+            .collect()
+    }
+
+    fn tail(&self, partition: &crate::ids::TopicPartition, log_end_offset: Offset) -> Vec<TailRecord> {
+        let Some(log) = self.replica_manager.logs().log(partition) else { return Vec::new() };
+        let records = log.warm_records(log_end_offset - TAIL_RECORDS as i64);
+        (records.into_iter())
+            .map(|record| TailRecord {
+                offset: record.offset,
+                key: record.key.map(|key| String::from_utf8_lossy(&key).into_owned().into()),
+            })
+            .collect()
+    }
 }

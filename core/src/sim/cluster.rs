@@ -5,8 +5,8 @@ use super::network::{Arrival, Delivery, End, Latency, Life, Network, ProcessId};
 use crate::config::BrokerConfig;
 use crate::event::Event;
 use crate::ids::NodeId;
-use crate::log::storage::{FileEntry, FileRange, LogDirectory, Ticket};
-use crate::node::{Input, Node, Output};
+use crate::log::storage::{FileRange, Ticket};
+use crate::node::{Input, MetaProperties, Node, Output};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
@@ -117,6 +117,9 @@ pub struct Cluster {
     events: Vec<(Instant, NodeId, Event)>,
 }
 
+/// The id of every simulated cluster.
+pub const CLUSTER_ID: &str = "c2ltdWxhdGVkLWNsdXN0ZQ";
+
 /// The wall clock at the simulation's zero: 2026-01-01T00:00:00Z.
 const WALL_ZERO_MS: i64 = 1_767_225_600_000;
 
@@ -141,9 +144,17 @@ impl Cluster {
         Now { monotonic: self.now, wall_ms: WALL_ZERO_MS + self.now.as_millis() as i64 }
     }
 
-    /// Adds a node that does not run yet.
+    /// Adds a node that does not run yet, on disks formatted for the cluster.
     pub fn add_node(&mut self, config: BrokerConfig) {
-        let disks = config.log_dirs.iter().map(|_| Disk::new(self.options.disk)).collect();
+        let mut disks = Vec::new();
+        for _ in &config.log_dirs {
+            let meta = MetaProperties {
+                cluster_id: Str::from_static(CLUSTER_ID),
+                node_id: config.node_id,
+                directory_id: self.rng.uuid(),
+            };
+            disks.push(Disk::formatted(self.options.disk, &[meta.format()]));
+        }
         self.nodes.insert(config.node_id, NodeProcess { config, incarnation: 0, node: None, disks, timer: 0 });
     }
 
@@ -173,13 +184,10 @@ impl Cluster {
         process.node = Some(Node::new(process.config.clone(), seed));
         let life = Life { process: ProcessId::Node(id), incarnation: process.incarnation };
         for listener in &process.config.listeners {
-            self.network.bind(life, listener.name.clone(), listener.host.clone(), listener.port);
+            self.network.bind(life, listener.listener.clone(), listener.host.clone(), listener.port);
         }
         let directories = (process.config.log_dirs.iter().zip(&process.disks))
-            .map(|(path, disk)| LogDirectory {
-                path: path.clone(),
-                files: (disk.stored().list().into_iter()).map(|(path, length)| FileEntry { path, length }).collect(),
-            })
+            .map(|(path, disk)| disk.stored().listing(path.clone()))
             .collect();
         self.handle(id, Input::Start { directories });
     }
@@ -286,15 +294,20 @@ impl Cluster {
             Happening::RangeLoaded { life, directory, ticket, range } => {
                 let Some(id) = self.living_node(life) else { return Step::Nobody };
                 let read = self.nodes.get(&id).and_then(|process| process.disks.get(directory)?.read(&range));
-                self.handle(id, match read {
-                    Some(bytes) => Input::Loaded { ticket, bytes },
-                    None => Input::LoadFailed { ticket, reason: Str::from_static("no such range") },
-                });
+                self.handle(
+                    id,
+                    match read {
+                        Some(bytes) => Input::Loaded { ticket, bytes },
+                        None => Input::LoadFailed { ticket, reason: Str::from_static("no such range") },
+                    },
+                );
                 Step::Node(id)
             }
             Happening::Timer { life, number } => match life.process {
                 ProcessId::Node(id) => {
-                    if self.living_node(life).is_none() || self.nodes.get(&id).is_none_or(|process| process.timer != number) {
+                    if self.living_node(life).is_none()
+                        || self.nodes.get(&id).is_none_or(|process| process.timer != number)
+                    {
                         return Step::Nobody;
                     }
                     self.handle(id, Input::Timeout);
@@ -321,24 +334,30 @@ impl Cluster {
                     self.schedule(deliveries);
                     return Step::Nobody;
                 }
-                self.handle(id, match what {
-                    Arrival::Accepted { listener } => {
-                        Input::Accepted { connection, listener, peer: Str::from_static("127.0.0.1") }
-                    }
-                    Arrival::Connected => Input::Connected { connection },
-                    Arrival::Refused => Input::ConnectFailed { connection },
-                    Arrival::Frame(bytes) => Input::Frame { connection, bytes },
-                    Arrival::Closed => Input::Closed { connection },
-                });
+                self.handle(
+                    id,
+                    match what {
+                        Arrival::Accepted { listener } => {
+                            Input::Accepted { connection, listener, peer: Str::from_static("127.0.0.1") }
+                        }
+                        Arrival::Connected => Input::Connected { connection },
+                        Arrival::Refused => Input::ConnectFailed { connection },
+                        Arrival::Frame(bytes) => Input::Frame { connection, bytes },
+                        Arrival::Closed => Input::Closed { connection },
+                    },
+                );
                 Step::Node(id)
             }
-            ProcessId::Client(client) => Step::Client(client, match what {
-                Arrival::Accepted { .. } => return Step::Nobody,
-                Arrival::Connected => ClientArrival::Connected { connection, accepted: true },
-                Arrival::Refused => ClientArrival::Connected { connection, accepted: false },
-                Arrival::Frame(bytes) => ClientArrival::Frame { connection, bytes },
-                Arrival::Closed => ClientArrival::Closed { connection },
-            }),
+            ProcessId::Client(client) => Step::Client(
+                client,
+                match what {
+                    Arrival::Accepted { .. } => return Step::Nobody,
+                    Arrival::Connected => ClientArrival::Connected { connection, accepted: true },
+                    Arrival::Refused => ClientArrival::Connected { connection, accepted: false },
+                    Arrival::Frame(bytes) => ClientArrival::Frame { connection, bytes },
+                    Arrival::Closed => ClientArrival::Closed { connection },
+                },
+            ),
         }
     }
 

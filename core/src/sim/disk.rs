@@ -29,15 +29,11 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// An empty disk.
-    pub fn new(latency: DiskLatency) -> Self {
-        Self {
-            stored: MemoryDisk::default(),
-            pending: VecDeque::new(),
-            busy_until: Instant::ZERO,
-            latency,
-            slow: false,
-        }
+    /// A disk after `commands`.
+    pub fn formatted(latency: DiskLatency, commands: &[StoreCommand]) -> Self {
+        let mut stored = MemoryDisk::default();
+        stored.apply(commands);
+        Self { stored, pending: VecDeque::new(), busy_until: Instant::ZERO, latency, slow: false }
     }
 
     /// What is on it, without what is under way.

@@ -3,3 +3,6 @@
 pub mod cluster;
 pub mod disk;
 pub mod network;
+
+#[cfg(test)]
+mod tests;

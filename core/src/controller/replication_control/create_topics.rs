@@ -4,7 +4,7 @@ use super::super::configuration_control::check_topic_configs;
 use super::super::decision::{ApiError, ControllerResult, Decision};
 use super::super::replica_placer;
 use super::MAX_PARTITIONS_PER_BATCH;
-use super::topic_name::{colliding_topic, invalid_name};
+use super::topic_name::{colliding_topic, invalid_topic_name};
 use crate::config::{Overrides, describe_topic};
 use crate::ids::{CLUSTER_METADATA_TOPIC, NodeId, PartitionIndex, Uuid};
 use crate::metadata::{ConfigResource, MetadataRecord, PartitionRegistration};
@@ -112,7 +112,7 @@ impl Decision<'_> {
             let message = format!("Creation of internal topic {CLUSTER_METADATA_TOPIC} is prohibited.");
             return Err(ApiError::new(ErrorCode::InvalidRequest, message));
         }
-        if let Some(message) = invalid_name(name) {
+        if let Some(message) = invalid_topic_name(name) {
             return Err(ApiError::new(ErrorCode::InvalidTopicException, message));
         }
         if let Some(other) = colliding_topic(&self.image.topics, name) {

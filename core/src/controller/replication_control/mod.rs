@@ -10,6 +10,8 @@ mod elect_leaders;
 mod manual_assignment;
 mod topic_name;
 
+pub use topic_name::invalid_topic_name;
+
 use super::decision::Decision;
 use super::partition_change_builder::{Election, PartitionChangeBuilder};
 use super::partition_reassignment::without;

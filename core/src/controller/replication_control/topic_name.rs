@@ -8,7 +8,7 @@ use alloc::string::String;
 const MAX_NAME_LENGTH: usize = 249;
 
 /// Why `name` is no name for a topic, in Kafka's words.
-pub(super) fn invalid_name(name: &str) -> Option<String> {
+pub fn invalid_topic_name(name: &str) -> Option<String> {
     let why = match name {
         "" => String::from("the empty string is not allowed"),
         "." | ".." => format!("'{name}' is not allowed"),

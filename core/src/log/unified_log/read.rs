@@ -6,7 +6,9 @@ use super::super::storage::FileRange;
 use super::UnifiedLog;
 use crate::ids::Offset;
 use crate::protocol::{ErrorCode, Records};
+use crate::record::{Batches, Record};
 use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// How long what was loaded for a request waits for it to read.
@@ -82,6 +84,26 @@ impl UnifiedLog {
         let end = segment.batch_end_before(from, limit);
         let parts = segment.cache.read(from..end, use_clock).map_err(|range| segment.cold(range))?;
         Ok(Some(Records::from(parts)))
+    }
+
+    /// The records from `start_offset` on that are in memory, to look at; a cold or compressed batch ends the list.
+    pub fn warm_records(&self, start_offset: Offset) -> Vec<Record> {
+        let mut records = Vec::new();
+        let start_offset = start_offset.max(self.log_start_offset());
+        for segment in &self.segments[self.segment_of(start_offset)..] {
+            let Ok(found) = segment.find(start_offset) else { return records };
+            let mut position = found.map_or(segment.size(), |(position, _)| position);
+            while position < segment.size() {
+                let Ok(chunk) = segment.chunk_at(position) else { return records };
+                for batch in Batches::new(chunk.clone()) {
+                    let Ok(batch) = batch else { return records };
+                    let Ok(views) = batch.iter() else { return records };
+                    records.extend(views.flatten().filter(|record| record.offset >= start_offset));
+                }
+                position += chunk.len() as u64;
+            }
+        }
+        records
     }
 
     /// The first record at or after the log start with a timestamp at or above `timestamp`.

@@ -6,8 +6,8 @@ use crate::node::broker::Broker;
 use crate::protocol::api_versions::{
     Listener, ReleaseLine, is_client_software_text, listed_apis, unsupported_version_response,
 };
-use crate::protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::protocol::messages::ApiVersionsRequest;
+use crate::protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::protocol::{ErrorCode, encode_response};
 
 /// From this version on the client names its software (KIP-511).
@@ -18,25 +18,19 @@ const LEVEL_ZERO_SINCE: i16 = 4;
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &ApiVersionsRequest) {
     let software = [&request.client_software_name, &request.client_software_version];
     if context.version >= SOFTWARE_SINCE && !software.iter().all(|text| is_client_software_text(text)) {
-        let response =
-            ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
+        let response = ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
         broker.respond::<ApiVersionsRequest>(context.token, &response);
         return;
     }
     let listener = if context.is_controller_listener { Listener::Controller } else { Listener::Broker };
-    let supported = crate::controller::SUPPORTED_FEATURES.iter();
     let response = ApiVersionsResponse {
         api_keys: listed_apis(ReleaseLine::V4_3, listener),
-        supported_features: supported
-            .filter(|feature| feature.min > 0 || context.version >= LEVEL_ZERO_SINCE)
-            .map(|feature| SupportedFeatureKey {
-                name: feature.name.into(),
-                min_version: feature.min,
-                max_version: feature.max,
-            })
+        supported_features: (crate::node::supported_features().into_iter())
+            .filter(|(_, min, _)| *min > 0 || context.version >= LEVEL_ZERO_SINCE)
+            .map(|(name, min_version, max_version)| SupportedFeatureKey { name: name.into(), min_version, max_version })
             .collect(),
         finalized_features_epoch: broker.image.provenance.offset,
-        finalized_features: (broker.image.features.levels())
+        finalized_features: (broker.image.features.iter())
             .filter(|(_, level)| *level > 0)
             .map(|(name, level)| FinalizedFeatureKey {
                 name: name.clone(),

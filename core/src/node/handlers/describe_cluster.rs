@@ -29,12 +29,13 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
         response.error_code = error.code();
         response.error_message = Some(message);
     } else if served == CONTROLLERS {
-        response.controller_id = broker.raft.leader().unwrap_or(-1);
-        response.brokers = (broker.raft.voters().iter())
-            .map(|voter| DescribeClusterBroker {
-                broker_id: voter.id,
-                host: voter.host.clone(),
-                port: i32::from(voter.port),
+        response.controller_id = broker.raft.leader_and_epoch().0.unwrap_or(-1);
+        response.brokers = (broker.raft.quorum().voters().iter())
+            .filter_map(|voter| Some((voter.key.id, voter.endpoints.first()?)))
+            .map(|(broker_id, endpoint)| DescribeClusterBroker {
+                broker_id,
+                host: endpoint.host.clone(),
+                port: i32::from(endpoint.port),
                 ..Default::default()
             })
             .collect();
@@ -43,8 +44,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
         let drawn = broker.rng.below(image.alive_brokers(&context.listener).count() as u64) as usize;
         let drawn = image.alive_brokers(&context.listener).nth(drawn);
         response.controller_id = drawn.map_or(-1, |(registration, _)| registration.id);
-        let included = (image.cluster.brokers())
-            .filter(|registration| !registration.fenced || request.include_fenced_brokers);
+        let included =
+            (image.cluster.brokers()).filter(|registration| !registration.fenced || request.include_fenced_brokers);
         response.brokers = included
             .filter_map(|registration| {
                 let endpoint = registration.endpoint(&context.listener)?;

@@ -4,11 +4,13 @@ use super::RequestContext;
 use crate::node::broker::Broker;
 use crate::protocol::messages::FetchRequest;
 use crate::raft::RaftRequest;
+use crate::replication::replica_manager::FetchRequestContext;
 
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: FetchRequest) {
     if context.is_controller_listener {
         broker.ask_raft(context.token, RaftRequest::Fetch(request));
     } else {
-        broker.replica_manager.fetch(broker.now, context.token, context.version, request);
+        let asked = FetchRequestContext { version: context.version };
+        broker.replica_manager.fetch(broker.now, &request, asked, context.token);
     }
 }

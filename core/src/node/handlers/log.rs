@@ -3,19 +3,22 @@
 use super::RequestContext;
 use crate::node::broker::Broker;
 use crate::protocol::messages::{DeleteRecordsRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest};
+use crate::replication::replica_manager::ListOffsetsContext;
 
 pub(super) fn list_offsets(broker: &mut Broker, context: &RequestContext, request: ListOffsetsRequest) {
-    broker.replica_manager.list_offsets(broker.now, context.token, context.version, request);
+    let asked = ListOffsetsContext { version: context.version };
+    broker.replica_manager.list_offsets(broker.now, request, asked, context.token);
 }
 
 pub(super) fn offset_for_leader_epoch(
     broker: &mut Broker,
     context: &RequestContext,
-    request: OffsetForLeaderEpochRequest,
+    request: &OffsetForLeaderEpochRequest,
 ) {
-    broker.replica_manager.offset_for_leader_epoch(broker.now, context.token, request);
+    let response = broker.replica_manager.offsets_for_leader_epoch(request);
+    broker.respond::<OffsetForLeaderEpochRequest>(context.token, &response);
 }
 
-pub(super) fn delete_records(broker: &mut Broker, context: &RequestContext, request: DeleteRecordsRequest) {
-    broker.replica_manager.delete_records(broker.now, context.token, request);
+pub(super) fn delete_records(broker: &mut Broker, context: &RequestContext, request: &DeleteRecordsRequest) {
+    broker.replica_manager.delete_records(broker.now, &mut broker.stores, request, context.token);
 }

@@ -2,13 +2,13 @@
 
 use super::RequestContext;
 use crate::ids::Uuid;
-use crate::metadata::{MetadataImage, PartitionDescription, TopicImage, validate_topic_name};
+use crate::metadata::{MetadataImage, PartitionDescription, TopicImage};
 use crate::node::broker::Broker;
 use crate::protocol::ErrorCode;
+use crate::protocol::messages::MetadataRequest;
 use crate::protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use crate::protocol::messages::MetadataRequest;
 use crate::text::Str;
 use alloc::vec::Vec;
 
@@ -66,10 +66,10 @@ fn by_name(
     if let Some(topic) = image.topics.by_name(name) {
         return describe(image, topic, context);
     }
-    let error = if validate_topic_name(name).is_err() {
+    let error = if crate::controller::invalid_topic_name(name).is_some() {
         ErrorCode::InvalidTopicException
     } else {
-        if allow_creation && broker.config.auto_create_topics_enable {
+        if allow_creation && broker.config.topics.auto_create_topics_enable {
             broker.auto_create_topic(name);
         }
         // In KRaft also while the creation is under way: the client asks again.

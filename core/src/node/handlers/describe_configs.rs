@@ -1,0 +1,97 @@
+//! DescribeConfigs: of topics and of this broker.
+
+use super::RequestContext;
+use crate::config::{self, DescribedConfig, Overrides};
+use crate::metadata::ConfigResource;
+use crate::node::broker::Broker;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::DescribeConfigsRequest;
+use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
+use crate::protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// `ConfigResource.Type`.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &DescribeConfigsRequest) {
+    let results = request.resources.iter().map(|resource| describe(broker, request, resource)).collect();
+    let response = DescribeConfigsResponse { results, ..Default::default() };
+    broker.respond::<DescribeConfigsRequest>(context.token, &response);
+}
+
+fn describe(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource,
+) -> DescribeConfigsResult {
+    let rows = match resource.resource_type {
+        TOPIC => topic(broker, &resource.resource_name),
+        BROKER => this_broker(broker, &resource.resource_name),
+        other => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
+    };
+    let mut result = DescribeConfigsResult {
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..Default::default()
+    };
+    match rows {
+        Ok(rows) => {
+            let wanted = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+            result.error_message = None;
+            result.configs = (rows.into_iter())
+                .filter(|row| wanted.is_none_or(|keys| keys.contains(&row.name)))
+                .map(|row| result_row(request, row))
+                .collect();
+        }
+        Err((error, message)) => {
+            result.error_code = error.code();
+            result.error_message = Some(message.into());
+        }
+    }
+    result
+}
+
+fn topic(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
+    if broker.image.topics.by_name(name).is_none() {
+        let error = ErrorCode::UnknownTopicOrPartition;
+        return Err((error, error.message().into()));
+    }
+    let resource = ConfigResource::topic(name);
+    let overrides: Overrides =
+        broker.image.configs.of(&resource).map(|(key, value)| (key.clone(), value.clone())).collect();
+    config::describe_topic(&broker.config, &overrides).map_err(|error| (ErrorCode::InvalidConfig, format!("{error}")))
+}
+
+fn this_broker(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
+    if name.parse() == Ok(broker.config.node_id) {
+        return Ok(config::describe_broker(&broker.config));
+    }
+    let id = broker.config.node_id;
+    let message = format!("Unexpected broker id, expected {id} or empty string, but received {name}");
+    Err((ErrorCode::InvalidRequest, message))
+}
+
+fn result_row(request: &DescribeConfigsRequest, row: DescribedConfig) -> DescribeConfigsResourceResult {
+    let synonyms = if request.include_synonyms { row.synonyms } else { Vec::new() };
+    DescribeConfigsResourceResult {
+        name: row.name,
+        value: row.value,
+        read_only: row.read_only,
+        config_source: row.source.code(),
+        is_sensitive: row.sensitive,
+        synonyms: (synonyms.into_iter())
+            .map(|synonym| DescribeConfigsSynonym {
+                name: synonym.name,
+                value: synonym.value,
+                source: synonym.source.code(),
+            })
+            .collect(),
+        config_type: row.config_type.map_or(0, |kind| kind as i8),
+        documentation: row.documentation.filter(|_| request.include_documentation).map(Into::into),
+    }
+}

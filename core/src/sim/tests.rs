@@ -1,0 +1,97 @@
+//! Whole clusters.
+
+use super::cluster::{Cluster, Options, Step};
+use crate::config::playground::playground_properties;
+use crate::config::{BrokerConfig, Properties};
+use crate::time::{Duration, Instant};
+extern crate std;
+use std::println;
+
+fn cluster(seed: u64, brokers: u16) -> Cluster {
+    println!("seed {seed}");
+    let mut cluster = Cluster::new(seed, Options::default());
+    for id in 0..i32::from(brokers) {
+        let properties = Properties::parse(&playground_properties(id, brokers)).expect("our own properties");
+        cluster.add_node(BrokerConfig::from_properties(&properties).expect("our own properties"));
+        cluster.start(id);
+    }
+    cluster
+}
+
+/// Runs until `done`, at most `limit`; the time it took.
+fn run_until(cluster: &mut Cluster, limit: Duration, done: impl Fn(&Cluster) -> bool) -> Duration {
+    let began = cluster.now().monotonic;
+    while !done(cluster) {
+        assert_ne!(cluster.step(), Step::Idle, "nothing is left to happen");
+        let took = cluster.now().monotonic.since(began);
+        if took > limit {
+            for (at, node, event) in cluster.take_events() {
+                println!("{} ms, node {node}: {event:?}", at.as_millis());
+            }
+            panic!(
+                "not done after {took:?}: {:#?}",
+                cluster.running().map(|(_, node)| node.view()).collect::<std::vec::Vec<_>>()
+            );
+        }
+    }
+    cluster.now().monotonic.since(began)
+}
+
+fn all_running(cluster: &Cluster) -> bool {
+    let views = cluster.running().map(|(_, node)| node.view());
+    views.into_iter().all(|view| {
+        view.is_some_and(|view| view.state == "RUNNING" && view.brokers.iter().all(|broker| !broker.fenced))
+    }) && cluster.running().count() == cluster.nodes().len()
+}
+
+#[test]
+fn three_nodes_elect_a_controller_and_all_brokers_are_unfenced() {
+    for seed in 0..20 {
+        let mut cluster = cluster(seed, 3);
+        let took = run_until(&mut cluster, Duration::from_secs(10), all_running);
+        println!("{took:?}");
+        assert!(cluster.now().monotonic > Instant::ZERO);
+    }
+}
+
+#[test]
+fn a_killed_node_is_fenced_and_comes_back() {
+    for seed in 0..10 {
+        let mut cluster = cluster(seed, 3);
+        run_until(&mut cluster, Duration::from_secs(10), all_running);
+        cluster.kill(1);
+        let fenced = |cluster: &Cluster| {
+            cluster.running().all(|(_, node)| {
+                node.view().is_some_and(|view| view.brokers.iter().any(|broker| broker.id == 1 && broker.fenced))
+            })
+        };
+        let took = run_until(&mut cluster, Duration::from_secs(10), fenced);
+        println!("fenced after {took:?}");
+        cluster.start(1);
+        run_until(&mut cluster, Duration::from_secs(20), all_running);
+    }
+}
+
+#[test]
+fn a_power_cut_of_the_whole_cluster_is_survived() {
+    for seed in 0..10 {
+        let mut cluster = cluster(seed, 3);
+        run_until(&mut cluster, Duration::from_secs(10), all_running);
+        (0..3).for_each(|id| cluster.power_off(id));
+        (0..3).for_each(|id| cluster.start(id));
+        run_until(&mut cluster, Duration::from_secs(20), all_running);
+    }
+}
+
+#[test]
+fn a_stopped_node_leaves_and_comes_back() {
+    for seed in 0..10 {
+        let mut cluster = cluster(seed, 3);
+        run_until(&mut cluster, Duration::from_secs(10), all_running);
+        cluster.stop(2);
+        let gone = |cluster: &Cluster| cluster.running().count() == 2;
+        run_until(&mut cluster, Duration::from_secs(20), gone);
+        cluster.start(2);
+        run_until(&mut cluster, Duration::from_secs(20), all_running);
+    }
+}
