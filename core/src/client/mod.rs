@@ -3,10 +3,12 @@
 //! # Code map
 //! - [`network_client`]: connections, API versions, correlation ids, timeouts, backoff; what every client stands on.
 //! - [`metadata`]: brokers, topics and leaders as a client last heard of them.
+//! - [`consumer`]: reads topics, alone or in a classic group.
 //! - [`partitioner`]: murmur2 and the sticky partitioner.
 //! - [`assignor`]: which member of a classic group gets which partitions.
 
 pub mod assignor;
+pub mod consumer;
 pub mod metadata;
 pub mod network_client;
 pub mod partitioner;
@@ -14,6 +16,7 @@ mod peer;
 #[cfg(test)]
 mod scripted_broker;
 
+pub use consumer::{Consumer, ConsumerConfig, ConsumerEvent, ConsumerView};
 pub use metadata::ClusterMetadata;
 pub use network_client::{Answer, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
 
