@@ -186,18 +186,25 @@ impl Consumer {
 
     /// Takes what the host says.
     pub fn handle(&mut self, now: Now, input: ClientInput) {
-        self.network.handle(now, input);
-        self.advance(now);
+        if self.closing != Closing::Done {
+            self.network.handle(now, input);
+            self.advance(now);
+        }
     }
 
-    /// Does what is due.
+    /// Does what is due. Nothing once it is closed: it must not connect again.
     pub fn tick(&mut self, now: Now) {
-        self.network.tick(now);
-        self.advance(now);
+        if self.closing != Closing::Done {
+            self.network.tick(now);
+            self.advance(now);
+        }
     }
 
     /// When [`Consumer::tick`] has to be called next, and why. Not later than at once after events were taken.
     pub fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        if self.closing == Closing::Done {
+            return None;
+        }
         if self.stirred {
             return Some((self.last_now, "consumer changed"));
         }

@@ -49,7 +49,9 @@ fn joins_reads_from_the_start_commits_and_leaves() {
     assert_eq!(world.committed[&orders(0)], 3);
     assert!(world.members.is_empty());
     assert!(world.cluster.connections.is_empty());
-    assert_eq!(world.consumers[0].next_deadline().map(|next| next.1), Some("metadata"));
+    world.run(600_000);
+    assert!(world.cluster.connections.is_empty(), "a closed consumer does not connect again");
+    assert_eq!(world.consumers[0].next_deadline(), None);
 }
 
 #[test]
