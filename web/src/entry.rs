@@ -1,8 +1,10 @@
 //! The entry points JavaScript calls: the page, and a worker of any role.
 
-use crate::bridge::{ClientsReport, Role, SwitchReport, pack, unpack};
+use crate::bridge::{BrokerReport, ClientsReport, Role, SwitchReport, pack, unpack};
 use crate::post_message::{on_page_message, parts, post_to_page};
+use crate::worker::broker::BrokerWorker;
 use crate::worker::clients_host::ClientsWorker;
+use crate::worker::node_process::launch;
 use crate::worker::switch_host::SwitchHost;
 use leptos::prelude::*;
 use serde::Serialize;
@@ -38,7 +40,16 @@ pub fn worker(start: &JsValue) {
                 }
             });
         }
-        _ => {}
+        Some(Role::Broker) => {
+            report_panics(BrokerReport::Panicked);
+            let worker = BrokerWorker::new(launch, report::<BrokerReport>);
+            on_page_message(move |packed, port| {
+                if let Some(command) = unpack(&packed) {
+                    worker.command(&command, port);
+                }
+            });
+        }
+        None => {}
     }
 }
 

@@ -11,6 +11,8 @@ pub mod disk;
 #[cfg(target_arch = "wasm32")]
 pub mod host;
 pub mod link;
+#[cfg(target_arch = "wasm32")]
+pub mod node_process;
 pub mod program;
 pub mod switch;
 #[cfg(target_arch = "wasm32")]

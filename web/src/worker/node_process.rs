@@ -1,0 +1,47 @@
+//! A broker's process: the node that `server.properties` describes.
+
+use super::broker::Process;
+use super::link::ToSwitch;
+use super::program::Program;
+use crate::bridge::BrokerStart;
+use broker_core::config::{BrokerConfig, Properties};
+use broker_core::node::{Input, MetaProperties, Node, NodeView, Output};
+use broker_core::rng::Rng;
+use broker_core::time::Now;
+
+impl Program for Node {
+    fn handle(&mut self, now: Now, input: Input) {
+        Self::handle(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> Output {
+        Self::poll_output(self)
+    }
+
+    fn view(&self) -> Option<NodeView> {
+        Self::view(self)
+    }
+}
+
+/// Reads the properties and makes the node; or says what is wrong with them, in Kafka's words.
+pub fn launch(start: &BrokerStart) -> Result<Process<Node>, String> {
+    let properties = Properties::parse(&start.properties).map_err(|error| error.to_string())?;
+    let config = BrokerConfig::from_properties(&properties).map_err(|error| error.to_string())?;
+    let text = |text: &str| text.to_owned();
+    let listen = config.listeners.iter().map(|endpoint| ToSwitch::Listen {
+        host: text(&endpoint.host),
+        port: endpoint.port,
+        listener: text(&endpoint.listener),
+    });
+    let mut rng = Rng::new(start.seed);
+    let formatting = config.log_dirs.iter().map(|_| {
+        let cluster_id = start.cluster_id.as_str().into();
+        MetaProperties { cluster_id, node_id: config.node_id, directory_id: rng.uuid() }.format()
+    });
+    Ok(Process {
+        listeners: listen.collect(),
+        log_directories: config.log_dirs.iter().map(|path| text(path)).collect(),
+        formatting: formatting.collect(),
+        program: Node::new(config, rng.next_u64()),
+    })
+}
