@@ -9,11 +9,12 @@ use crate::bridge::{
     unpack,
 };
 use crate::clock::Lease;
-use crate::indexed_db::Settings;
+use crate::indexed_db::{Settings, delete_database};
 use crate::ownership::Ownership;
 use crate::post_message::{WorkerHandle, channel};
 use crate::worker::link::{CLIENTS, Endpoint};
 use broker_core::rng::Rng;
+use broker_core::text::Str;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
@@ -147,6 +148,28 @@ impl Cluster {
     /// Power off: whatever was not stored is gone.
     pub fn power_off(&self, id: i32) {
         self.0.power_off(id);
+    }
+
+    /// Asks a broker for its view; at most once an animation frame.
+    pub fn look(&self, id: i32) {
+        self.0.tell_broker(id, &BrokerCommand::TakeView);
+    }
+
+    /// Ends all workers and deletes what the cluster of this page ever stored, `databases` of brokers among it. The page is
+    /// to be loaded again after that.
+    pub async fn delete_everything(&self, databases: Vec<String>) -> Result<(), Str> {
+        let state = self.0.state.take();
+        let workers = state.brokers.into_values().map(|broker| broker.worker);
+        workers.chain(state.switch).for_each(|worker| worker.terminate());
+        if let Some(settings) = state.settings {
+            for (name, _) in settings.all().await? {
+                settings.set(&name, None).await?;
+            }
+        }
+        for name in databases {
+            delete_database(&name).await?;
+        }
+        Ok(())
     }
 
     /// Tells the switch.

@@ -14,8 +14,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub fn page(module: JsValue, worker_script: String) {
     console_error_panic_hook::set_once();
-    let _ = (module, worker_script);
-    mount_to_body(|| view! { <h1>"Broker Playground"</h1> });
+    mount_to_body(move || view! { <crate::ui::App module=module worker_script=worker_script /> });
 }
 
 /// Entry point of a worker: `start` is the page's first message, which says the role.

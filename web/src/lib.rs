@@ -7,6 +7,7 @@
 //! - [`clock`]: playground time.
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
 //! - `post_message`, `indexed_db`, `locks`: the only places that use these parts of the browser.
+//! - `ui`: the page itself.
 //! - `entry`: what JavaScript calls.
 //!
 //! A native build holds what is plain data, for its tests; everything that needs a browser is left out of it.
@@ -28,6 +29,11 @@ pub mod locks;
 pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
+// A component's props are its own values: by reference they would not outlive the view that shows them.
+#[cfg(target_arch = "wasm32")]
+// The macro makes every component `pub`.
+#[allow(clippy::needless_pass_by_value, unreachable_pub)]
+mod ui;
 pub mod worker;
 
 #[cfg(target_arch = "wasm32")]

@@ -1,0 +1,86 @@
+//! The regions of the screen.
+
+use super::announcer::Announcer;
+use super::dock::Dock;
+use super::groups::NewConsumer;
+use super::inspector::Inspector;
+use super::lane::Lane;
+use super::producers::Producers;
+use super::stage::Stage;
+use super::store::{Phase, Selection, Store};
+use super::top_bar::TopBar;
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+
+/// The page.
+#[component]
+pub(crate) fn App(
+    /// The compiled wasm.
+    module: JsValue,
+    /// The address of `worker.js`.
+    worker_script: String,
+) -> impl IntoView {
+    let store = Store::begin(module, worker_script);
+    Effect::new(move |_| {
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("lang", store.language.get().tag());
+            let _ = match store.theme.get() {
+                Some(theme) => root.set_attribute("data-theme", theme),
+                None => root.remove_attribute("data-theme"),
+            };
+        }
+    });
+    let dock = RwSignal::new("normal");
+    // On a narrow screen one region at a time; a selection opens its sheet.
+    let region = RwSignal::new("stage");
+    let selected = move || store.selection.get() != Selection::Nothing;
+    let elsewhere = move || matches!(store.phase.get(), Phase::OtherTab | Phase::GivenAway);
+    let words = move || store.words();
+    view! {
+        <div class="app" data-dock=move || dock.get() data-region=move || region.get() class:selecting=selected>
+            <TopBar />
+            <Show when=elsewhere>
+                <div class="notice" role="alert">
+                    <p>{move || if store.phase.get() == Phase::OtherTab { words().other_tab } else { words().given_away }}</p>
+                    <button class="filled" on:click=move |_| store.take_over()>{move || words().take_over}</button>
+                </div>
+            </Show>
+            <div class="work">
+                <div class="left">
+                    <Lane />
+                    <div class="scene">
+                        <Producers />
+                        <Stage />
+                    </div>
+                </div>
+                <aside class="inspector" aria-label=move || words().inspector>
+                    <Show when=move || store.selection.get() == Selection::NewConsumer fallback=|| view! { <Inspector /> }>
+                        <NewConsumer />
+                    </Show>
+                </aside>
+            </div>
+            <Dock size=dock region=region />
+            <nav class="bottom">
+                <button aria-pressed=move || (region.get() == "stage").to_string() on:click=move |_| region.set("stage")>
+                    {move || words().stage}
+                </button>
+                <button aria-pressed=move || (region.get() == "producers").to_string() on:click=move |_| region.set("producers")>
+                    {move || words().producers}
+                </button>
+                <button aria-pressed=move || (region.get() == "events").to_string() on:click=move |_| region.set("events")>
+                    {move || words().events}
+                </button>
+                <button aria-pressed=move || (region.get() == "records").to_string() on:click=move |_| region.set("records")>
+                    {move || words().records}
+                </button>
+                <button
+                    aria-pressed=move || (region.get() == "inspector").to_string()
+                    on:click=move |_| region.set("inspector")
+                >
+                    {move || words().more}
+                </button>
+            </nav>
+            <Announcer />
+        </div>
+    }
+}

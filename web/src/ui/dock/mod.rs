@@ -1,0 +1,58 @@
+//! The dock: events in plain words, and records to look at.
+
+mod events;
+mod records;
+
+pub(crate) use records::records_table;
+
+use crate::ui::store::Store;
+use events::Events;
+use leptos::prelude::*;
+use records::Records;
+
+/// The dock.
+#[component]
+pub(crate) fn Dock(
+    /// `normal`, `small` or `large`.
+    size: RwSignal<&'static str>,
+    /// What a narrow screen shows.
+    region: RwSignal<&'static str>,
+) -> impl IntoView {
+    let store = Store::get();
+    let words = move || store.words();
+    let tab = RwSignal::new("events");
+    Effect::new(move |_| {
+        let region = region.get();
+        if region == "events" || region == "records" {
+            tab.set(region);
+        }
+    });
+    let choose = move |name: &'static str| {
+        tab.set(name);
+        if size.get_untracked() == "small" {
+            size.set("normal");
+        }
+    };
+    let toggle = move |to: &'static str| size.update(|size| *size = if *size == to { "normal" } else { to });
+    view! {
+        <section class="dock">
+            <header role="tablist">
+                <button role="tab" aria-selected=move || (tab.get() == "events").to_string() on:click=move |_| choose("events")>
+                    {move || words().events}
+                </button>
+                <button role="tab" aria-selected=move || (tab.get() == "records").to_string() on:click=move |_| choose("records")>
+                    {move || words().records}
+                </button>
+                <span class="space"></span>
+                <button class="quiet" aria-pressed=move || (size.get() == "small").to_string() on:click=move |_| toggle("small")>
+                    {move || words().collapse}
+                </button>
+                <button class="quiet" aria-pressed=move || (size.get() == "large").to_string() on:click=move |_| toggle("large")>
+                    {move || words().maximize}
+                </button>
+            </header>
+            <div class="pane" role="tabpanel" hidden=move || tab.get() != "events"><Events /></div>
+            <div class="pane" role="tabpanel" hidden=move || tab.get() != "records"><Records /></div>
+        </section>
+    }
+}

@@ -1,0 +1,132 @@
+//! The first minute: four steps, each with one button, done also when done by hand.
+
+use crate::ui::icons::{Glyph, Icon};
+use crate::ui::producers::Answer;
+use crate::ui::store::{Draft, Outcome, Process, Store};
+use leptos::prelude::*;
+
+/// The topic the steps speak of: the first there is.
+fn topic(store: Store) -> Option<String> {
+    store.picture.with(|picture| picture.own_topics().next().map(|topic| topic.name.to_string()))
+}
+
+/// Records of the topic, by partition.
+fn counts(store: Store) -> Vec<i64> {
+    store.picture.with(|picture| {
+        let Some(topic) = picture.own_topics().next() else { return Vec::new() };
+        let end = |one: &broker_core::node::PartitionView| {
+            picture.leading(&topic.name, one.index, one.leader).map_or(0, |replica| replica.log_end_offset)
+        };
+        topic.partitions.iter().map(end).collect()
+    })
+}
+
+/// The leader of the topic's first partition, if it lives.
+fn victim(store: Store) -> Option<(i32, String)> {
+    store.picture.with(|picture| {
+        let topic = picture.own_topics().next()?;
+        let partition = topic.partitions.first().filter(|one| picture.lives(one.leader))?;
+        Some((partition.leader, format!("{}-{}", topic.name, partition.index)))
+    })
+}
+
+/// The steps; or nothing but the way back to them.
+#[component]
+pub(super) fn Steps() -> impl IntoView {
+    let store = Store::get();
+    let words = move || store.words();
+    let outcomes = [(); 2].map(|()| RwSignal::new(RwSignal::new(Outcome::None)));
+    let topic = Memo::new(move |_| topic(store));
+    let counts = Memo::new(move |_| counts(store));
+    let victim = Memo::new(move |_| victim(store));
+    let received =
+        Memo::new(move |_| store.clients.with(|all| all.consumers.iter().map(|one| one.received).sum::<u64>()));
+    let ready = Memo::new(move |_| {
+        store.picture.with(|picture| picture.brokers.iter().any(|(_, process)| *process == Some(Process::Running)))
+    });
+    let done = move |at: usize| match at {
+        0 => topic.get().is_some(),
+        1 => counts.get().iter().sum::<i64>() >= 10,
+        2 => received.get() > 0,
+        _ => store.has_killed.get(),
+    };
+    let result = move |at: usize| -> Option<String> {
+        match at {
+            1 => Some((words().counts)(&counts.get())),
+            2 => Some((words().group_reads)(received.get())),
+            3 => victim.get().map(|(leader, partition)| (words().leads_now)(&partition, leader)),
+            _ => None,
+        }
+    };
+    let label = move |at: usize| {
+        let topic = topic.get().unwrap_or_else(|| "first-topic".to_owned());
+        let what = match at {
+            3 => victim.get().map_or(String::new(), |(id, partition)| {
+                format!("{}, {} {partition}", (words().broker)(id), words().leader)
+            }),
+            _ => topic,
+        };
+        (words().step_buttons[at])(&what)
+    };
+    let waits =
+        move |at: usize| !ready.get() || (at > 0 && topic.get().is_none()) || (at == 3 && victim.get().is_none());
+    let act = move |at: usize| {
+        if waits(at) {
+            return;
+        }
+        let topic = topic.get_untracked().unwrap_or_else(|| "first-topic".to_owned());
+        match at {
+            0 => outcomes[0].set(store.create_topic(topic, 3, 3)),
+            1 => outcomes[1].set(store.produce(Draft {
+                producer: 1,
+                acks: -1,
+                topic,
+                key: Some("user-{n}".to_owned()),
+                value: "hello {n}".to_owned(),
+                count: 10,
+                ..Draft::default()
+            })),
+            2 => store.add_consumer(Some("group1".to_owned()), vec![topic], true),
+            _ => victim.get_untracked().into_iter().for_each(|(id, _)| store.kill(id)),
+        }
+    };
+    let step = move |at: usize| {
+        view! {
+            <li class:done=move || done(at)>
+                <b class="number" aria-hidden="true">{at + 1}</b>
+                <div>
+                    <h3>
+                        {move || words().step_titles[at]}
+                        <Show when=move || done(at)>
+                            <span class="tick"><Icon glyph=Glyph::Done /><span class="spoken">{move || words().done}</span></span>
+                        </Show>
+                    </h3>
+                    <p class="facts">{move || words().step_hints[at]}</p>
+                    <Show
+                        when=move || done(at)
+                        fallback=move || view! {
+                            <button class:filled=move || (0..at).all(done) aria-disabled=move || waits(at).to_string()
+                                title=move || waits(at).then(|| if ready.get() { words().step_first } else { words().starting })
+                                on:click=move |_| act(at)>{move || label(at)}</button>
+                        }
+                    >
+                        <p class="result">{move || result(at)}</p>
+                    </Show>
+                    {(at < 2).then_some(move || {
+                        let outcome = outcomes[at].get();
+                        // What is done shows in the step itself.
+                        (outcome.get() != Outcome::Waiting && !done(at)).then(|| view! { <Answer outcome=outcome /> })
+                    })}
+                </div>
+            </li>
+        }
+    };
+    view! {
+        <h2>{move || words().intro[0]}</h2>
+        <p>{move || words().intro[1]}</p>
+        <Show when=move || store.steps.get()>
+            <ol class="steps">{(0..4).map(step).collect_view()}</ol>
+            <button class="quiet" on:click=move |_| store.show_steps(false)>{move || words().close_steps}</button>
+        </Show>
+    }
+}

@@ -1,0 +1,272 @@
+//! Korean. A variable never bears a particle: the noun after it does.
+
+use super::Messages;
+use crate::ui::store::What;
+use broker_core::event::Event;
+use std::fmt::Write;
+
+pub(super) static MESSAGES: Messages = Messages {
+    language: "언어",
+    other_language: "English",
+    theme: "테마",
+    themes: ["시스템", "밝게", "어둡게"],
+    start_over: "처음부터 다시",
+    start_over_asks: |topics| format!("모든 것을 지웁니다: 토픽 {topics}개와 모든 레코드, 오프셋이 사라집니다."),
+    start_over_does: "모두 지우기",
+    cancel: "취소",
+    close: "닫기",
+    help: "첫 단계 보기",
+    saved: "이 브라우저에 저장됨",
+    not_saved: "저장되지 않음",
+    starting: "시작 중",
+    healthy: |brokers| format!("브로커 {brokers}개 정상, 모든 복제본 동기화됨"),
+    brokers_down: |down, all| format!("브로커 {all}개 중 {down}개가 꺼져 있습니다"),
+    no_controller: "활성 컨트롤러 없음: 메타데이터 쿼럼이 과반수를 잃었습니다",
+    under_replicated: |number| format!("복제본이 부족한 파티션 {number}개"),
+    leaderless: |number| format!("리더 없는 파티션 {number}개"),
+    other_tab: "이 브라우저의 다른 탭에서 클러스터가 실행 중입니다. 그 탭을 닫거나 클러스터를 여기로 가져오십시오. 브로커에게는 정전과 같습니다.",
+    given_away: "클러스터가 다른 탭으로 옮겨졌습니다.",
+    take_over: "여기로 가져오기",
+    tracks: ["쓰기", "복제", "읽기", "클러스터"],
+    background: |number| format!("배경 {number}/s"),
+    producers: "프로듀서",
+    topic: "토픽",
+    key: "키",
+    value: "값",
+    headers: "헤더",
+    headers_hint: "한 줄에 이름=값",
+    partition: "파티션",
+    automatic: "자동",
+    count: "개수",
+    rate: "초당",
+    send: "보내기",
+    sending: "acks 대기 중",
+    end_producer: "멈추기",
+    more: "더 보기",
+    acknowledged: |acknowledged, failed, outstanding| {
+        let mut text = format!("확인됨 {acknowledged}");
+        if outstanding > 0 {
+            let _ = write!(text, ", 전송 중 {outstanding}");
+        }
+        if failed > 0 {
+            let _ = write!(text, ", 실패 {failed}");
+        }
+        text
+    },
+    produced: |partitions| match partitions {
+        [] => "보냈습니다. acks=0은 응답을 받지 않습니다".to_owned(),
+        [(partition, 1, last)] => format!("파티션 {partition}, 오프셋 {last}"),
+        all => {
+            let each =
+                all.iter().map(|(partition, count, _)| format!("파티션 {partition}에 {count}개")).collect::<Vec<_>>();
+            format!("레코드 {}개: {}", all.iter().map(|(_, count, _)| count).sum::<u32>(), each.join(", "))
+        }
+    },
+    partitions: "파티션",
+    broker: |id| format!("브로커 {id}"),
+    active_controller: "활성 컨트롤러",
+    kill: "강제 종료",
+    stop: "정상 종료",
+    start: "시작",
+    power_off: "전원 끄기",
+    up: "실행 중",
+    fenced: "fenced",
+    stopping: |leaders| format!("종료 중: 옮길 리더 {leaders}개"),
+    stopped: "종료됨",
+    killed: "강제 종료됨",
+    notice_in: |seconds| format!("{seconds:.1}초 뒤 다른 브로커가 알아챕니다"),
+    powered_off: "전원 꺼짐",
+    failed: "실패",
+    add_broker: "+ 브로커",
+    add_topic: "+ 토픽",
+    add_consumer: "+ 컨슈머",
+    add_producer: "+ 프로듀서",
+    no_topic: "아직 토픽이 없습니다. 토픽은 파티션으로 나뉜 로그입니다.",
+    topic_line: |partitions, replication, records| {
+        format!("파티션 {partitions}개 · RF {replication} · 레코드 {records}개")
+    },
+    internal_line: |topics, partitions| format!("내부: 토픽 {topics}개, 파티션 {partitions}개"),
+    legend: [
+        "리더",
+        "동기화됨",
+        "ISR 밖",
+        "꺼짐, 마지막으로 본 상태",
+        "high watermark: 컨슈머는 여기까지 읽습니다",
+        "색 = 키",
+    ],
+    leader: "리더",
+    in_sync: "동기화됨",
+    out_of_sync: "ISR 밖",
+    down: "꺼짐",
+    no_leader: "리더 없음",
+    end_and_hw: |end, high_watermark| format!("end {end} · HW {high_watermark}"),
+    replica_label: |state, end, high_watermark| format!("{state}, end {end}, high watermark {high_watermark}"),
+    lag: |lag| format!("lag {lag}"),
+    idle: "대기",
+    idle_why: "대기: 멤버가 파티션보다 많습니다",
+    nobody: "없음",
+    alone: "단독",
+    more_groups: |number| format!("그룹 +{number}"),
+    show_more: |number| format!("정상 {number}개 더 보기"),
+    inspector: "살펴보기",
+    stop_kill_hint: "정상 종료는 리더를 넘긴 뒤 끝냅니다(SIGTERM). 강제 종료는 바로 사라지며, 세션이 끝나야 다른 브로커가 알아챕니다(kill -9).",
+    power_hint: "바로 사라지고, 아직 저장되지 않은 것은 잃습니다. 이 플레이그라운드의 flush 설정에서는 확인된 레코드를 잃지 않지만 Kafka 기본값에서는 잃을 수 있습니다.",
+    danger: "위험한 작업",
+    role: "역할",
+    leads: "리더인 파티션",
+    follows: "팔로워인 파티션",
+    stored: "저장 크기",
+    name: "이름",
+    create: "토픽 만들기",
+    creating: "컨트롤러 응답 대기 중",
+    raise: "파티션 수(늘리기만 가능)",
+    raise_does: "바꾸기",
+    delete_topic: "토픽 지우기",
+    delete_asks: |records| format!("레코드 {records}개가 사라집니다."),
+    group: "그룹",
+    group_hint: "비우면 단독으로 모든 파티션을 읽습니다",
+    from_beginning: "처음",
+    from_latest: "최신",
+    start_at: "커밋된 오프셋이 없을 때 시작 위치",
+    received: "받은 레코드",
+    nothing_received: "아직 없습니다.",
+    remove_consumer: "컨슈머 빼기",
+    state: "상태",
+    gone: "사라졌습니다.",
+    intro: ["이 탭 안의 진짜 Kafka", "설치할 것이 없고, 데이터는 이 브라우저를 떠나지 않습니다."],
+    step_titles: ["토픽 만들기", "키가 있는 레코드 10개 보내기", "그룹으로 읽기", "리더 강제 종료"],
+    step_hints: [
+        "토픽은 파티션으로 나뉜 로그입니다. 파티션 3개, 복제본 3개로 만듭니다.",
+        "키가 같으면 같은 파티션에 쌓입니다.",
+        "파티션 하나는 그룹의 컨슈머 하나만 읽습니다.",
+        "다른 복제본이 리더가 되고, 확인된 레코드는 사라지지 않습니다.",
+    ],
+    step_buttons: [
+        |_| "first-topic 만들기".to_owned(),
+        |topic| format!("{topic} 토픽에 레코드 10개 보내기"),
+        |topic| format!("group1에 {topic} 컨슈머 넣기"),
+        |what| format!("강제 종료: {what}"),
+    ],
+    step_first: "먼저 토픽이 필요합니다.",
+    counts: |counts| {
+        let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("레코드 {}개: {each}. 키가 같으면 같은 파티션에 있습니다.", counts.iter().sum::<i64>())
+    },
+    group_reads: |received| format!("레코드 {received}개를 받았습니다."),
+    leads_now: |partition, leader| {
+        format!("이제 브로커 {leader}번이 {partition} 파티션의 리더입니다. 꺼진 브로커를 시작하면 따라잡습니다.")
+    },
+    done: "완료",
+    close_steps: "단계 닫기",
+    events: "이벤트",
+    records: "레코드",
+    no_events: "아직 아무 일도 없습니다.",
+    new_lines: |number| format!("↓ 새 이벤트 {number}개"),
+    collapse: "접기",
+    maximize: "크게",
+    offset: "오프셋",
+    time: "시각",
+    newest: "최신",
+    beginning: "처음부터",
+    read: "읽기",
+    no_records: "레코드가 없습니다.",
+    choose_topic: "먼저 토픽을 만드십시오. 여기에서 레코드를 읽습니다.",
+    stage: "무대",
+    as_last_seen: "마지막으로 본 상태",
+    command: "명령으로 보기",
+    helps: |name| {
+        Some(match name {
+            "NOT_ENOUGH_REPLICAS" | "NOT_ENOUGH_REPLICAS_AFTER_APPEND" => {
+                "동기화된 복제본이 min.insync.replicas보다 적습니다. 브로커를 시작하십시오."
+            }
+            "REQUEST_TIMED_OUT" => "제때 응답이 없었습니다. 꺼진 브로커를 확인하십시오.",
+            "INVALID_REPLICATION_FACTOR" => {
+                "살아 있는 브로커가 복제본 수보다 적습니다. 브로커를 시작하거나 추가하십시오."
+            }
+            "TOPIC_ALREADY_EXISTS" => "다른 이름을 고르십시오.",
+            "INVALID_PARTITIONS" => "파티션은 늘릴 수만 있습니다. 줄이면 키의 자리가 바뀝니다.",
+            "INVALID_TOPIC_EXCEPTION" => "이름에는 글자, 숫자, '.', '_', '-'만 쓰며 249자까지입니다.",
+            "UNKNOWN_TOPIC_OR_PARTITION" => "토픽을 만들거나 이름을 확인하십시오.",
+            "NOT_CONTROLLER" | "LEADER_NOT_AVAILABLE" | "COORDINATOR_NOT_AVAILABLE" => "잠시 뒤 다시 시도하십시오.",
+            _ => return None,
+        })
+    },
+    event: say,
+};
+
+fn list(ids: &[i32]) -> String {
+    format!("[{}]", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+fn say(who: Option<i32>, what: &What) -> String {
+    let node = who.map(|id| format!("브로커 {id}번")).unwrap_or_default();
+    let controller = who.map(|id| format!("컨트롤러 {id}번")).unwrap_or_default();
+    let event = match what {
+        What::Killed(id) => {
+            return format!("브로커 {id}번을 강제 종료했습니다. 세션이 끝나면 다른 브로커가 알아챕니다.");
+        }
+        What::PoweredOff(id) => return format!("브로커 {id}번의 전원을 껐습니다. 저장되지 않은 것은 잃었습니다."),
+        What::Stopping(id) => return format!("브로커 {id}번을 정상 종료합니다. 먼저 리더를 넘깁니다."),
+        What::Starting(id) => return format!("브로커 {id}번을 시작합니다."),
+        What::WorkerFailed { worker, reason } => return format!("워커 오류({worker}): {reason}"),
+        What::Node(event) => event,
+    };
+    match event {
+        Event::Started => format!("{node}의 프로세스가 시작되었습니다."),
+        Event::Registered { broker_epoch } => {
+            format!("{node}이 컨트롤러에 등록되었습니다. broker epoch {broker_epoch}.")
+        }
+        Event::ControllerElected { quorum_epoch } => {
+            format!("{node}이 활성 컨트롤러가 되었습니다. quorum epoch {quorum_epoch}.")
+        }
+        Event::ControllerResigned { quorum_epoch } => {
+            format!("{node}은 더 이상 활성 컨트롤러가 아닙니다. quorum epoch {quorum_epoch}.")
+        }
+        Event::BrokerUnfenced { broker } => {
+            format!("브로커 {broker}번이 메타데이터를 따라잡아 다시 리더가 될 수 있습니다.")
+        }
+        Event::BrokerFenced { broker, session_expired: true } => {
+            format!("브로커 {broker}번의 세션이 끝나 {controller}이 fenced 상태로 바꿨습니다.")
+        }
+        Event::BrokerFenced { broker, .. } => format!("{controller}이 브로커 {broker}번을 fenced 상태로 바꿨습니다."),
+        Event::ControlledShutdown { broker } => format!("브로커 {broker}번이 종료 전에 리더를 넘깁니다."),
+        Event::LeaderChanged { partition, from, to, .. } if *to < 0 => {
+            format!(
+                "{partition} 파티션에 리더가 없습니다. 마지막 리더는 브로커 {from}번이었고, 동기화된 복제본이 남아 있지 않습니다."
+            )
+        }
+        Event::LeaderChanged { partition, from, to, leader_epoch, in_sync_replicas } => {
+            let before =
+                if *from < 0 { "리더 없음".to_owned() } else { format!("이전 리더: 브로커 {from}") };
+            let isr = list(in_sync_replicas);
+            format!(
+                "{controller}이 브로커 {to}번을 {partition} 파티션의 리더로 정했습니다({before}), epoch {} → {leader_epoch}. ISR {isr}",
+                leader_epoch - 1
+            )
+        }
+        Event::InSyncReplicasChanged { partition, from, to } => {
+            format!("{partition} 파티션: ISR {} → {}, {} → {}.", from.len(), to.len(), list(from), list(to))
+        }
+        Event::TopicCreated { topic, partitions, replication_factor } => {
+            format!("{topic} 토픽을 만들었습니다. 파티션 {partitions}개, RF {replication_factor}.")
+        }
+        Event::TopicDeleted { topic } => format!("{topic} 토픽을 지웠습니다."),
+        Event::Truncated { partition, from, to } => {
+            format!("{node}이 {partition} 파티션을 오프셋 {from}에서 {to}까지 잘라 냈습니다. 리더에게 없던 부분입니다.")
+        }
+        Event::LogRecovered { partition, log_end_offset, discarded_bytes } => {
+            format!("{node}이 {partition} 파티션을 복구했습니다. end {log_end_offset}, 버린 바이트 {discarded_bytes}.")
+        }
+        Event::LogDirectoryOffline { path } => format!("저장소 오류로 {node}의 로그 디렉터리를 내렸습니다: {path}"),
+        Event::GroupRebalancing { group, reason } => format!("{group} 그룹을 다시 나눕니다: {reason}"),
+        Event::GroupStable { group, generation_id, members } => {
+            format!("{group} 그룹이 안정되었습니다. 멤버 {members}개, generation {generation_id}.")
+        }
+        Event::GroupEmpty { group, generation_id } => format!("{group} 그룹이 비었습니다. generation {generation_id}."),
+        Event::MemberExpired { group, member } => format!("{group} 그룹에서 응답 없는 멤버를 뺐습니다: {member}"),
+        Event::BadRequest { reason } => format!("{node}이 연결을 닫았습니다: {reason}"),
+        Event::Fatal { reason } => format!("{node}이 오류로 끝났습니다: {reason}"),
+        Event::Stopped => format!("{node}이 종료되었습니다."),
+        other => format!("{node}: {other:?}"),
+    }
+}

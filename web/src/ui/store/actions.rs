@@ -1,0 +1,258 @@
+//! What people do: every action goes to the cluster from here.
+
+use super::{Outcome, Phase, Process, Selection, Store, What, now};
+use crate::bridge::{BrokerStart, ClientsCommand};
+use crate::ui::messages::Language;
+use crate::ui::store::picture::Broker;
+use broker_core::config::playground::playground_properties;
+use leptos::prelude::*;
+
+/// The nodes of the quorum: those with lower ids; further nodes are brokers only.
+const VOTERS: i32 = 3;
+
+/// One thing to produce.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Draft {
+    /// Which producer.
+    pub(crate) producer: u32,
+    /// `-1` all, `0`, `1`.
+    pub(crate) acks: i16,
+    /// Where to.
+    pub(crate) topic: String,
+    /// The partition, or the partitioner's choice.
+    pub(crate) partition: Option<i32>,
+    /// The key.
+    pub(crate) key: Option<String>,
+    /// The value.
+    pub(crate) value: String,
+    /// Headers.
+    pub(crate) headers: Vec<(String, String)>,
+    /// How many.
+    pub(crate) count: u32,
+    /// Records a second; 0 for all at once.
+    pub(crate) rate: f32,
+}
+
+impl Store {
+    /// Starts a broker, known or new.
+    pub(crate) fn start_broker(&self, id: i32) {
+        if self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives())) {
+            return;
+        }
+        self.brokers.update(|all| {
+            let broker =
+                all.entry(id).or_insert(Broker { process: Process::Starting, view: None, reason: None, heard: 0 });
+            broker.process = Process::Starting;
+            broker.reason = None;
+        });
+        self.note(What::Starting(id));
+        let seed = (js_sys::Math::random() * 9e15) as u64;
+        self.with_cluster(|cluster| {
+            cluster.start_broker(id, BrokerStart { properties: properties(id), seed, ..BrokerStart::default() });
+        });
+    }
+
+    /// A broker more.
+    pub(crate) fn add_broker(&self) {
+        let next = self.brokers.with_untracked(|all| all.keys().next_back().map_or(0, |last| last + 1));
+        self.start_broker(next);
+        let ids = self.brokers.with_untracked(|all| all.keys().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        self.with_cluster(|cluster| cluster.remember("brokers", Some(ids)));
+    }
+
+    /// SIGTERM.
+    pub(crate) fn stop(&self, id: i32) {
+        self.note_broker(id, |broker| broker.process = Process::Stopping);
+        self.note(What::Stopping(id));
+        self.with_cluster(|cluster| cluster.stop(id));
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&self, id: i32) {
+        self.note_broker(id, |broker| broker.process = Process::Killed(now()));
+        self.tick.set(now());
+        self.has_killed.set(true);
+        self.note(What::Killed(id));
+        self.with_cluster(|cluster| cluster.kill(id));
+    }
+
+    /// Power off.
+    pub(crate) fn power_off(&self, id: i32) {
+        self.note_broker(id, |broker| broker.process = Process::PoweredOff(now()));
+        self.tick.set(now());
+        self.has_killed.set(true);
+        self.note(What::PoweredOff(id));
+        self.with_cluster(|cluster| cluster.power_off(id));
+    }
+
+    /// Creates a topic.
+    pub(crate) fn create_topic(&self, name: String, partitions: i32, replication_factor: i16) -> RwSignal<Outcome> {
+        self.ask(|ticket| ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor })
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn delete_topic(&self, name: String) -> RwSignal<Outcome> {
+        self.ask(|ticket| ClientsCommand::DeleteTopic { ticket, name })
+    }
+
+    /// Raises the number of partitions; also asks for fewer, which Kafka refuses.
+    pub(crate) fn create_partitions(&self, name: String, count: i32) -> RwSignal<Outcome> {
+        self.ask(|ticket| ClientsCommand::CreatePartitions { ticket, name, count })
+    }
+
+    /// Produces.
+    pub(crate) fn produce(&self, draft: Draft) -> RwSignal<Outcome> {
+        let Draft { producer, acks, topic, partition, key, value, headers, count, rate } = draft;
+        self.ask(|ticket| ClientsCommand::Produce {
+            ticket,
+            producer,
+            acks,
+            topic,
+            partition,
+            key,
+            value,
+            headers,
+            count,
+            rate,
+        })
+    }
+
+    /// Ends a producer and what it repeats.
+    pub(crate) fn remove_producer(&self, producer: u32) {
+        self.tell_clients(&ClientsCommand::RemoveProducer { producer });
+    }
+
+    /// Adds a consumer.
+    pub(crate) fn add_consumer(&self, group: Option<String>, topics: Vec<String>, from_beginning: bool) {
+        let highest =
+            self.clients.with_untracked(|view| view.consumers.iter().map(|one| one.consumer).max().unwrap_or(0));
+        let mut consumer = 0;
+        self.numbers.update_value(|(_, last, _)| {
+            *last = highest.max(*last) + 1;
+            consumer = *last;
+        });
+        self.tell_clients(&ClientsCommand::AddConsumer { consumer, group, topics, from_beginning });
+    }
+
+    /// A consumer leaves.
+    pub(crate) fn remove_consumer(&self, consumer: u32) {
+        self.tell_clients(&ClientsCommand::RemoveConsumer { consumer });
+        self.select(Selection::Nothing);
+    }
+
+    /// Reads records to look at.
+    pub(crate) fn browse(&self, topic: String, partition: i32, from: Option<i64>, limit: u32) -> RwSignal<Outcome> {
+        self.ask(|ticket| ClientsCommand::Browse { ticket, topic, partition, from, limit })
+    }
+
+    /// Selects.
+    pub(crate) fn select(&self, what: Selection) {
+        if self.selection.with_untracked(|known| *known != what) {
+            self.selection.set(what);
+        }
+    }
+
+    /// Speaks another language, and remembers.
+    pub(crate) fn speak(&self, language: Language) {
+        self.language.set(language);
+        remember("language", Some(language.tag()));
+    }
+
+    /// Another theme; `None` is the system's.
+    pub(crate) fn set_theme(&self, theme: Option<&'static str>) {
+        self.theme.set(theme);
+        remember("theme", theme);
+    }
+
+    /// Shows the steps, or closes them for good.
+    pub(crate) fn show_steps(&self, shown: bool) {
+        self.steps.set(shown);
+        remember("steps", (!shown).then_some("closed"));
+        if shown {
+            self.select(Selection::Nothing);
+        }
+    }
+
+    /// Asks the other tab for the cluster, or waits for it again.
+    pub(crate) fn take_over(&self) {
+        let given_away = self.phase.get_untracked() == Phase::GivenAway;
+        self.with_cluster(|cluster| {
+            if given_away {
+                cluster.claim();
+            }
+            cluster.ask_for_ownership();
+        });
+    }
+
+    /// Deletes everything, and loads the page again.
+    pub(crate) fn start_over(&self) {
+        let names: Vec<String> = self.brokers.with_untracked(|all| {
+            all.keys().map(|id| crate::worker::disk::database_name(&format!("/var/lib/kafka/{id}"))).collect()
+        });
+        let store = *self;
+        self.phase.set(Phase::Starting);
+        if let Some(cluster) = self.cluster.get_value() {
+            wasm_bindgen_futures::spawn_local(async move {
+                match cluster.delete_everything(names).await {
+                    Ok(()) => drop(window().location().reload()),
+                    Err(reason) => store.not_saved.set(Some(reason.to_string())),
+                }
+            });
+        }
+    }
+
+    pub(super) fn tell_clients(&self, command: &ClientsCommand) {
+        self.with_cluster(|cluster| cluster.clients(command));
+    }
+
+    fn ask(&self, command: impl FnOnce(u32) -> ClientsCommand) -> RwSignal<Outcome> {
+        let outcome = RwSignal::new(Outcome::Waiting);
+        let mut ticket = 0;
+        self.numbers.update_value(|(last, ..)| {
+            *last += 1;
+            ticket = *last;
+        });
+        self.tickets.update_value(|tickets| {
+            tickets.insert(ticket, outcome);
+        });
+        self.tell_clients(&command(ticket));
+        outcome
+    }
+}
+
+/// `server.properties` of a node: the first three are the quorum, later ones are brokers only.
+fn properties(id: i32) -> String {
+    let text = playground_properties(id, VOTERS as u16);
+    if id < VOTERS {
+        return text;
+    }
+    let controller = format!(",CONTROLLER://localhost:{}", 19092 + id);
+    text.replace("process.roles=broker,controller", "process.roles=broker")
+        .replace(
+            "# Broker and controller at once, as every node of this playground.",
+            "# A broker only: the quorum has its three voters.",
+        )
+        .replace(&controller, "")
+}
+
+/// What this browser remembers of the reader's wishes; nothing where it denies storage.
+pub(super) fn remembered(name: &str) -> Option<String> {
+    window().local_storage().ok()??.get_item(name).ok()?
+}
+
+/// The theme chosen before.
+pub(super) fn remembered_theme() -> Option<&'static str> {
+    match remembered("theme").as_deref() {
+        Some("light") => Some("light"),
+        Some("dark") => Some("dark"),
+        _ => None,
+    }
+}
+
+fn remember(name: &str, value: Option<&str>) {
+    let Ok(Some(storage)) = window().local_storage() else { return };
+    let _ = match value {
+        Some(value) => storage.set_item(name, value),
+        None => storage.remove_item(name),
+    };
+}

@@ -1,0 +1,152 @@
+//! One picture out of what every node says of itself.
+
+use broker_core::node::{GroupView, NodeView, ReplicaView, TopicView};
+use std::collections::BTreeMap;
+
+/// What became of a broker's process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Process {
+    /// Asked to start.
+    Starting,
+    /// Runs.
+    Running,
+    /// Asked to stop; hands its leaders over.
+    Stopping,
+    /// Ended in order.
+    Stopped,
+    /// Killed at this moment, in milliseconds of the page's own clock.
+    Killed(f64),
+    /// Its power was cut at this moment.
+    PoweredOff(f64),
+    /// It would not start, or died of a fault.
+    Failed,
+}
+
+impl Process {
+    /// The process is there.
+    pub(crate) fn lives(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+    }
+}
+
+/// A broker, alive or not.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Broker {
+    /// Its process.
+    pub(crate) process: Process,
+    /// What it last said of itself.
+    pub(crate) view: Option<NodeView>,
+    /// Why it failed, in its own words.
+    pub(crate) reason: Option<String>,
+    /// Counts what it said, to tell the newest.
+    pub(crate) heard: u64,
+}
+
+/// A replica, and whether it is shown as last seen.
+pub(crate) type Replicas = BTreeMap<(String, i32), BTreeMap<i32, ReplicaView>>;
+
+/// The whole cluster at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Picture {
+    /// Brokers in order of their ids.
+    pub(crate) brokers: Vec<(i32, Option<Process>)>,
+    /// The active controller.
+    pub(crate) controller: Option<i32>,
+    /// Topics, from the active controller's metadata if it lives.
+    pub(crate) topics: Vec<TopicView>,
+    /// Every replica, by partition and broker; of dead brokers as last seen.
+    pub(crate) replicas: Replicas,
+    /// Groups, from their coordinators.
+    pub(crate) groups: Vec<GroupView>,
+    /// Brokers the metadata has as fenced.
+    pub(crate) fenced: Vec<i32>,
+}
+
+impl Picture {
+    /// Puts together what is known.
+    pub(crate) fn of(brokers: &BTreeMap<i32, Broker>) -> Self {
+        let living =
+            || brokers.values().filter(|broker| broker.process.lives()).filter_map(|b| b.view.as_ref().map(|v| (b, v)));
+        let controller = living().find(|(_, view)| view.quorum.is_active_controller).map(|(_, view)| view.node_id);
+        let newest =
+            living().max_by_key(|(broker, view)| (view.quorum.high_watermark, broker.heard)).map(|(_, view)| view);
+        let last = || brokers.values().filter_map(|b| b.view.as_ref()).max_by_key(|view| view.quorum.high_watermark);
+        let of_controller = controller.and_then(|id| brokers.get(&id)?.view.as_ref());
+        let metadata = of_controller.or(newest).or_else(last);
+        let mut replicas = Replicas::new();
+        let mut groups = BTreeMap::new();
+        for (id, broker) in brokers {
+            let Some(view) = &broker.view else { continue };
+            for replica in &view.replicas {
+                replicas
+                    .entry((replica.topic.to_string(), replica.partition))
+                    .or_default()
+                    .insert(*id, replica.clone());
+            }
+            if broker.process.lives() {
+                for group in &view.groups {
+                    let known: Option<&GroupView> = groups.get(&group.group_id);
+                    if known.is_none_or(|known| known.generation_id <= group.generation_id) {
+                        groups.insert(group.group_id.clone(), group.clone());
+                    }
+                }
+            }
+        }
+        Self {
+            brokers: brokers.iter().map(|(id, broker)| (*id, Some(broker.process))).collect(),
+            controller,
+            topics: metadata.map(|view| view.topics.clone()).unwrap_or_default(),
+            replicas,
+            groups: groups.into_values().collect(),
+            fenced: metadata.map(|v| v.brokers.iter().filter(|b| b.fenced).map(|b| b.id).collect()).unwrap_or_default(),
+        }
+    }
+
+    /// The broker's process.
+    pub(crate) fn process(&self, id: i32) -> Option<Process> {
+        self.brokers.iter().find(|(known, _)| *known == id).and_then(|(_, process)| *process)
+    }
+
+    /// The broker is there.
+    pub(crate) fn lives(&self, id: i32) -> bool {
+        self.process(id).is_some_and(Process::lives)
+    }
+
+    /// Topics people made.
+    pub(crate) fn own_topics(&self) -> impl Iterator<Item = &TopicView> {
+        self.topics.iter().filter(|topic| !topic.internal && !topic.name.starts_with("__"))
+    }
+
+    /// A topic by name.
+    pub(crate) fn topic(&self, name: &str) -> Option<&TopicView> {
+        self.topics.iter().find(|topic| &*topic.name == name)
+    }
+
+    /// The replica that leads a partition, or the longest one where none leads.
+    pub(crate) fn leading(&self, topic: &str, partition: i32, leader: i32) -> Option<&ReplicaView> {
+        let all = self.replicas.get(&(topic.to_owned(), partition))?;
+        all.get(&leader).or_else(|| all.values().max_by_key(|replica| replica.log_end_offset))
+    }
+
+    /// Partitions with fewer in sync than replicas, over all topics; and those without a leader.
+    pub(crate) fn unhealthy(&self) -> (usize, usize) {
+        let all = || self.topics.iter().flat_map(|topic| &topic.partitions);
+        let under = all().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count();
+        (under, all().filter(|one| one.leader < 0).count())
+    }
+
+    /// Partitions a broker leads, and those it follows.
+    pub(crate) fn roles(&self, id: i32) -> (usize, usize) {
+        let all = || self.topics.iter().flat_map(|topic| &topic.partitions);
+        let leads = all().filter(|one| one.leader == id).count();
+        (leads, all().filter(|one| one.leader != id && one.replicas.contains(&id)).count())
+    }
+
+    /// Who owns a partition in a group, and what is committed: member's client id.
+    pub(crate) fn owner(group: &GroupView, topic: &str, partition: i32) -> (Option<String>, Option<i64>) {
+        let owns = |(name, index): &(broker_core::text::Str, i32)| &**name == topic && *index == partition;
+        let member = group.members.iter().find(|member| member.assignment.iter().any(owns));
+        let committed = group.offsets.iter().find(|(name, index, _)| &**name == topic && *index == partition);
+        (member.map(|member| member.client_id.to_string()), committed.map(|(_, _, offset)| *offset))
+    }
+}
