@@ -144,6 +144,15 @@ pub enum Event {
         /// The member.
         member: Str,
     },
+    /// (Coordinator) a stored record could not be read and was left out.
+    RecordSkipped {
+        /// The partition it is stored in.
+        partition: TopicPartition,
+        /// Its offset, or that of its batch.
+        offset: Offset,
+        /// What was wrong with it.
+        reason: Str,
+    },
     /// A client's connection was closed because of what it sent.
     BadRequest {
         /// What was wrong with it.

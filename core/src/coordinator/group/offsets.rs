@@ -1,0 +1,187 @@
+//! The committed offsets of a shard's groups, each as replicated and as last written.
+
+use crate::ids::{LeaderEpoch, Offset, Uuid};
+use crate::text::Str;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// An offset a group committed: the next record it wants to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OffsetAndMetadata {
+    /// The next offset to read.
+    pub(super) committed_offset: Offset,
+    /// Leader epoch of the record before; -1 for unknown.
+    pub(super) leader_epoch: LeaderEpoch,
+    /// The consumer's own text.
+    pub(super) metadata: Str,
+    /// Wall time of the commit, in milliseconds.
+    pub(super) commit_timestamp_ms: i64,
+    /// Its own expiry, from old clients that asked for one.
+    pub(super) expire_timestamp_ms: Option<i64>,
+    /// Id of the topic; zero for unknown.
+    pub(super) topic_id: Uuid,
+}
+
+/// Which state of the offsets to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadLevel {
+    /// What the high watermark covers: it will not be lost.
+    Replicated,
+    /// What was last written.
+    Written,
+}
+
+type Partitions = BTreeMap<i32, Versions>;
+type Topics = BTreeMap<Str, Partitions>;
+
+/// Written but perhaps not yet replicated values come after the replicated one, in the log's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Versions {
+    replicated: Option<OffsetAndMetadata>,
+    written: VecDeque<(Offset, Option<OffsetAndMetadata>)>,
+}
+
+impl Versions {
+    fn read(&self, level: ReadLevel) -> Option<&OffsetAndMetadata> {
+        match (level, self.written.back()) {
+            (ReadLevel::Written, Some((_, last))) => last.as_ref(),
+            _ => self.replicated.as_ref(),
+        }
+    }
+}
+
+/// All offsets of one shard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OffsetStore {
+    groups: BTreeMap<Str, Topics>,
+    /// Keys of what is written beyond the high watermark, in the log's order.
+    unreplicated: VecDeque<(Offset, Str, Str, i32)>,
+    high_watermark: Offset,
+}
+
+impl OffsetStore {
+    /// Takes over a record written at `at`; `None` removes the offset.
+    pub(super) fn replay(
+        &mut self,
+        at: Offset,
+        group_id: &Str,
+        topic: &Str,
+        partition: i32,
+        value: Option<OffsetAndMetadata>,
+    ) {
+        let topics = self.groups.entry(group_id.clone()).or_default();
+        let versions = topics.entry(topic.clone()).or_default().entry(partition).or_default();
+        versions.written.push_back((at, value));
+        self.unreplicated.push_back((at, group_id.clone(), topic.clone(), partition));
+        self.replicate();
+    }
+
+    /// Everything below `high_watermark` is replicated; it never goes back.
+    pub(super) fn advance(&mut self, high_watermark: Offset) {
+        self.high_watermark = self.high_watermark.max(high_watermark);
+        self.replicate();
+    }
+
+    fn replicate(&mut self) {
+        while let Some((at, group_id, topic, partition)) = self.unreplicated.pop_front() {
+            if at >= self.high_watermark {
+                self.unreplicated.push_front((at, group_id, topic, partition));
+                return;
+            }
+            self.replicate_one(at, &group_id, &topic, partition);
+        }
+    }
+
+    fn replicate_one(&mut self, at: Offset, group_id: &Str, topic: &Str, partition: i32) {
+        let Some(topics) = self.groups.get_mut(group_id) else { return };
+        let Some(partitions) = topics.get_mut(topic) else { return };
+        let Some(versions) = partitions.get_mut(&partition) else { return };
+        while let Some((written_at, value)) = versions.written.pop_front() {
+            if written_at > at {
+                versions.written.push_front((written_at, value));
+                break;
+            }
+            versions.replicated = value;
+        }
+        if *versions == Versions::default() {
+            partitions.remove(&partition);
+        }
+        if partitions.is_empty() {
+            topics.remove(topic);
+        }
+        if topics.is_empty() {
+            self.groups.remove(group_id);
+        }
+    }
+
+    /// One offset.
+    pub(super) fn offset(
+        &self,
+        group_id: &str,
+        topic: &str,
+        partition: i32,
+        level: ReadLevel,
+    ) -> Option<&OffsetAndMetadata> {
+        self.groups.get(group_id)?.get(topic)?.get(&partition)?.read(level)
+    }
+
+    /// All offsets of a group, sorted by topic and partition.
+    pub(super) fn offsets_of(&self, group_id: &str, level: ReadLevel) -> Vec<(&Str, i32, &OffsetAndMetadata)> {
+        let topics = self.groups.get(group_id).into_iter().flatten();
+        let partitions =
+            topics.flat_map(|(topic, partitions)| partitions.iter().map(move |(index, value)| (topic, index, value)));
+        partitions.filter_map(|(topic, index, versions)| Some((topic, *index, versions.read(level)?))).collect()
+    }
+
+    /// True where the group has any offset.
+    pub(super) fn has_group(&self, group_id: &str) -> bool {
+        self.groups.contains_key(group_id)
+    }
+
+    /// Groups that have any offset.
+    pub(super) fn group_ids(&self) -> impl Iterator<Item = &Str> {
+        self.groups.keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(committed_offset: Offset) -> OffsetAndMetadata {
+        OffsetAndMetadata {
+            committed_offset,
+            leader_epoch: -1,
+            metadata: Str::default(),
+            commit_timestamp_ms: 0,
+            expire_timestamp_ms: None,
+            topic_id: Uuid::ZERO,
+        }
+    }
+
+    #[test]
+    fn reads_are_replicated_or_written() {
+        let (group, topic) = (Str::from("g"), Str::from("t"));
+        let mut store = OffsetStore::default();
+        let read = |store: &OffsetStore, level| store.offset("g", "t", 0, level).map(|value| value.committed_offset);
+        type Step = (Option<(Offset, Option<Offset>)>, Offset, Option<Offset>, Option<Offset>);
+        let steps: &[Step] = &[
+            (Some((5, Some(10))), 0, None, Some(10)),
+            (Some((6, Some(20))), 6, Some(10), Some(20)),
+            (None, 7, Some(20), Some(20)),
+            (None, 3, Some(20), Some(20)),
+            (Some((9, None)), 9, Some(20), None),
+            (None, 10, None, None),
+        ];
+        for (record, high_watermark, replicated, written) in steps {
+            if let Some((at, committed)) = record {
+                store.replay(*at, &group, &topic, 0, committed.map(value));
+            }
+            store.advance(*high_watermark);
+            assert_eq!(read(&store, ReadLevel::Replicated), *replicated, "{record:?} {high_watermark}");
+            assert_eq!(read(&store, ReadLevel::Written), *written, "{record:?} {high_watermark}");
+        }
+        assert_eq!(store.group_ids().count(), 0);
+        assert!(store.unreplicated.is_empty());
+    }
+}

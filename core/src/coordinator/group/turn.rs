@@ -1,0 +1,200 @@
+//! [`Turn`]: what one step of a shard works with, and the writes it asks for.
+
+use super::classic::Waiter;
+use super::config::GroupConfig;
+use super::coordinator::GroupOutput;
+use super::gather::{Gathers, Slot};
+use super::offset_fetch::FetchGroup;
+use super::records::GroupRecord;
+use super::request::GroupResponse;
+use super::static_member::StaticReplacement;
+use super::sync_group::AssignmentStore;
+use crate::event::Event;
+use crate::ids::Offset;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::join_group_response::JoinGroupResponse;
+use crate::protocol::messages::offset_commit_response::OffsetCommitResponse;
+use crate::protocol::messages::offset_delete_response::OffsetDeleteResponse;
+use crate::protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+use crate::protocol::messages::sync_group_response::SyncGroupResponse;
+use crate::record::BatchBuilder;
+use crate::rng::Rng;
+use crate::text::Str;
+use crate::time::{Instant, Now};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// One step of one shard: the time, what may be used, and where answers and writes go.
+pub(super) struct Turn<'a> {
+    pub(super) now: Now,
+    pub(super) config: &'a GroupConfig,
+    pub(super) rng: &'a mut Rng,
+    pub(super) gathers: &'a mut Gathers,
+    pub(super) outputs: &'a mut VecDeque<GroupOutput>,
+    pub(super) next_append_id: &'a mut u64,
+    /// The partition of `__consumer_offsets`.
+    pub(super) partition: i32,
+    /// Writes begun in this turn; the shard takes them over at its end.
+    pub(super) new_writes: Vec<Write>,
+}
+
+/// Something that happens once what was written is replicated.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
+    pub(super) append_id: u64,
+    pub(super) records: Vec<GroupRecord>,
+    pub(super) action: WriteAction,
+    /// When the wait for replication ends with an error.
+    pub(super) deadline: Instant,
+    pub(super) progress: WriteProgress,
+}
+
+/// How far a write got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteProgress {
+    /// The log did not answer yet.
+    Appending,
+    /// Done once the high watermark is beyond this offset.
+    Replicating(Offset),
+}
+
+/// What to do after a write.
+#[derive(Clone, Debug)]
+pub(super) enum WriteAction {
+    /// Nobody waits; what could not be written is tried again by itself.
+    Background,
+    /// A group's first record; its joins fail where it cannot be written.
+    CreateGroup(Str),
+    StoreAssignment(AssignmentStore),
+    ReplaceStaticMember(Box<StaticReplacement>),
+    CommitOffsets {
+        token: u64,
+        response: OffsetCommitResponse,
+    },
+    DeleteOffsets {
+        token: u64,
+        response: OffsetDeleteResponse,
+    },
+    DeleteGroup(Slot),
+    /// Writes nothing: reads offsets after all that was written before.
+    FetchOffsets {
+        slot: Slot,
+        request: FetchGroup,
+    },
+}
+
+impl Turn<'_> {
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push_back(GroupOutput::Event(event));
+    }
+
+    pub(super) fn respond(&mut self, token: u64, response: GroupResponse) {
+        self.outputs.push_back(GroupOutput::Respond { token, response });
+    }
+
+    pub(super) fn respond_join(&mut self, waiter: Waiter, mut response: JoinGroupResponse) {
+        // Nullable only since version 7.
+        if waiter.api_version < 7 && response.protocol_name.is_none() {
+            response.protocol_name = Some(Str::default());
+        }
+        self.respond(waiter.token, GroupResponse::JoinGroup(response));
+    }
+
+    pub(super) fn respond_sync(&mut self, waiter: Waiter, response: SyncGroupResponse) {
+        self.respond(waiter.token, GroupResponse::SyncGroup(response));
+    }
+
+    /// Answers a `JoinGroup` with an error.
+    pub(super) fn fail_join(&mut self, waiter: Waiter, member_id: &Str, error: ErrorCode) {
+        let response =
+            JoinGroupResponse { error_code: error.code(), member_id: member_id.clone(), ..Default::default() };
+        self.respond_join(waiter, response);
+    }
+
+    /// Answers a `SyncGroup` with an error.
+    pub(super) fn fail_sync(&mut self, waiter: Waiter, error: ErrorCode) {
+        self.respond_sync(waiter, SyncGroupResponse { error_code: error.code(), ..SyncGroupResponse::default() });
+    }
+
+    /// Answers what waited of one member.
+    pub(super) fn fail_waiters(
+        &mut self,
+        join: impl IntoIterator<Item = Waiter>,
+        sync: impl IntoIterator<Item = Waiter>,
+        member_id: &Str,
+        error: ErrorCode,
+    ) {
+        for waiter in join {
+            self.fail_join(waiter, member_id, error);
+        }
+        for waiter in sync {
+            self.fail_sync(waiter, error);
+        }
+    }
+
+    /// Asks for records to be appended to the shard's partition, all in one batch.
+    pub(super) fn append(&mut self, records: Vec<GroupRecord>, action: WriteAction) {
+        let append_id = *self.next_append_id;
+        *self.next_append_id += 1;
+        let mut batch = BatchBuilder::new(0);
+        for record in &records {
+            batch.append(self.now.wall_ms, Some(&record.key), record.value.as_deref(), &[]);
+        }
+        let output = GroupOutput::Append { partition: self.partition, append_id, batch: batch.build() };
+        self.outputs.push_back(output);
+        self.push_write(Write {
+            append_id,
+            records,
+            action,
+            deadline: self.now.monotonic + self.config.commit_timeout,
+            progress: WriteProgress::Appending,
+        });
+    }
+
+    /// Does `action` once everything up to `offset` (inclusive) is replicated.
+    pub(super) fn after_replication(&mut self, offset: Offset, action: WriteAction) {
+        let append_id = *self.next_append_id;
+        *self.next_append_id += 1;
+        self.push_write(Write {
+            append_id,
+            records: Vec::new(),
+            action,
+            deadline: self.now.monotonic + self.config.commit_timeout,
+            progress: WriteProgress::Replicating(offset),
+        });
+    }
+
+    /// Puts in one group's part of a `DeleteGroups` response.
+    pub(super) fn fill_deletion(&mut self, slot: Slot, error: ErrorCode) {
+        if let Some((token, response)) = self.gathers.fill_deletion(slot, error) {
+            self.respond(token, response);
+        }
+    }
+
+    /// Puts in one group's part of an `OffsetFetch` response.
+    pub(super) fn fill_offsets(&mut self, slot: Slot, group: OffsetFetchResponseGroup) {
+        if let Some((token, response)) = self.gathers.fill_offsets(slot, group) {
+            self.respond(token, response);
+        }
+    }
+
+    fn push_write(&mut self, write: Write) {
+        self.new_writes.push(write);
+    }
+}
+
+/// What a client is told where its write failed: the log's errors mean nothing to it, the coordinator's do.
+pub(super) fn response_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::UnknownTopicOrPartition
+        | ErrorCode::NotEnoughReplicas
+        | ErrorCode::NotEnoughReplicasAfterAppend
+        | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
+        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
+            ErrorCode::UnknownServerError
+        }
+        other => other,
+    }
+}
