@@ -41,7 +41,9 @@ impl Broker {
         let parts =
             encode_request::<CreateTopicsRequest>(*CreateTopicsRequest::VERSIONS.end(), 0, Some(&client_id), &request);
         let mut frame = BytesMut::new();
-        parts.iter().for_each(|part| frame.extend_from_slice(part));
+        for part in &parts {
+            frame.extend_from_slice(part);
+        }
         self.auto_topics.under_way.insert(token, name.detached());
         self.forward_frame(token, frame.freeze());
     }

@@ -114,7 +114,6 @@ impl Broker {
             return;
         }
         match input {
-            Input::Start { .. } => {}
             Input::Accepted { connection, listener, peer } => self.inbound.accepted(connection, listener, peer),
             Input::Connected { connection } => {
                 self.channels.connected(connection);
@@ -126,7 +125,7 @@ impl Broker {
             Input::Loaded { ticket, bytes } => self.loaded(ticket, Ok(bytes)),
             Input::LoadFailed { ticket, reason } => self.loaded(ticket, Err(reason)),
             Input::Shutdown => self.begin_shutdown(),
-            Input::Timeout => {}
+            Input::Start { .. } | Input::Timeout => {}
         }
         self.tick();
         self.settle();
@@ -213,12 +212,11 @@ impl Broker {
             return;
         }
         self.outputs.push_back(Output::Taken { connection });
-        match self.channels.answer(connection, &bytes) {
-            Some(sent) => self.answered(connection, sent, &bytes),
-            None => {
-                self.outputs.push_back(Output::Close { connection });
-                self.connection_lost(connection);
-            }
+        if let Some(sent) = self.channels.answer(connection, &bytes) {
+            self.answered(connection, sent, &bytes);
+        } else {
+            self.outputs.push_back(Output::Close { connection });
+            self.connection_lost(connection);
         }
     }
 
@@ -430,12 +428,11 @@ impl Broker {
 
     /// Gives a request to this node's controller.
     pub(super) fn ask_own_controller(&mut self, token: Token, request: ControllerRequest) {
-        match self.controller.as_mut() {
-            Some(controller) => controller.handle(self.now, token, request),
-            None => {
-                let error = crate::controller::ApiError::from(ErrorCode::NotController);
-                super::answers::respond_controller(self, token, &request.error_response(&error), true);
-            }
+        if let Some(controller) = self.controller.as_mut() {
+            controller.handle(self.now, token, request);
+        } else {
+            let error = crate::controller::ApiError::from(ErrorCode::NotController);
+            super::answers::respond_controller(self, token, &request.error_response(&error), true);
         }
     }
 
@@ -491,8 +488,7 @@ impl Broker {
 
     fn ask_for_producer_ids(&mut self) {
         let broker_epoch = self.lifecycle.as_ref().map_or(-1, BrokerLifecycle::broker_epoch);
-        let request =
-            m::AllocateProducerIdsRequest { broker_id: self.config.node_id, broker_epoch, ..Default::default() };
+        let request = m::AllocateProducerIdsRequest { broker_id: self.config.node_id, broker_epoch };
         if !self.ask_controller(&request, Purpose::AllocateProducerIds) {
             self.producer_ids.failed(self.now.monotonic);
         }

@@ -83,7 +83,7 @@ pub(super) struct BrokerLifecycle {
 }
 
 /// How long a broker waits for the controller to let it go.
-const CONTROLLED_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(300);
+const CONTROLLED_SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(5);
 const RESEND_BACKOFF: Duration = Duration::from_millis(100);
 
 impl BrokerLifecycle {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 /// A peer and what it is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Channel {
-    /// The quorum: Vote, BeginQuorumEpoch, Fetch of the metadata log …
+    /// The quorum: Vote, `BeginQuorumEpoch`, Fetch of the metadata log …
     Raft(NodeId),
     /// Fetching from the leaders on that broker.
     Replica(NodeId),
@@ -60,7 +60,7 @@ struct Open<P> {
 #[derive(Clone, Debug)]
 pub(super) struct Channels<P> {
     client_id: Str,
-    channels: BTreeMap<Channel, Open<P>>,
+    open: BTreeMap<Channel, Open<P>>,
     connections: BTreeMap<ConnectionId, Channel>,
     next_connection: u64,
 }
@@ -72,7 +72,7 @@ const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 impl<P> Channels<P> {
     /// No connection yet; `client_id` names the node in its requests.
     pub(super) fn new(client_id: Str) -> Self {
-        Self { client_id, channels: BTreeMap::new(), connections: BTreeMap::new(), next_connection: 1 }
+        Self { client_id, open: BTreeMap::new(), connections: BTreeMap::new(), next_connection: 1 }
     }
 
     /// Sends a request, connecting first where needed. One that cannot be answered by `deadline` fails.
@@ -86,7 +86,7 @@ impl<P> Channels<P> {
         deadline: Instant,
     ) {
         let client_id = self.client_id.clone();
-        let open = self.channels.entry(channel).or_insert_with(|| Open::new(endpoint.clone()));
+        let open = self.open.entry(channel).or_insert_with(|| Open::new(endpoint.clone()));
         if open.endpoint != *endpoint && open.connection.is_none() {
             open.endpoint = endpoint.clone();
         }
@@ -98,12 +98,12 @@ impl<P> Channels<P> {
 
     /// The channel's connection is up or under way to this endpoint; anything else must be closed first.
     pub(super) fn endpoint(&self, channel: Channel) -> Option<&Endpoint> {
-        self.channels.get(&channel).map(|open| &open.endpoint)
+        self.open.get(&channel).map(|open| &open.endpoint)
     }
 
     /// Opens connections that are wanted and writes what waits on open ones.
     pub(super) fn flush(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
-        for (channel, open) in &mut self.channels {
+        for (channel, open) in &mut self.open {
             if open.unsent.is_empty() {
                 continue;
             }
@@ -126,7 +126,7 @@ impl<P> Channels<P> {
 
     /// A connection stands; false where it is none of these.
     pub(super) fn connected(&mut self, connection: ConnectionId) -> bool {
-        let Some(open) = self.connections.get(&connection).and_then(|channel| self.channels.get_mut(channel)) else {
+        let Some(open) = self.connections.get(&connection).and_then(|channel| self.open.get_mut(channel)) else {
             return false;
         };
         open.connected = true;
@@ -137,13 +137,13 @@ impl<P> Channels<P> {
     /// A connection was refused or broke: its channel's requests fail, in order.
     pub(super) fn lost(&mut self, now: Instant, rng: &mut Rng, connection: ConnectionId) -> Option<Vec<Sent<P>>> {
         let channel = self.connections.remove(&connection)?;
-        let open = self.channels.get_mut(&channel)?;
+        let open = self.open.get_mut(&channel)?;
         Some(open.fail(now, rng))
     }
 
     /// An answer came; `None` where nobody asked, which closes the connection.
     pub(super) fn answer(&mut self, connection: ConnectionId, frame: &Bytes) -> Option<Sent<P>> {
-        let open = self.connections.get(&connection).and_then(|channel| self.channels.get_mut(channel))?;
+        let open = self.connections.get(&connection).and_then(|channel| self.open.get_mut(channel))?;
         let correlation_id = i32::from_be_bytes(frame.get(..4)?.try_into().ok()?);
         let sent = open.in_flight.pop_front_if(|sent| sent.correlation_id == correlation_id)?;
         Some(sent)
@@ -162,7 +162,7 @@ impl<P> Channels<P> {
         channel: Channel,
         outputs: &mut VecDeque<Output>,
     ) -> Vec<Sent<P>> {
-        let Some(open) = self.channels.get_mut(&channel) else { return Vec::new() };
+        let Some(open) = self.open.get_mut(&channel) else { return Vec::new() };
         if let Some(connection) = open.connection {
             self.connections.remove(&connection);
             outputs.push_back(Output::Close { connection });
@@ -176,7 +176,7 @@ impl<P> Channels<P> {
 
     /// Closes channels whose oldest request is overdue; answers what fails by it.
     pub(super) fn expire(&mut self, now: Instant, rng: &mut Rng, outputs: &mut VecDeque<Output>) -> Vec<Sent<P>> {
-        let overdue: Vec<Channel> = (self.channels.iter())
+        let overdue: Vec<Channel> = (self.open.iter())
             .filter(|(_, open)| open.in_flight.iter().any(|sent| sent.deadline <= now))
             .map(|(channel, _)| *channel)
             .collect();
@@ -185,10 +185,10 @@ impl<P> Channels<P> {
 
     /// The next deadline: a request's, or the end of a reconnect backoff.
     pub(super) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        let requests = (self.channels.values())
+        let requests = (self.open.values())
             .flat_map(|open| &open.in_flight)
             .map(|sent| (sent.deadline, "a request to another node times out"));
-        let reconnects = (self.channels.values())
+        let reconnects = (self.open.values())
             .filter(|open| open.connection.is_none() && !open.unsent.is_empty())
             .map(|open| (open.not_before, "reconnect to another node"));
         requests.chain(reconnects).min_by_key(|(at, _)| *at)

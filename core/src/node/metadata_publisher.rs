@@ -74,7 +74,7 @@ impl Broker {
                 return self.fatal(alloc::format!("{error}").into());
             }
         }
-        self.apply(delta, provenance);
+        self.apply(&delta, provenance);
     }
 
     /// Publishes everything in one step once this broker's metadata has caught up with its own registration.
@@ -91,7 +91,7 @@ impl Broker {
                 return self.fatal(alloc::format!("{error}").into());
             }
         }
-        self.apply(delta, provenance);
+        self.apply(&delta, provenance);
         self.replica_manager.delete_stray_logs(&mut self.stores);
         self.event(crate::event::Event::Started);
     }
@@ -100,9 +100,9 @@ impl Broker {
         self.published.provenance != Provenance::EMPTY
     }
 
-    fn apply(&mut self, delta: MetadataDelta, provenance: Provenance) {
+    fn apply(&mut self, delta: &MetadataDelta, provenance: Provenance) {
         let image = delta.clone().apply(provenance);
-        self.replica_manager.apply(self.now, &mut self.stores, &delta, &image);
+        self.replica_manager.apply(self.now, &mut self.stores, delta, &image);
         self.published = image;
     }
 

@@ -179,8 +179,8 @@ impl Broker {
             node_id: self.config.node_id,
             cluster_id: self.cluster_id.clone(),
             state: state.into(),
-            broker_epoch: self.lifecycle.as_ref().map_or(-1, |lifecycle| lifecycle.broker_epoch()),
-            fenced: self.lifecycle.as_ref().is_none_or(|lifecycle| lifecycle.is_fenced()),
+            broker_epoch: self.lifecycle.as_ref().map_or(-1, super::broker_lifecycle::BrokerLifecycle::broker_epoch),
+            fenced: self.lifecycle.as_ref().is_none_or(super::broker_lifecycle::BrokerLifecycle::is_fenced),
             quorum: QuorumView {
                 leader,
                 epoch,

@@ -454,11 +454,13 @@ fn joined(parts: &[Bytes]) -> Bytes {
         [one] => one.clone(),
         parts => {
             let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-            parts.iter().for_each(|part| all.extend_from_slice(part));
+            for part in parts {
+                all.extend_from_slice(part);
+            }
             all.freeze()
         }
     }
 }
 
 /// How long after a fault stops a healthy cluster may take to heal before a simulation calls it stuck.
-pub const HEALING: Duration = Duration::from_secs(60);
+pub const HEALING: Duration = Duration::from_mins(1);

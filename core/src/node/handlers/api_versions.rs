@@ -1,4 +1,4 @@
-//! ApiVersions: what this listener serves, and the cluster's features.
+//! `ApiVersions`: what this listener serves, and the cluster's features.
 
 use super::RequestContext;
 use crate::ids::ConnectionId;

@@ -1,4 +1,4 @@
-//! The APIs that the active controller decides. On a node that is not it, the controller itself says NOT_CONTROLLER.
+//! The APIs that the active controller decides. On a node that is not it, the controller itself says `NOT_CONTROLLER`.
 
 use super::{RequestContext, body};
 use crate::controller::ControllerRequest;

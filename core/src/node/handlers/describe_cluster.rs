@@ -1,4 +1,4 @@
-//! DescribeCluster: the cluster's id, its brokers or its controllers.
+//! `DescribeCluster`: the cluster's id, its brokers or its controllers.
 
 use super::RequestContext;
 use crate::node::broker::Broker;
@@ -55,7 +55,6 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
                     port: i32::from(endpoint.port),
                     rack: registration.rack.clone(),
                     is_fenced: registration.fenced,
-                    ..Default::default()
                 })
             })
             .collect();

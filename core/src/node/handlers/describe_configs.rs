@@ -1,4 +1,4 @@
-//! DescribeConfigs: of topics and of this broker.
+//! `DescribeConfigs`: of topics and of this broker.
 
 use super::RequestContext;
 use crate::config::{self, DescribedConfig, Overrides};

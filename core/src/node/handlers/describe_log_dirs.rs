@@ -1,4 +1,4 @@
-//! DescribeLogDirs: what lies in each log directory of this broker.
+//! `DescribeLogDirs`: what lies in each log directory of this broker.
 
 use super::RequestContext;
 use crate::ids::TopicPartition;

@@ -1,4 +1,4 @@
-//! DescribeTopicPartitions: topics page by page (KIP-966).
+//! `DescribeTopicPartitions`: topics page by page (KIP-966).
 
 use super::RequestContext;
 use crate::metadata::TopicImage;

@@ -38,6 +38,6 @@ fn open(broker: &mut Broker, context: &RequestContext, request: &EnvelopeRequest
 }
 
 fn fail(broker: &mut Broker, context: &RequestContext, error: ErrorCode) {
-    let response = EnvelopeResponse { response_data: None, error_code: error.code(), ..Default::default() };
+    let response = EnvelopeResponse { response_data: None, error_code: error.code() };
     broker.respond::<EnvelopeRequest>(context.token, &response);
 }

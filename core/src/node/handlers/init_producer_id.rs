@@ -1,4 +1,4 @@
-//! InitProducerId: an id for an idempotent producer.
+//! `InitProducerId`: an id for an idempotent producer.
 
 use super::RequestContext;
 use crate::ids::ProducerId;

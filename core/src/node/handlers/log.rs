@@ -1,4 +1,4 @@
-//! The APIs that ask about a partition's log: ListOffsets, OffsetForLeaderEpoch, DeleteRecords. Its replica manager knows.
+//! The APIs that ask about a partition's log: `ListOffsets`, `OffsetForLeaderEpoch`, `DeleteRecords`. Its replica manager knows.
 
 use super::RequestContext;
 use crate::node::broker::Broker;

@@ -38,7 +38,6 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &Me
                 host: endpoint.host.clone(),
                 port: i32::from(endpoint.port),
                 rack: registration.rack.clone(),
-                ..Default::default()
             })
             .collect(),
         cluster_id: Some(broker.cluster_id.clone()),

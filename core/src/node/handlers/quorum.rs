@@ -1,4 +1,4 @@
-//! The quorum's APIs: Vote, BeginQuorumEpoch, EndQuorumEpoch, FetchSnapshot, DescribeQuorum. All of them are KRaft's to answer.
+//! The quorum's APIs: Vote, `BeginQuorumEpoch`, `EndQuorumEpoch`, `FetchSnapshot`, `DescribeQuorum`. All of them are KRaft's to answer.
 
 use super::{RequestContext, body};
 use crate::node::broker::Broker;
