@@ -5,12 +5,14 @@ use super::broker_lifecycle::{BrokerLifecycle, LifecycleChange, LifecycleRequest
 use super::channels::{Channel, Channels, Sent};
 use super::controller_channel::{Forward, Forwarding};
 use super::controller_registration::ControllerRegistration;
+use super::group_coordinator::GroupLoading;
 use super::handlers;
 use super::inbound::{Answer, InboundConnections, Token};
 use super::producer_ids::ProducerIds;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerOutput, ControllerRequest, QuorumController};
+use crate::coordinator::group::GroupCoordinator;
 use crate::event::Event;
 use crate::ids::{ConnectionId, NodeId, Uuid};
 use crate::log::storage::{StoreQueue, Ticket};
@@ -77,6 +79,8 @@ pub(super) struct Broker {
     /// The image the replicas live by; the default one until the broker caught up with its own registration.
     pub(super) published: MetadataImage,
     pub(super) replica_manager: ReplicaManager,
+    pub(super) groups: GroupCoordinator,
+    pub(super) group_loading: GroupLoading,
     pub(super) lifecycle: Option<BrokerLifecycle>,
     pub(super) forwarding: Forwarding,
     pub(super) auto_topics: AutoTopicCreation,
@@ -140,6 +144,9 @@ impl Broker {
         if let Some(controller) = self.controller.as_mut() {
             controller.tick(now);
         }
+        self.groups.tick(now);
+        // One slice an input: a long load comes back by its deadline, which is at once.
+        self.load_groups();
         self.poll_forwarding();
         self.poll_lifecycle();
         self.poll_controller_registration();
@@ -163,6 +170,10 @@ impl Broker {
             while let Some(output) = self.replica_manager.poll_output() {
                 moved = true;
                 self.replica_output(output);
+            }
+            while let Some(output) = self.groups.poll_output() {
+                moved = true;
+                self.group_output(output);
             }
             while let Some((connection, frame)) = self.inbound.next_request() {
                 moved = true;
@@ -195,6 +206,8 @@ impl Broker {
             self.raft.next_deadline(),
             self.controller.as_ref().and_then(QuorumController::next_deadline),
             self.replica_manager.next_deadline(),
+            self.groups.next_deadline(),
+            self.group_loading.next_deadline(),
             self.channels.next_deadline(),
             self.forwarding.next_deadline(),
             self.producer_ids.next_deadline(),
@@ -388,11 +401,13 @@ impl Broker {
                 self.load(directory, range, LoadedFor::Log { load_id });
             }
             ReplicaOutput::Event(event) => self.event(event),
-            ReplicaOutput::BecameLeader { .. }
-            | ReplicaOutput::StoppedLeading { .. }
-            | ReplicaOutput::HighWatermarkAdvanced { .. }
-            | ReplicaOutput::LocalAppendReplicated { .. }
-            | ReplicaOutput::LoadedForReading { .. } => {}
+            ReplicaOutput::BecameLeader { partition, leader_epoch } => self.became_leader(&partition, leader_epoch),
+            ReplicaOutput::StoppedLeading { partition, .. } => self.stopped_leading(&partition),
+            ReplicaOutput::LocalAppendReplicated { append_id, result } => {
+                self.groups.replicated(self.now, append_id, result);
+            }
+            ReplicaOutput::LoadedForReading { partition } => self.loaded_for_reading(&partition),
+            ReplicaOutput::HighWatermarkAdvanced { .. } => {}
         }
     }
 

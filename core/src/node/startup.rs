@@ -7,12 +7,14 @@ use super::broker_lifecycle::{BrokerLifecycle, Registration};
 use super::channels::Channels;
 use super::controller_channel::Forwarding;
 use super::controller_registration::ControllerRegistration;
+use super::group_coordinator::GroupLoading;
 use super::inbound::InboundConnections;
 use super::meta_properties::{META_PROPERTIES, MetaProperties};
 use super::producer_ids::ProducerIds;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerConfig, QuorumController};
+use crate::coordinator::group::{GroupConfig, GroupCoordinator};
 use crate::event::Event;
 use crate::ids::Uuid;
 use crate::log::UnifiedLog;
@@ -287,6 +289,8 @@ impl Startup {
             image: MetadataImage::default(),
             published: MetadataImage::default(),
             replica_manager: ReplicaManager::new(now, replica_config, logs),
+            groups: GroupCoordinator::new(GroupConfig::new(&config), self.rng.fork()),
+            group_loading: GroupLoading::default(),
             lifecycle,
             forwarding: Forwarding::default(),
             auto_topics: AutoTopicCreation::default(),

@@ -192,7 +192,7 @@ impl Broker {
             brokers: self.broker_views(),
             topics: self.topic_views(),
             replicas: self.replica_views(),
-            groups: Vec::new(),
+            groups: self.group_views(),
         }
     }
 
@@ -250,6 +250,29 @@ impl Broker {
                 log_end_offset: view.log_end_offset,
                 recovery_point: view.recovery_point,
                 size: view.size,
+            })
+            .collect()
+    }
+
+    fn group_views(&self) -> Vec<GroupView> {
+        let place = |partition: crate::ids::TopicPartition| (partition.topic, partition.partition);
+        (self.groups.views().into_iter())
+            .map(|group| GroupView {
+                group_id: group.group_id,
+                state: group.state.into(),
+                generation_id: group.generation_id,
+                protocol: group.protocol.unwrap_or_default(),
+                members: (group.members.into_iter())
+                    .map(|member| MemberView {
+                        member_id: member.member_id,
+                        client_id: member.client_id,
+                        client_host: member.client_host,
+                        assignment: member.assignment.into_iter().map(place).collect(),
+                    })
+                    .collect(),
+                offsets: (group.offsets.into_iter())
+                    .map(|(partition, offset)| (partition.topic, partition.partition, offset))
+                    .collect(),
             })
             .collect()
     }

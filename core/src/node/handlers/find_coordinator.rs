@@ -1,4 +1,4 @@
-//! FindCoordinator: which broker leads the partition that holds a group.
+//! `FindCoordinator`: which broker leads the partition that holds a group.
 
 use super::RequestContext;
 use crate::coordinator::group::partition_for;

@@ -9,6 +9,8 @@ mod describe_log_dirs;
 mod describe_topic_partitions;
 mod envelope;
 mod fetch;
+mod find_coordinator;
+mod group;
 mod init_producer_id;
 mod log;
 mod metadata;
@@ -38,7 +40,6 @@ pub(super) struct RequestContext {
     /// The client's name for itself.
     pub(super) client_id: Option<Str>,
     /// The client's address, as Kafka prints it: `/127.0.0.1`.
-    #[allow(dead_code, reason = "the group coordinator's handlers tell it to members")]
     pub(super) client_host: Str,
     /// Name of the listener it came to; for an enveloped request, the one the client used is not known to Kafka either.
     pub(super) listener: Str,
@@ -113,7 +114,18 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         ApiKey::DescribeConfigs => describe_configs::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeTopicPartitions => describe_topic_partitions::handle(broker, context, &body(reader, context)?),
         ApiKey::ApiVersions => api_versions::handle(broker, context, &body(reader, context)?),
+        ApiKey::FindCoordinator => find_coordinator::handle(broker, context, &body(reader, context)?),
         ApiKey::InitProducerId => init_producer_id::handle(broker, context, &body(reader, context)?),
+        ApiKey::JoinGroup
+        | ApiKey::SyncGroup
+        | ApiKey::Heartbeat
+        | ApiKey::LeaveGroup
+        | ApiKey::OffsetCommit
+        | ApiKey::OffsetFetch
+        | ApiKey::DescribeGroups
+        | ApiKey::ListGroups
+        | ApiKey::DeleteGroups
+        | ApiKey::OffsetDelete => group::handle(broker, context, reader)?,
         ApiKey::Vote
         | ApiKey::BeginQuorumEpoch
         | ApiKey::EndQuorumEpoch
