@@ -4,21 +4,25 @@
 //! - [`network_client`]: connections, API versions, correlation ids, timeouts, backoff; what every client stands on.
 //! - [`metadata`]: brokers, topics and leaders as a client last heard of them.
 //! - [`consumer`]: reads topics, alone or in a classic group.
+//! - [`producer`]: batches, sequences, retries.
 //! - [`partitioner`]: murmur2 and the sticky partitioner.
 //! - [`assignor`]: which member of a classic group gets which partitions.
 
+mod accumulator;
 pub mod assignor;
 pub mod consumer;
 pub mod metadata;
 pub mod network_client;
 pub mod partitioner;
 mod peer;
+pub mod producer;
 #[cfg(test)]
 mod scripted_broker;
 
 pub use consumer::{Consumer, ConsumerConfig, ConsumerEvent, ConsumerView};
 pub use metadata::ClusterMetadata;
-pub use network_client::{Answer, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+pub use network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+pub use producer::{Producer, ProducerConfig, ProducerEvent, ProducerRecord, SendError};
 
 use crate::ids::ConnectionId;
 use crate::text::Str;

@@ -82,6 +82,7 @@ impl ScriptedCluster {
             }
             ClientOutput::Close { connection } => {
                 self.connections.remove(&connection);
+                self.asked.retain(|asked| asked.connection != connection);
                 None
             }
             ClientOutput::Send { connection, bytes } => {

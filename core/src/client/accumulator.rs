@@ -1,0 +1,401 @@
+//! Records on their way: per partition the batches that are being filled, wait, or are at the broker.
+
+use crate::ids::{NodeId, PartitionIndex, ProducerId, TopicPartition};
+use crate::record::{BatchBuilder, RecordBatch};
+use crate::text::Str;
+use crate::time::{Duration, Instant};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// As many batches of one producer and partition a broker remembers, so more must not be under way.
+const MAX_IN_FLIGHT_PER_PARTITION: usize = 5;
+
+/// A record as the application gives it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProducerRecord {
+    /// Topic.
+    pub topic: Str,
+    /// Partition; chosen by key or stickily where `None`.
+    pub partition: Option<PartitionIndex>,
+    /// Key.
+    pub key: Option<Bytes>,
+    /// Value; `None` deletes the key in compacted topics.
+    pub value: Option<Bytes>,
+    /// Headers, in order.
+    pub headers: Vec<(Str, Option<Bytes>)>,
+    /// Milliseconds since the Unix epoch; now where `None`.
+    pub timestamp: Option<i64>,
+}
+
+/// Id and epoch of an idempotent producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ProducerIdentity {
+    pub(super) producer_id: ProducerId,
+    pub(super) producer_epoch: i16,
+}
+
+/// How far a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BatchState {
+    /// Takes records, or is full; sent not before that (after a failure).
+    Waiting { not_before: Instant },
+    /// Sent, with this sequence.
+    InFlight { base_sequence: Option<i32> },
+}
+
+/// Records that are sent and acknowledged together.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    pub(super) id: u64,
+    /// Ids of its records, in order.
+    pub(super) record_ids: Vec<u64>,
+    builder: BatchBuilder,
+    pub(super) max_timestamp: i64,
+    pub(super) created: Instant,
+    pub(super) attempts: u32,
+    /// Takes no more records.
+    is_closed: bool,
+    pub(super) base_sequence: Option<i32>,
+    pub(super) state: BatchState,
+}
+
+impl Batch {
+    fn new(id: u64, created: Instant) -> Self {
+        Self {
+            id,
+            record_ids: Vec::new(),
+            builder: BatchBuilder::new(0),
+            max_timestamp: -1,
+            created,
+            attempts: 0,
+            is_closed: false,
+            base_sequence: None,
+            state: BatchState::Waiting { not_before: Instant::ZERO },
+        }
+    }
+
+    pub(super) fn count(&self) -> i32 {
+        self.builder.count()
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.builder.size()
+    }
+
+    fn fits(&self, record: &ProducerRecord, timestamp: i64, batch_size: usize) -> bool {
+        let size =
+            || self.builder.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+        !self.is_closed && (self.builder.is_empty() || size() <= batch_size)
+    }
+
+    fn append(&mut self, record_id: u64, record: &ProducerRecord, timestamp: i64) {
+        self.builder.append(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+        self.record_ids.push(record_id);
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+    }
+
+    /// The bytes to be sent.
+    pub(super) fn encode(&self, identity: Option<ProducerIdentity>) -> Bytes {
+        let builder = self.builder.clone();
+        match (identity, self.base_sequence) {
+            (Some(identity), Some(sequence)) => {
+                builder.with_producer(identity.producer_id, identity.producer_epoch, sequence).build()
+            }
+            _ => builder.build(),
+        }
+    }
+
+    /// Two batches of half the records each, with the same sequences in all; `None` for a single record.
+    fn split(&self, second_id: u64) -> Option<(Self, Self)> {
+        let batch = RecordBatch::parse(&self.encode(None)).ok()?;
+        let records: Vec<_> = batch.iter().ok()?.collect::<Result<_, _>>().ok()?;
+        let half = records.len() / 2;
+        if half == 0 {
+            return None;
+        }
+        let mut halves = (Self::new(self.id, self.created), Self::new(second_id, self.created));
+        for (index, (record, record_id)) in records.iter().zip(&self.record_ids).enumerate() {
+            let into = if index < half { &mut halves.0 } else { &mut halves.1 };
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            into.builder.append(record.timestamp, key, value, &record.headers);
+            into.record_ids.push(*record_id);
+            into.max_timestamp = into.max_timestamp.max(record.timestamp);
+        }
+        for into in [&mut halves.0, &mut halves.1] {
+            into.is_closed = true;
+            into.attempts = self.attempts;
+        }
+        halves.0.base_sequence = self.base_sequence;
+        halves.1.base_sequence = self.base_sequence.map(|base| add_sequence(base, half as i32));
+        Some(halves)
+    }
+}
+
+/// The batches of one partition, oldest first, until each is acknowledged or given up.
+///
+/// Architecture Invariant: with sequences, batches that have one stand before those that have none, and their sequences
+/// follow each other without a gap: that is what keeps the order over retries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PartitionQueue {
+    pub(super) batches: VecDeque<Batch>,
+    /// Under which the sequences here count.
+    identity: Option<ProducerIdentity>,
+    next_sequence: i32,
+    /// The broker may have another idea of the sequence: begin anew under a new epoch once nothing is in flight.
+    pub(super) needs_new_epoch: bool,
+}
+
+impl PartitionQueue {
+    pub(super) fn find(&mut self, batch_id: u64) -> Option<&mut Batch> {
+        self.batches.iter_mut().find(|batch| batch.id == batch_id)
+    }
+
+    pub(super) fn is_first(&self, batch_id: u64) -> bool {
+        self.batches.front().is_some_and(|batch| batch.id == batch_id)
+    }
+
+    /// Takes a batch that is done, or given up.
+    pub(super) fn remove(&mut self, batch_id: u64) -> Option<Batch> {
+        let index = self.batches.iter().position(|batch| batch.id == batch_id)?;
+        self.batches.remove(index)
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.batches.iter().filter(|batch| matches!(batch.state, BatchState::InFlight { .. })).count()
+    }
+
+    /// Takes a batch that the broker refused. Those behind it move up in the sequence; where an earlier attempt may have
+    /// been written after all, the sequence begins anew.
+    pub(super) fn refuse(&mut self, batch_id: u64) -> Option<Batch> {
+        let index = self.batches.iter().position(|batch| batch.id == batch_id)?;
+        let batch = self.batches.remove(index)?;
+        if batch.base_sequence.is_some() {
+            let behind = self.batches.iter_mut().skip(index).filter_map(|batch| batch.base_sequence.as_mut());
+            for sequence in behind.chain([&mut self.next_sequence]) {
+                *sequence = sequence.wrapping_sub(batch.count()) & i32::MAX;
+            }
+            self.needs_new_epoch |= batch.attempts > 1;
+        }
+        Some(batch)
+    }
+
+    /// Counts from 0 under this identity, beginning with the oldest batch that had a sequence.
+    pub(super) fn begin_anew(&mut self, identity: ProducerIdentity) {
+        self.needs_new_epoch = false;
+        self.identity = Some(identity);
+        self.next_sequence = 0;
+        for batch in &mut self.batches {
+            if batch.base_sequence.is_some() {
+                batch.base_sequence = Some(self.next_sequence);
+                self.next_sequence = add_sequence(self.next_sequence, batch.builder.count());
+            }
+        }
+    }
+
+    /// Puts a batch's two halves in its place; false where it has but one record.
+    pub(super) fn split(&mut self, batch_id: u64, second_id: u64) -> bool {
+        let Some(index) = self.batches.iter().position(|batch| batch.id == batch_id) else { return false };
+        let Some((first, second)) = self.batches.get(index).and_then(|batch| batch.split(second_id)) else {
+            return false;
+        };
+        self.batches[index] = first;
+        self.batches.insert(index + 1, second);
+        true
+    }
+
+    /// The batch that may be sent next, if any may.
+    fn sendable(&self, now: Instant, identity: Option<ProducerIdentity>, is_muted: bool) -> Option<usize> {
+        let index = self.batches.iter().position(|batch| matches!(batch.state, BatchState::Waiting { .. }))?;
+        let batch = self.batches.get(index)?;
+        if self.needs_new_epoch || matches!(batch.state, BatchState::Waiting { not_before } if not_before > now) {
+            return None;
+        }
+        let in_flight = self.in_flight();
+        if is_muted && in_flight > 0 {
+            return None;
+        }
+        if let Some(identity) = identity {
+            // A retry goes out only as the oldest; sequences of an older epoch end before those of the next begin.
+            let is_late = batch.base_sequence.is_some() && index > 0;
+            let is_stale = self.identity.is_some_and(|ours| ours != identity) && index > 0;
+            if is_late || is_stale || in_flight >= MAX_IN_FLIGHT_PER_PARTITION {
+                return None;
+            }
+        }
+        Some(index)
+    }
+
+    /// True where a batch is worth a request: full, lingered, retried, or flushed.
+    fn is_due(&self, index: usize, now: Instant, linger: Duration, is_flushing: bool) -> bool {
+        let Some(batch) = self.batches.get(index) else { return false };
+        let is_full = batch.is_closed || self.batches.len() > index + 1;
+        is_flushing || is_full || batch.attempts > 0 || batch.created + linger <= now
+    }
+
+    /// Marks a batch as sent; gives it its sequence where it has none. Answers the identity to write into it.
+    fn mark_sent(&mut self, index: usize, identity: Option<ProducerIdentity>) -> Option<ProducerIdentity> {
+        // A retry keeps the identity it was first sent with, by which the broker knows it again.
+        let is_fresh = self.batches.front().is_some_and(|batch| batch.base_sequence.is_none());
+        if let Some(identity) = identity
+            && self.identity != Some(identity)
+            && is_fresh
+        {
+            self.begin_anew(identity);
+        }
+        let batch = self.batches.get_mut(index)?;
+        if identity.is_some() && batch.base_sequence.is_none() {
+            batch.base_sequence = Some(self.next_sequence);
+            self.next_sequence = add_sequence(self.next_sequence, batch.builder.count());
+        }
+        batch.is_closed = true;
+        batch.attempts = batch.attempts.saturating_add(1);
+        batch.state = BatchState::InFlight { base_sequence: batch.base_sequence };
+        identity.and(self.identity)
+    }
+}
+
+/// A batch as it was sent.
+#[derive(Clone, Debug)]
+pub(super) struct SentBatch {
+    pub(super) partition: TopicPartition,
+    pub(super) batch_id: u64,
+}
+
+/// What decides which batches go now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DrainRules {
+    pub(super) now: Instant,
+    pub(super) linger: Duration,
+    pub(super) identity: Option<ProducerIdentity>,
+    /// One batch of a partition at a time (`max.in.flight.requests.per.connection=1`).
+    pub(super) is_muted: bool,
+    pub(super) is_flushing: bool,
+    pub(super) max_request_size: usize,
+}
+
+/// All batches of a producer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Accumulator {
+    pub(super) queues: BTreeMap<TopicPartition, PartitionQueue>,
+    next_batch_id: u64,
+}
+
+impl Accumulator {
+    /// True where the record would go into a batch that is already being filled.
+    pub(super) fn has_room(
+        &self,
+        to: &TopicPartition,
+        record: &ProducerRecord,
+        timestamp: i64,
+        batch_size: usize,
+    ) -> bool {
+        let open = self.queues.get(to).and_then(|queue| queue.batches.back());
+        open.is_some_and(|batch| batch.fits(record, timestamp, batch_size))
+    }
+
+    /// Puts a record into the open batch, or into a new one.
+    pub(super) fn append(
+        &mut self,
+        to: &TopicPartition,
+        record_id: u64,
+        record: &ProducerRecord,
+        timestamp: i64,
+        now: Instant,
+        batch_size: usize,
+    ) {
+        let has_room = self.has_room(to, record, timestamp, batch_size);
+        let id = self.new_batch_id();
+        let queue = self.queues.entry(to.clone()).or_default();
+        if !has_room {
+            if let Some(full) = queue.batches.back_mut() {
+                full.is_closed = true;
+            }
+            queue.batches.push_back(Batch::new(id, now));
+        }
+        if let Some(batch) = queue.batches.back_mut() {
+            batch.append(record_id, record, timestamp);
+        }
+    }
+
+    pub(super) fn new_batch_id(&mut self) -> u64 {
+        self.next_batch_id += 1;
+        self.next_batch_id
+    }
+
+    pub(super) fn queued_batches(&self, partition: &TopicPartition) -> u32 {
+        self.queues.get(partition).map_or(0, |queue| queue.batches.len() as u32)
+    }
+
+    /// Partitions with a batch that is due and may be sent.
+    pub(super) fn due(&self, rules: &DrainRules) -> Vec<TopicPartition> {
+        let is_due = |queue: &PartitionQueue| {
+            let index = queue.sendable(rules.now, rules.identity, rules.is_muted);
+            index.is_some_and(|index| queue.is_due(index, rules.now, rules.linger, rules.is_flushing))
+        };
+        self.queues.iter().filter(|(_, queue)| is_due(queue)).map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// The next batch of each of these partitions, lingered or not: the request goes out anyway. At most one request's
+    /// worth.
+    pub(super) fn drain(&mut self, partitions: &[TopicPartition], rules: &DrainRules) -> Vec<(SentBatch, Bytes)> {
+        let (mut drained, mut size) = (Vec::new(), 0);
+        for partition in partitions {
+            let Some(queue) = self.queues.get_mut(partition) else { continue };
+            let Some(index) = queue.sendable(rules.now, rules.identity, rules.is_muted) else { continue };
+            size += queue.batches.get(index).map_or(0, Batch::size);
+            if size > rules.max_request_size && !drained.is_empty() {
+                break;
+            }
+            let identity = queue.mark_sent(index, rules.identity);
+            if let Some(batch) = queue.batches.get(index) {
+                let sent = SentBatch { partition: partition.clone(), batch_id: batch.id };
+                drained.push((sent, batch.encode(identity)));
+            }
+        }
+        drained
+    }
+
+    /// Takes the batches that are older than `delivery.timeout.ms`.
+    pub(super) fn take_expired(&mut self, now: Instant, timeout: Duration) -> Vec<(TopicPartition, Batch)> {
+        let mut expired = Vec::new();
+        for (partition, queue) in &mut self.queues {
+            while queue.batches.front().is_some_and(|batch| batch.created + timeout <= now) {
+                let Some(batch) = queue.batches.pop_front() else { break };
+                // It may have been written: only a new epoch makes sure of the sequence.
+                queue.needs_new_epoch |= batch.base_sequence.is_some();
+                expired.push((partition.clone(), batch));
+            }
+        }
+        expired
+    }
+
+    /// When something here is due by itself, after `after`.
+    pub(super) fn next_deadline(
+        &self,
+        after: Instant,
+        linger: Duration,
+        delivery_timeout: Duration,
+    ) -> Option<(Instant, &'static str)> {
+        let batches = self.queues.values().flat_map(|queue| &queue.batches);
+        let deadlines = batches.flat_map(|batch| {
+            let ready = match batch.state {
+                BatchState::Waiting { not_before } if batch.attempts > 0 => Some((not_before, "retry")),
+                BatchState::Waiting { .. } => Some((batch.created + linger, "linger")),
+                BatchState::InFlight { .. } => None,
+            };
+            // What was due and still is here waits for an answer, not for time.
+            let ready = ready.filter(|deadline| deadline.0 > after);
+            ready.into_iter().chain([(batch.created + delivery_timeout, "delivery.timeout")])
+        });
+        deadlines.min_by_key(|deadline| deadline.0)
+    }
+}
+
+/// Sequences wrap from the largest to 0.
+fn add_sequence(sequence: i32, count: i32) -> i32 {
+    sequence.wrapping_add(count) & i32::MAX
+}
+
+/// Partitions by the broker that leads them.
+pub(super) type ByLeader = BTreeMap<NodeId, Vec<TopicPartition>>;

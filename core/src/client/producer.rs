@@ -1,0 +1,641 @@
+//! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
+
+use super::accumulator::{Accumulator, Batch, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
+use super::network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+use super::partitioner::{PartitionLoad, StickyPartitioner, partition_for_key};
+use super::peer::jittered;
+use super::{ClientInput, ClientOutput, ClusterMetadata};
+use crate::ids::{NodeId, Offset, PartitionIndex, TopicPartition, Uuid};
+use crate::protocol::messages::InitProducerIdRequest;
+use crate::protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use crate::protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
+use crate::protocol::{ErrorCode, Records};
+use crate::rng::Rng;
+use crate::text::Str;
+use crate::time::{Duration, Instant, Now};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+pub use super::accumulator::ProducerRecord;
+
+/// The first version of Produce that names topics by id.
+const FIRST_WITH_TOPIC_IDS: i16 = 13;
+
+/// A producer's settings, with the Java client's defaults.
+#[derive(Clone, Debug)]
+pub struct ProducerConfig {
+    /// `client.id`.
+    pub client_id: Str,
+    /// `bootstrap.servers`.
+    pub bootstrap: Vec<(Str, u16)>,
+    /// `acks`: -1 for all in-sync replicas, 1 for the leader, 0 for none.
+    pub acks: i16,
+    /// `linger.ms`.
+    pub linger: Duration,
+    /// `batch.size`, in bytes.
+    pub batch_size: usize,
+    /// `max.in.flight.requests.per.connection`.
+    pub max_in_flight: usize,
+    /// `max.request.size`, in bytes.
+    pub max_request_size: usize,
+    /// `delivery.timeout.ms`.
+    pub delivery_timeout: Duration,
+    /// `request.timeout.ms`.
+    pub request_timeout: Duration,
+    /// `max.block.ms`: how long a record waits for its topic's metadata.
+    pub max_block: Duration,
+    /// `enable.idempotence`; off by itself with other `acks` than all or more than 5 in flight.
+    pub enable_idempotence: bool,
+    /// `buffer.memory`, in bytes.
+    pub buffer_memory: usize,
+    /// `retry.backoff.ms`.
+    pub retry_backoff: Duration,
+    /// `retry.backoff.max.ms`.
+    pub retry_backoff_max: Duration,
+    /// `metadata.max.age.ms`.
+    pub metadata_max_age: Duration,
+}
+
+impl Default for ProducerConfig {
+    fn default() -> Self {
+        Self {
+            client_id: Str::from_static("producer-1"),
+            bootstrap: Vec::new(),
+            acks: -1,
+            linger: Duration::from_millis(5),
+            batch_size: 16_384,
+            max_in_flight: 5,
+            max_request_size: 1_048_576,
+            delivery_timeout: Duration::from_mins(2),
+            request_timeout: Duration::from_secs(30),
+            max_block: Duration::from_mins(1),
+            enable_idempotence: true,
+            buffer_memory: 33_554_432,
+            retry_backoff: Duration::from_millis(100),
+            retry_backoff_max: Duration::from_secs(1),
+            metadata_max_age: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// Larger than `max.request.size`.
+    RecordTooLarge {
+        /// Bytes of a batch with this record alone.
+        size: usize,
+        /// `max.request.size`.
+        max_request_size: usize,
+    },
+    /// `buffer.memory` is full; try again after the next event.
+    BufferExhausted,
+}
+
+/// What became of records.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProducerEvent {
+    /// A batch was acknowledged.
+    Delivered {
+        /// Its records, in order.
+        ids: Vec<u64>,
+        /// Topic.
+        topic: Str,
+        /// Partition.
+        partition: PartitionIndex,
+        /// Offset of the first; the others follow. -1 where the broker did not tell (`acks=0`, a known duplicate).
+        base_offset: Offset,
+        /// Milliseconds since the Unix epoch: the broker's time with `LogAppendTime`, else the batch's latest.
+        timestamp: i64,
+    },
+    /// Records are given up and will never be sent again.
+    Failed {
+        /// Which.
+        ids: Vec<u64>,
+        /// Topic.
+        topic: Str,
+        /// Partition; -1 where none was chosen yet.
+        partition: PartitionIndex,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A batch failed and will be sent again.
+    Retrying {
+        /// Topic.
+        topic: Str,
+        /// Partition.
+        partition: PartitionIndex,
+        /// Why.
+        error: ErrorCode,
+    },
+}
+
+/// What a request was for.
+#[derive(Clone, Debug)]
+enum Purpose {
+    InitProducerId,
+    Produce { batches: Vec<SentBatch>, topic_ids: BTreeMap<Str, Uuid> },
+}
+
+/// The producer id: fetched once, its epoch counted up here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// Without idempotence.
+    Off,
+    /// To be asked for.
+    Wanted {
+        not_before: Instant,
+    },
+    Asked,
+    Known(ProducerIdentity),
+}
+
+/// A record whose topic is not known yet.
+#[derive(Clone, Debug)]
+struct Parked {
+    id: u64,
+    record: ProducerRecord,
+    timestamp: i64,
+    deadline: Instant,
+    size: usize,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    config: ProducerConfig,
+    network: NetworkClient<Purpose>,
+    rng: Rng,
+    accumulator: Accumulator,
+    sticky: BTreeMap<Str, StickyPartitioner>,
+    parked: VecDeque<Parked>,
+    identity: Identity,
+    next_record_id: u64,
+    is_flushing: bool,
+    /// Time of the last call.
+    now: Instant,
+    events: VecDeque<ProducerEvent>,
+}
+
+impl Producer {
+    /// A producer that connects when it has something to ask. Its connections get ids from `first_connection` on.
+    pub fn new(config: ProducerConfig, first_connection: u64, mut rng: Rng) -> Self {
+        let network = NetworkConfig {
+            client_id: config.client_id.clone(),
+            bootstrap: config.bootstrap.clone(),
+            request_timeout: config.request_timeout,
+            metadata_max_age: config.metadata_max_age,
+            allow_auto_topic_creation: true,
+        };
+        let mut network = NetworkClient::new(network, first_connection, rng.fork());
+        network.set_max_in_flight(config.max_in_flight);
+        let is_idempotent = config.enable_idempotence && config.acks == -1 && config.max_in_flight <= 5;
+        let identity = if is_idempotent { Identity::Wanted { not_before: Instant::ZERO } } else { Identity::Off };
+        Self {
+            config,
+            network,
+            rng,
+            accumulator: Accumulator::default(),
+            sticky: BTreeMap::new(),
+            parked: VecDeque::new(),
+            identity,
+            next_record_id: 0,
+            is_flushing: false,
+            now: Instant::ZERO,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes a record; events tell by its id what became of it.
+    pub fn send(&mut self, now: Now, record: ProducerRecord) -> Result<u64, SendError> {
+        let timestamp = record.timestamp.unwrap_or(now.wall_ms);
+        let alone = crate::record::BatchBuilder::new(0);
+        let size = alone.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+        let max_request_size = self.config.max_request_size;
+        if size > max_request_size {
+            return Err(SendError::RecordTooLarge { size, max_request_size });
+        }
+        if self.buffered_bytes() + size > self.config.buffer_memory {
+            return Err(SendError::BufferExhausted);
+        }
+        let id = self.next_record_id;
+        self.next_record_id += 1;
+        if !self.network.metadata().topics.contains_key(&record.topic) {
+            self.network.want_topic(&record.topic);
+            self.network.tick(now);
+        }
+        let deadline = now.monotonic + self.config.max_block;
+        self.parked.push_back(Parked { id, record, timestamp, deadline, size });
+        self.flow(now);
+        Ok(id)
+    }
+
+    /// Sends what is buffered without lingering, until nothing is left.
+    pub fn flush(&mut self, now: Now) {
+        self.is_flushing = true;
+        self.flow(now);
+    }
+
+    /// Records neither delivered nor failed yet.
+    pub fn unfinished(&self) -> usize {
+        let batches = self.accumulator.queues.values().flat_map(|queue| &queue.batches);
+        self.parked.len() + batches.map(|batch| batch.record_ids.len()).sum::<usize>()
+    }
+
+    /// The cluster as last heard of.
+    pub fn metadata(&self) -> &ClusterMetadata {
+        self.network.metadata()
+    }
+
+    /// What the host tells.
+    pub fn handle(&mut self, now: Now, input: ClientInput) {
+        self.network.handle(now, input);
+        self.flow(now);
+    }
+
+    /// Gives up what is late, and sends what is due.
+    pub fn tick(&mut self, now: Now) {
+        self.network.tick(now);
+        self.flow(now);
+    }
+
+    /// When [`Producer::tick`] is due next, and what for.
+    pub fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        let batches = self.accumulator.next_deadline(self.now, self.config.linger, self.config.delivery_timeout);
+        let parked = self.parked.iter().map(|parked| (parked.deadline, "max.block")).min();
+        let identity = match self.identity {
+            Identity::Wanted { not_before } if not_before > self.now => Some((not_before, "retry")),
+            _ => None,
+        };
+        let network = self.network.next_deadline();
+        [batches, parked, identity, network].into_iter().flatten().min_by_key(|deadline| deadline.0)
+    }
+
+    /// What became of records.
+    pub fn poll_event(&mut self) -> Option<ProducerEvent> {
+        self.events.pop_front()
+    }
+
+    /// What the host is to do next.
+    pub fn poll_output(&mut self) -> Option<ClientOutput> {
+        self.network.poll_output()
+    }
+
+    /// Closes the connections; what was not delivered stays, and is sent if the producer goes on.
+    pub fn close(&mut self, now: Now) {
+        self.network.close(now);
+    }
+
+    fn buffered_bytes(&self) -> usize {
+        let batches = self.accumulator.queues.values().flat_map(|queue| &queue.batches);
+        batches.map(Batch::size).sum::<usize>() + self.parked.iter().map(|parked| parked.size).sum::<usize>()
+    }
+
+    /// Does everything that can be done now.
+    fn flow(&mut self, now: Now) {
+        self.now = now.monotonic;
+        loop {
+            while let Some(answer) = self.network.poll_answer() {
+                self.answered(now, answer);
+            }
+            self.place_parked(now.monotonic);
+            self.expire(now.monotonic);
+            self.ask_identity(now);
+            self.renew_epochs();
+            // Sending to a broker that is gone is answered at once.
+            if !self.drain(now) {
+                break;
+            }
+        }
+        self.is_flushing &= self.unfinished() > 0;
+    }
+}
+
+/// From records to batches.
+impl Producer {
+    /// Gives the records whose topic became known their partition, in order.
+    fn place_parked(&mut self, now: Instant) {
+        for parked in core::mem::take(&mut self.parked) {
+            let topic = &parked.record.topic;
+            let error = self.network.metadata().topics.get(topic).map_or(ErrorCode::None, |info| info.error);
+            if error.is_error() && !error.is_retriable() {
+                self.fail(parked.record.topic, -1, alloc::vec![parked.id], error);
+            } else if let Some(partition) = self.partition_for(&parked.record, parked.timestamp) {
+                self.append(now, &parked, partition);
+            } else if parked.deadline <= now {
+                let error = if error.is_error() { error } else { ErrorCode::RequestTimedOut };
+                self.fail(parked.record.topic, -1, alloc::vec![parked.id], error);
+            } else {
+                // The topic, or a partition of it, may yet be created.
+                self.network.refresh_metadata();
+                self.parked.push_back(parked);
+            }
+        }
+    }
+
+    /// `None` while the topic, or the partition asked for, is not known.
+    fn partition_for(&mut self, record: &ProducerRecord, timestamp: i64) -> Option<PartitionIndex> {
+        let count = self.network.metadata().partition_count(&record.topic)?;
+        if let Some(partition) = record.partition {
+            return (0..count).contains(&partition).then_some(partition);
+        }
+        if let Some(key) = &record.key {
+            return Some(partition_for_key(key, count));
+        }
+        let loads = self.loads(&record.topic);
+        let batch_size = self.config.batch_size;
+        let sticky = self.sticky.entry(record.topic.clone()).or_default();
+        let current = sticky.partition(&loads, &mut self.rng)?;
+        let to = TopicPartition { topic: record.topic.clone(), partition: current };
+        let is_full =
+            self.accumulator.queued_batches(&to) > 0 && !self.accumulator.has_room(&to, record, timestamp, batch_size);
+        if is_full {
+            // The open batch takes no more: a moment to change partition without breaking one off.
+            sticky.appended(0, batch_size, true);
+        }
+        sticky.partition(&loads, &mut self.rng)
+    }
+
+    fn loads(&self, topic: &Str) -> Vec<PartitionLoad> {
+        let partitions = self.network.metadata().topics.get(topic).into_iter().flat_map(|info| &info.partitions);
+        let load = |(index, info): (&PartitionIndex, &super::metadata::PartitionInfo)| PartitionLoad {
+            partition: *index,
+            available: info.leader >= 0,
+            queued_batches: self
+                .accumulator
+                .queued_batches(&TopicPartition { topic: topic.clone(), partition: *index }),
+        };
+        partitions.map(load).collect()
+    }
+
+    fn append(&mut self, now: Instant, parked: &Parked, partition: PartitionIndex) {
+        let record = &parked.record;
+        let to = TopicPartition { topic: record.topic.clone(), partition };
+        let batch_size = self.config.batch_size;
+        self.accumulator.append(&to, parked.id, record, parked.timestamp, now, batch_size);
+        if record.partition.is_none()
+            && record.key.is_none()
+            && let Some(sticky) = self.sticky.get_mut(&record.topic)
+        {
+            sticky.appended(parked.size, batch_size, false);
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        for (partition, batch) in self.accumulator.take_expired(now, self.config.delivery_timeout) {
+            self.fail(partition.topic, partition.partition, batch.record_ids, ErrorCode::RequestTimedOut);
+        }
+    }
+
+    fn fail(&mut self, topic: Str, partition: PartitionIndex, ids: Vec<u64>, error: ErrorCode) {
+        self.events.push_back(ProducerEvent::Failed { ids, topic, partition, error });
+    }
+}
+
+/// From batches to requests.
+impl Producer {
+    fn known_identity(&self) -> Option<ProducerIdentity> {
+        if let Identity::Known(identity) = self.identity { Some(identity) } else { None }
+    }
+
+    fn ask_identity(&mut self, now: Now) {
+        let Identity::Wanted { not_before } = self.identity else { return };
+        if not_before > now.monotonic {
+            return;
+        }
+        self.identity = Identity::Asked;
+        let request = InitProducerIdRequest {
+            transaction_timeout_ms: i32::MAX,
+            producer_id: -1,
+            producer_epoch: -1,
+            ..Default::default()
+        };
+        self.network.send(now, Target::Any, request, Purpose::InitProducerId);
+    }
+
+    /// Counts the epoch up for partitions whose sequence is in doubt, once nothing of them is in flight.
+    fn renew_epochs(&mut self) {
+        let Some(mut identity) = self.known_identity() else { return };
+        for queue in self.accumulator.queues.values_mut() {
+            if !queue.needs_new_epoch || queue.in_flight() > 0 {
+                continue;
+            }
+            let Some(producer_epoch) = identity.producer_epoch.checked_add(1) else {
+                self.identity = Identity::Wanted { not_before: Instant::ZERO };
+                return;
+            };
+            identity.producer_epoch = producer_epoch;
+            queue.begin_anew(identity);
+        }
+        self.identity = Identity::Known(identity);
+    }
+
+    /// Sends one request to each leader with something due; answers whether any was sent.
+    fn drain(&mut self, now: Now) -> bool {
+        let identity = self.known_identity();
+        if identity.is_none() && self.identity != Identity::Off {
+            return false;
+        }
+        let rules = DrainRules {
+            now: now.monotonic,
+            linger: self.config.linger,
+            identity,
+            is_muted: self.config.max_in_flight == 1,
+            is_flushing: self.is_flushing,
+            max_request_size: self.config.max_request_size,
+        };
+        let due = self.accumulator.due(&rules);
+        let mut sent = false;
+        for node in self.by_leader(&due).into_keys() {
+            if !self.network.is_ready(node) {
+                self.network.connect(now, node);
+                continue;
+            }
+            let all: Vec<TopicPartition> = self.accumulator.queues.keys().cloned().collect();
+            let led = self.by_leader(&all).remove(&node).unwrap_or_default();
+            let drained = self.accumulator.drain(&led, &rules);
+            if !drained.is_empty() {
+                sent = true;
+                self.produce(now, node, drained);
+            }
+        }
+        sent
+    }
+
+    /// Asks for metadata where one has no leader.
+    fn by_leader(&mut self, partitions: &[TopicPartition]) -> ByLeader {
+        let mut by_leader = ByLeader::new();
+        for at in partitions {
+            match self.network.metadata().leader(&at.topic, at.partition) {
+                Some((node, _)) => by_leader.entry(node).or_default().push(at.clone()),
+                None => self.network.refresh_metadata(),
+            }
+        }
+        by_leader
+    }
+
+    fn produce(&mut self, now: Now, node: NodeId, drained: Vec<(SentBatch, bytes::Bytes)>) {
+        let mut topics: BTreeMap<Str, Vec<PartitionProduceData>> = BTreeMap::new();
+        let mut batches = Vec::new();
+        for (sent, bytes) in drained {
+            let data = PartitionProduceData { index: sent.partition.partition, records: Some(Records::from(bytes)) };
+            topics.entry(sent.partition.topic.clone()).or_default().push(data);
+            batches.push(sent);
+        }
+        let metadata = self.network.metadata();
+        let topic_ids: BTreeMap<Str, Uuid> =
+            topics.keys().map(|name| (name.clone(), metadata.topic_id(name).unwrap_or(Uuid::ZERO))).collect();
+        let has_ids = topic_ids.values().all(|id| *id != Uuid::ZERO);
+        let topic_data = topics.into_iter().map(|(name, partition_data)| TopicProduceData {
+            topic_id: topic_ids.get(&name).copied().unwrap_or(Uuid::ZERO),
+            name,
+            partition_data,
+        });
+        let request = ProduceRequest {
+            acks: self.config.acks,
+            timeout_ms: self.config.request_timeout.as_millis() as i32,
+            topic_data: topic_data.collect(),
+            ..Default::default()
+        };
+        let options = RequestOptions {
+            max_version: (!has_ids).then_some(FIRST_WITH_TOPIC_IDS - 1),
+            is_answered: self.config.acks != 0,
+            ..Default::default()
+        };
+        let purpose = Purpose::Produce { batches, topic_ids };
+        self.network.send_with(now, Target::Node(node), request, purpose, options);
+    }
+}
+
+/// From answers to events.
+impl Producer {
+    fn answered(&mut self, now: Now, answer: Answer<Purpose>) {
+        match &answer.purpose {
+            Purpose::InitProducerId => self.identity_answered(now.monotonic, &answer),
+            Purpose::Produce { .. } if self.config.acks == 0 && answer.result.is_ok() => {
+                self.produced(now, answer.purpose, &ProduceResponse::default());
+            }
+            Purpose::Produce { batches, .. } => match answer.decode::<ProduceRequest>() {
+                Ok(response) => self.produced(now, answer.purpose, &response),
+                Err(error) => {
+                    for batch in batches {
+                        self.batch_failed(now.monotonic, batch, error_of(&error), false);
+                    }
+                }
+            },
+        }
+    }
+
+    fn identity_answered(&mut self, now: Instant, answer: &Answer<Purpose>) {
+        let response = answer.decode::<InitProducerIdRequest>();
+        let error = match &response {
+            Ok(response) => ErrorCode::from_code(response.error_code).unwrap_or(ErrorCode::UnknownServerError),
+            Err(error) => error_of(error),
+        };
+        self.identity = match response {
+            Ok(response) if !error.is_error() => Identity::Known(ProducerIdentity {
+                producer_id: response.producer_id,
+                producer_epoch: response.producer_epoch,
+            }),
+            // The broker knows no producer ids: nothing to be sure of.
+            _ if error == ErrorCode::UnsupportedVersion => Identity::Off,
+            _ => Identity::Wanted { not_before: now + jittered(self.config.retry_backoff, &mut self.rng) },
+        };
+        if error.is_error() && !error.is_retriable() && self.identity != Identity::Off {
+            let queues = core::mem::take(&mut self.accumulator.queues);
+            for (partition, queue) in queues {
+                let ids = queue.batches.into_iter().flat_map(|batch| batch.record_ids).collect();
+                self.fail(partition.topic, partition.partition, ids, error);
+            }
+        }
+    }
+
+    fn produced(&mut self, now: Now, purpose: Purpose, response: &ProduceResponse) {
+        let Purpose::Produce { batches, topic_ids } = purpose else { return };
+        for endpoint in &response.node_endpoints {
+            if let Ok(port) = u16::try_from(endpoint.port) {
+                self.network.learn_broker(now, endpoint.node_id, &endpoint.host, port);
+            }
+        }
+        for sent in batches {
+            let TopicPartition { topic, partition } = &sent.partition;
+            let id = topic_ids.get(topic).copied().unwrap_or(Uuid::ZERO);
+            let topics = response.responses.iter();
+            let found = topics
+                .filter(|answer| if answer.name.is_empty() { answer.topic_id == id } else { answer.name == *topic })
+                .flat_map(|answer| &answer.partition_responses)
+                .find(|answer| answer.index == *partition);
+            let silent = PartitionProduceResponse { base_offset: -1, log_append_time_ms: -1, ..Default::default() };
+            match found {
+                Some(answer) => self.batch_answered(now.monotonic, &sent, answer),
+                None if self.config.acks == 0 => self.batch_answered(now.monotonic, &sent, &silent),
+                None => self.batch_failed(now.monotonic, &sent, ErrorCode::UnknownServerError, false),
+            }
+        }
+    }
+
+    fn batch_answered(&mut self, now: Instant, sent: &SentBatch, answer: &PartitionProduceResponse) {
+        let error = ErrorCode::from_code(answer.error_code).unwrap_or(ErrorCode::UnknownServerError);
+        // A duplicate was written by an attempt whose answer got lost.
+        if error.is_error() && error != ErrorCode::DuplicateSequenceNumber {
+            let TopicPartition { topic, partition } = &sent.partition;
+            let (leader, epoch) = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
+            let has_moved = self.network.metadata_mut().leader_changed(topic, *partition, leader, epoch);
+            return self.batch_failed(now, sent, error, has_moved);
+        }
+        let queue = self.accumulator.queues.get_mut(&sent.partition);
+        let Some(batch) = queue.and_then(|queue| queue.remove(sent.batch_id)) else { return };
+        let stamped = answer.log_append_time_ms;
+        self.events.push_back(ProducerEvent::Delivered {
+            ids: batch.record_ids,
+            topic: sent.partition.topic.clone(),
+            partition: sent.partition.partition,
+            base_offset: answer.base_offset,
+            timestamp: if stamped >= 0 { stamped } else { batch.max_timestamp },
+        });
+    }
+
+    /// Retries a batch or gives it up. `has_moved`: the new leader is known, no need to wait.
+    fn batch_failed(&mut self, now: Instant, sent: &SentBatch, error: ErrorCode, has_moved: bool) {
+        let second_id = self.accumulator.new_batch_id();
+        let Some(queue) = self.accumulator.queues.get_mut(&sent.partition) else { return };
+        let is_first = queue.is_first(sent.batch_id);
+        let Some(batch) = queue.find(sent.batch_id) else { return };
+        let BatchState::InFlight { base_sequence } = batch.state else { return };
+        let is_sequence_error = matches!(
+            error,
+            ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId | ErrorCode::InvalidProducerEpoch
+        ) && base_sequence.is_some();
+        let doubled = 1 << batch.attempts.saturating_sub(1).min(10);
+        let backoff = (self.config.retry_backoff * doubled).min(self.config.retry_backoff_max);
+        let wait = if has_moved { Duration::ZERO } else { jittered(backoff, &mut self.rng) };
+        batch.state = BatchState::Waiting { not_before: now + wait };
+        let was_moved_up = base_sequence != batch.base_sequence;
+        if is_sequence_error {
+            // Behind a batch that failed this is no wonder; as the oldest it means that the broker counts otherwise.
+            queue.needs_new_epoch |= is_first && !was_moved_up;
+        } else if error == ErrorCode::MessageTooLarge && queue.split(sent.batch_id, second_id) {
+            // The halves are sent at once.
+        } else if !error.is_retriable() {
+            let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
+            return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);
+        } else if !has_moved {
+            self.network.refresh_metadata();
+        }
+        let TopicPartition { topic, partition } = sent.partition.clone();
+        self.events.push_back(ProducerEvent::Retrying { topic, partition, error });
+    }
+}
+
+fn error_of(error: &AnswerError) -> ErrorCode {
+    match error {
+        AnswerError::Failed(RequestFailed::Disconnected) => ErrorCode::NetworkException,
+        AnswerError::Failed(RequestFailed::TimedOut) => ErrorCode::RequestTimedOut,
+        AnswerError::Failed(RequestFailed::UnsupportedVersion) => ErrorCode::UnsupportedVersion,
+        AnswerError::Malformed(_) => ErrorCode::CorruptMessage,
+    }
+}
+
+#[cfg(test)]
+#[path = "producer_tests.rs"]
+mod tests;
