@@ -106,9 +106,10 @@ impl Host {
             let host = if listener.host.is_empty() { "0.0.0.0" } else { listener.host.as_str() };
             let mut socket = TcpListener::bind(resolve(host, listener.port)?)?;
             poll.registry().register(&mut socket, Token(FIRST_LISTENER + index), Interest::READABLE)?;
-            listeners.push(Listener { name: listener.name.clone(), socket });
+            listeners.push(Listener { name: listener.listener.clone(), socket });
         }
-        let disks = setup.config.log_dirs.iter().map(|name| Disk::open(&setup.data, name)).collect::<Result<_, _>>()?;
+        let disks =
+            setup.config.log_dirs.iter().map(|name| Disk::open(&setup.data, name)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             poll,
             id: setup.config.node_id,
@@ -130,7 +131,7 @@ impl Host {
         self.inputs.push_back(Input::Start { directories });
         let mut events = Events::with_capacity(256);
         loop {
-            self.drain()?;
+            self.drain();
             if self.stopped {
                 return Ok(());
             }
@@ -138,7 +139,9 @@ impl Host {
             for event in &events {
                 match event.token() {
                     WAKER => {}
-                    Token(index) if index < FIRST_LISTENER + self.listeners.len() => self.accept(index - FIRST_LISTENER)?,
+                    Token(index) if index < FIRST_LISTENER + self.listeners.len() => {
+                        self.accept(index - FIRST_LISTENER)?;
+                    }
                     Token(number) => self.ready(ConnectionId(number as u64)),
                 }
             }
@@ -166,7 +169,7 @@ impl Host {
     }
 
     /// Hands every waiting input over and carries out what the node answers.
-    fn drain(&mut self) -> io::Result<()> {
+    fn drain(&mut self) {
         while let Some(input) = self.inputs.pop_front() {
             let now = self.now();
             self.node.handle(now, input);
@@ -176,14 +179,13 @@ impl Host {
                         self.until = until;
                         break;
                     }
-                    output => self.carry_out(output)?,
+                    output => self.carry_out(output),
                 }
             }
         }
-        Ok(())
     }
 
-    fn carry_out(&mut self, output: Output) -> io::Result<()> {
+    fn carry_out(&mut self, output: Output) {
         match output {
             Output::Connect { connection, host, port } => self.connect(connection, &host, port),
             Output::Send { connection, bytes } => {
@@ -224,7 +226,6 @@ impl Host {
             }
             Output::Wait { .. } => {}
         }
-        Ok(())
     }
 
     fn connect(&mut self, connection: ConnectionId, host: &str, port: u16) {

@@ -1,6 +1,6 @@
 //! One socket: frames in, frames out, and a bound on what the node has not taken yet.
 
-use broker_core::protocol::frame::FrameReader;
+use broker_core::protocol::FrameSplitter;
 use bytes::Bytes;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 /// Reading pauses while the node has more than this many bytes of frames it did not take, one frame excepted.
 const WINDOW: usize = 1 << 20;
 const READ_SIZE: usize = 256 << 10;
+/// `socket.request.max.bytes`.
+const MAX_FRAME: i32 = 104_857_600;
 const MAX_SLICES: usize = 64;
 
 /// A socket of a node.
@@ -16,7 +18,7 @@ const MAX_SLICES: usize = 64;
 pub(super) struct Connection {
     stream: TcpStream,
     state: State,
-    reader: FrameReader,
+    reader: FrameSplitter,
     untaken: VecDeque<usize>,
     untaken_bytes: usize,
     outgoing: VecDeque<Bytes>,
@@ -58,7 +60,7 @@ impl Connection {
         Self {
             stream,
             state,
-            reader: FrameReader::default(),
+            reader: FrameSplitter::new(MAX_FRAME),
             untaken: VecDeque::new(),
             untaken_bytes: 0,
             outgoing: VecDeque::new(),
@@ -108,7 +110,7 @@ impl Connection {
         while self.untaken_bytes < WINDOW {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.reader.push(&buffer[..count]),
+                Ok(count) => self.reader.push(Bytes::copy_from_slice(&buffer[..count])),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
@@ -124,7 +126,8 @@ impl Connection {
 
     fn write(&mut self) -> io::Result<()> {
         while !self.outgoing.is_empty() {
-            let slices: Vec<IoSlice<'_>> = self.outgoing.iter().take(MAX_SLICES).map(|part| IoSlice::new(part)).collect();
+            let slices: Vec<IoSlice<'_>> =
+                self.outgoing.iter().take(MAX_SLICES).map(|part| IoSlice::new(part)).collect();
             match self.stream.write_vectored(&slices) {
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

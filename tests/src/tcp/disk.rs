@@ -20,7 +20,8 @@ pub struct Disk {
 impl Disk {
     /// The directory `name` (as `log.dirs` says it) below `data`; created where it does not exist.
     pub fn open(data: &Path, name: &str) -> io::Result<Self> {
-        let below: PathBuf = Path::new(name).components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect();
+        let below: PathBuf =
+            Path::new(name).components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect();
         let root = data.join(below);
         fs::create_dir_all(&root)?;
         Ok(Self { root, name: name.into() })
@@ -64,7 +65,8 @@ impl Disk {
                 StoreCommand::Replace { file, bytes } => {
                     // Written beside and renamed, so that the end of the process never leaves half a file.
                     let beside = Str::from(format!("{file}.tmp"));
-                    self.create(&beside, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(bytes)?;
+                    self.create(&beside, OpenOptions::new().write(true).create(true).truncate(true))?
+                        .write_all(bytes)?;
                     fs::rename(self.root.join(beside.as_str()), self.root.join(file.as_str()))?;
                 }
                 StoreCommand::Delete { file } => self.delete(file)?,
