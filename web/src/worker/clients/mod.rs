@@ -7,11 +7,13 @@
 
 mod browse;
 mod desk;
+mod reader;
+mod sender;
 #[cfg(test)]
 mod tests;
 
 use super::program::Program;
-use crate::bridge::{ClientsCommand, ClientsReport, RecordView, Refusal};
+use crate::bridge::{ClientsCommand, ClientsReport, ClientsView, RecordView, Refusal};
 use broker_core::client::{ClientInput, ClientOutput, NetworkConfig};
 use broker_core::ids::ConnectionId;
 use broker_core::node::{Input, Output};
@@ -22,10 +24,14 @@ use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
 use browse::Browse;
 use desk::{Change, Desk};
+use reader::Reader;
+use sender::{Order, Sender};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Where clients look for the cluster first; they hear of other brokers from these.
 const BOOTSTRAP: [(&str, u16); 3] = [("localhost", 9092), ("localhost", 9093), ("localhost", 9094)];
+/// `metadata.max.age.ms`: who watches a playground does not wait five minutes for a new partition to be read.
+const METADATA_MAX_AGE: Duration = Duration::from_secs(10);
 /// A client's connections are numbered from its own number, shifted by this.
 const RANGE_BITS: u32 = 24;
 
@@ -55,19 +61,25 @@ struct Parameters {
 }
 
 enum Member {
-    Desk(Desk),
+    Desk(Box<Desk>),
+    Sender(Box<Sender>),
+    Reader(Box<Reader>),
 }
 
 impl Member {
     fn client(&self) -> &dyn Client {
         match self {
-            Self::Desk(desk) => desk,
+            Self::Desk(desk) => &**desk,
+            Self::Sender(sender) => &**sender,
+            Self::Reader(reader) => &**reader,
         }
     }
 
     fn client_mut(&mut self) -> &mut dyn Client {
         match self {
-            Self::Desk(desk) => desk,
+            Self::Desk(desk) => &mut **desk,
+            Self::Sender(sender) => &mut **sender,
+            Self::Reader(reader) => &mut **reader,
         }
     }
 }
@@ -95,7 +107,7 @@ impl Clients {
             reports: VecDeque::new(),
         };
         let parameters = clients.parameters("playground");
-        clients.join(Member::Desk(Desk::new(parameters)));
+        clients.join(Member::Desk(Box::new(Desk::new(parameters))));
         clients
     }
 
@@ -118,13 +130,91 @@ impl Clients {
                 let browse = Browse::new(text(topic), partition, from, limit);
                 self.desk(|desk| desk.browse(now, ticket, browse));
             }
-            _ => {}
+            ClientsCommand::Produce { ticket, producer, acks, topic, partition, key, value, headers, count, rate } => {
+                let order = Order { topic: text(topic), partition, key, value, headers, count, rate };
+                self.produce(now, ticket, producer, acks, &order);
+            }
+            ClientsCommand::RemoveProducer { producer } => {
+                let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(producer, None));
+                self.each(is_meant, |member| {
+                    if let Member::Sender(sender) = member {
+                        sender.close(now);
+                    }
+                });
+            }
+            ClientsCommand::AddConsumer { consumer, group, topics, from_beginning } => {
+                self.add_consumer(now, consumer, group, topics.into_iter().map(text).collect(), from_beginning);
+            }
+            ClientsCommand::RemoveConsumer { consumer } => self.remove_consumer(now, consumer),
+            ClientsCommand::TakeView => {
+                let view = self.view();
+                self.reports.push_back(ClientsReport::View(view));
+            }
+            // Its host's.
+            ClientsCommand::Start { .. } => {}
         }
     }
 
     /// The next thing to tell the page.
     pub fn poll_report(&mut self) -> Option<ClientsReport> {
         self.reports.pop_front()
+    }
+
+    fn produce(&mut self, now: Now, ticket: u32, number: u32, acks: i16, order: &Order) {
+        let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(number, Some(acks)));
+        if !self.members.values().any(is_meant) {
+            let parameters = self.parameters(&format!("p{number}"));
+            self.join(Member::Sender(Box::new(Sender::new(number, acks, parameters))));
+        }
+        self.each(is_meant, |member| {
+            if let Member::Sender(sender) = member {
+                sender.produce(now, ticket, order.clone());
+            }
+        });
+    }
+
+    /// A number that is taken changes nothing.
+    fn add_consumer(&mut self, now: Now, number: u32, group: Option<String>, topics: Vec<Str>, from_beginning: bool) {
+        if self.members.values().any(|member| matches!(member, Member::Reader(reader) if reader.is(number))) {
+            return;
+        }
+        let parameters = self.parameters(&format!("c{number}"));
+        let mut reader = Reader::new(number, group, topics, from_beginning, parameters);
+        reader.start(now);
+        let range = self.join(Member::Reader(Box::new(reader)));
+        self.collect(range);
+    }
+
+    fn remove_consumer(&mut self, now: Now, number: u32) {
+        let is_meant = |member: &Member| matches!(member, Member::Reader(reader) if reader.is(number));
+        self.each(is_meant, |member| {
+            if let Member::Reader(reader) = member {
+                reader.close(now);
+            }
+        });
+    }
+
+    /// Does something to those that are meant.
+    fn each(&mut self, is_meant: impl Fn(&Member) -> bool, mut action: impl FnMut(&mut Member)) {
+        let ranges = self.members.iter().filter(|(_, member)| is_meant(member)).map(|(range, _)| *range);
+        for range in ranges.collect::<Vec<_>>() {
+            self.members.get_mut(&range).into_iter().for_each(&mut action);
+            self.collect(range);
+        }
+    }
+
+    fn view(&self) -> ClientsView {
+        let mut view = ClientsView::default();
+        for member in self.members.values() {
+            match member {
+                Member::Desk(_) => {}
+                Member::Sender(sender) => view.producers.push(sender.view()),
+                Member::Reader(reader) => view.consumers.push(reader.view()),
+            }
+        }
+        view.producers.sort_by_key(|producer| producer.producer);
+        view.consumers.sort_by_key(|consumer| consumer.consumer);
+        view
     }
 
     fn desk(&mut self, action: impl FnOnce(&mut Desk)) {
@@ -140,7 +230,7 @@ impl Clients {
             client_id: client_id.into(),
             bootstrap: BOOTSTRAP.iter().map(|(host, port)| (Str::from_static(host), *port)).collect(),
             request_timeout: Duration::from_secs(30),
-            metadata_max_age: Duration::from_mins(5),
+            metadata_max_age: METADATA_MAX_AGE,
             allow_auto_topic_creation: false,
         };
         // Ids of what a program opens are odd.

@@ -1,6 +1,8 @@
 //! The clients against one broker that answers by script, over the real codec.
 
 use super::*;
+use crate::bridge::Acknowledged;
+use broker_core::ids::Uuid;
 use broker_core::protocol::api_versions::{Listener, ReleaseLine, listed_apis};
 use broker_core::protocol::messages::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
 use broker_core::protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
@@ -10,13 +12,17 @@ use broker_core::protocol::messages::list_offsets_response::{
 use broker_core::protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use broker_core::protocol::messages::produce_response::{
+    PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
 use broker_core::protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
+    ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, FetchRequest, InitProducerIdRequest,
+    InitProducerIdResponse, ListOffsetsRequest, MetadataRequest, ProduceRequest,
 };
 use broker_core::protocol::{
     ApiKey, Records, Request, RequestHeader, decode_request, decode_request_header, encode_response,
 };
-use broker_core::record::BatchBuilder;
+use broker_core::record::{BatchBuilder, RecordBatch};
 use bytes::Bytes;
 
 /// Topic `orders` has one partition, and in it the offsets from 3 on: `key-3`, `value-3` …
@@ -25,14 +31,18 @@ struct OneBroker {
     /// Codes it answers `CreateTopics` with, then none.
     create_errors: VecDeque<ErrorCode>,
     created: Vec<String>,
+    /// What was produced, as text.
+    produced: Vec<String>,
 }
 
+const ORDERS: Uuid = Uuid::from_u128(77);
 const BEGIN: i64 = 3;
 
 impl OneBroker {
-    fn answer(&mut self, frame: &Bytes) -> Bytes {
+    /// `None` where it waits for more to come.
+    fn answer(&mut self, frame: &Bytes) -> Option<Bytes> {
         let (header, _) = decode_request_header(frame).expect("a header");
-        match ApiKey::from_code(header.api_key) {
+        Some(match ApiKey::from_code(header.api_key) {
             Some(ApiKey::ApiVersions) => {
                 let api_keys = listed_apis(ReleaseLine::V4_3, Listener::Broker);
                 respond::<ApiVersionsRequest>(&header, &ApiVersionsResponse { api_keys, ..Default::default() })
@@ -59,11 +69,35 @@ impl OneBroker {
                 )
             }
             Some(ApiKey::Fetch) => {
-                let offset = asked::<FetchRequest>(frame).topics[0].partitions[0].fetch_offset;
-                respond::<FetchRequest>(&header, &fetched(offset))
+                let offset = asked::<FetchRequest>(frame).topics.first()?.partitions[0].fetch_offset;
+                if offset >= self.end {
+                    return None;
+                }
+                respond::<FetchRequest>(&header, &fetched(offset, self.end))
             }
+            Some(ApiKey::InitProducerId) => {
+                let response = InitProducerIdResponse { producer_id: 1000, ..Default::default() };
+                respond::<InitProducerIdRequest>(&header, &response)
+            }
+            Some(ApiKey::Produce) => respond::<ProduceRequest>(&header, &self.append(&asked::<ProduceRequest>(frame))),
             other => panic!("nobody asks {other:?}"),
+        })
+    }
+
+    fn append(&mut self, request: &ProduceRequest) -> ProduceResponse {
+        let partition = &request.topic_data[0].partition_data[0];
+        let records = partition.records.as_ref().expect("records").to_bytes();
+        let batch = RecordBatch::parse(&records).expect("a batch");
+        let base_offset = self.end;
+        for record in batch.iter().expect("not compressed") {
+            let view = record_view(&"orders".into(), partition.index, &record.expect("a record"));
+            self.produced.push(format!("{}={}", view.key.unwrap_or_default(), view.value.unwrap_or_default()));
+            self.end += 1;
         }
+        let partition = PartitionProduceResponse { base_offset, ..Default::default() };
+        let topic =
+            TopicProduceResponse { name: "orders".into(), topic_id: ORDERS, partition_responses: vec![partition] };
+        ProduceResponse { responses: vec![topic], ..Default::default() }
     }
 }
 
@@ -83,6 +117,7 @@ fn metadata(request: &MetadataRequest) -> MetadataResponse {
         MetadataResponseTopic {
             error_code: if is_known { 0 } else { ErrorCode::UnknownTopicOrPartition.code() },
             name: Some(name),
+            topic_id: if is_known { ORDERS } else { Uuid::ZERO },
             partitions: if is_known { vec![partition] } else { Vec::new() },
             ..Default::default()
         }
@@ -92,7 +127,7 @@ fn metadata(request: &MetadataRequest) -> MetadataResponse {
 }
 
 /// The batch that holds the offset: two records, the first of them even.
-fn fetched(offset: i64) -> FetchResponse {
+fn fetched(offset: i64, high_watermark: i64) -> FetchResponse {
     let base = offset - offset % 2;
     let mut batch = BatchBuilder::new(base);
     for offset in base..base + 2 {
@@ -102,8 +137,8 @@ fn fetched(offset: i64) -> FetchResponse {
     let records = Some(Records::from(batch.build()));
     let topic = FetchableTopicResponse {
         topic: "orders".into(),
-        partitions: vec![PartitionData { records, ..Default::default() }],
-        ..Default::default()
+        topic_id: ORDERS,
+        partitions: vec![PartitionData { records, high_watermark, ..Default::default() }],
     };
     FetchResponse { responses: vec![topic], ..Default::default() }
 }
@@ -116,7 +151,7 @@ struct World {
 
 impl World {
     fn new(end: i64) -> Self {
-        let broker = OneBroker { end, create_errors: VecDeque::new(), created: Vec::new() };
+        let broker = OneBroker { end, create_errors: VecDeque::new(), created: Vec::new(), produced: Vec::new() };
         Self { clients: Clients::new(1), broker, now: Now::default() }
     }
 
@@ -127,21 +162,33 @@ impl World {
             if let Some(report) = self.clients.poll_report() {
                 return report;
             }
-            let answer = match self.clients.poll_output() {
-                Output::Connect { connection, port: 9092, .. } => Input::Connected { connection },
-                Output::Connect { connection, .. } => Input::ConnectFailed { connection },
-                Output::Send { connection, bytes } => {
-                    Input::Frame { connection, bytes: self.broker.answer(&bytes.concat().into()) }
-                }
-                Output::Wait { until, .. } => {
-                    self.now.monotonic = until.expect("something is due").max(self.now.monotonic);
-                    Input::Timeout
-                }
-                _ => continue,
-            };
-            self.clients.handle(self.now, answer);
+            self.step();
         }
         panic!("nothing was reported until {:?}", self.now);
+    }
+
+    fn step(&mut self) {
+        let answer = match self.clients.poll_output() {
+            Output::Connect { connection, port: 9092, .. } => Some(Input::Connected { connection }),
+            Output::Connect { connection, .. } => Some(Input::ConnectFailed { connection }),
+            Output::Send { connection, bytes } => {
+                let answer = self.broker.answer(&bytes.concat().into());
+                answer.map(|bytes| Input::Frame { connection, bytes })
+            }
+            Output::Wait { until, .. } => {
+                self.now.monotonic = until.expect("something is due").max(self.now.monotonic);
+                Some(Input::Timeout)
+            }
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            self.clients.handle(self.now, answer);
+        }
+    }
+
+    fn view(&mut self) -> ClientsView {
+        let ClientsReport::View(view) = self.report(ClientsCommand::TakeView) else { panic!("no view") };
+        view
     }
 }
 
@@ -151,7 +198,6 @@ fn create(name: &str) -> ClientsCommand {
 
 #[test]
 fn a_topic_is_created_or_kafka_says_why_not() {
-    use crate::bridge::Acknowledged;
     for (errors, expected) in [
         (vec![], Ok(Acknowledged::Done)),
         (vec![ErrorCode::RequestTimedOut], Ok(Acknowledged::Done)),
@@ -197,4 +243,57 @@ fn what_does_not_exist_is_said_at_once() {
         assert_eq!(world.report(browse), ClientsReport::Records { ticket: 9, result: Err(unknown) }, "{topic}");
         assert!(world.now.monotonic < Instant::from_millis(5000), "{topic}: {:?}", world.now);
     }
+}
+
+#[test]
+fn records_are_produced_at_their_rate_and_counted() {
+    for (rate, within_ms) in [(0.0, 0..1000), (2.0, 1000..2500)] {
+        let mut world = World::new(10);
+        let report = world.report(ClientsCommand::Produce {
+            ticket: 4,
+            producer: 1,
+            acks: -1,
+            topic: "orders".into(),
+            partition: None,
+            key: Some("k{n}".into()),
+            value: "{n} of 3".into(),
+            headers: Vec::new(),
+            count: 3,
+            rate,
+        });
+        let produced = Acknowledged::Produced { partitions: vec![(0, 3, 12)] };
+        assert_eq!(report, ClientsReport::Answer { ticket: 4, result: Ok(produced) });
+        assert_eq!(world.broker.produced, ["k0=0 of 3", "k1=1 of 3", "k2=2 of 3"]);
+        let took = world.now.monotonic.as_millis();
+        assert!(within_ms.contains(&took), "{took} ms at rate {rate}");
+        let view = world.view();
+        assert_eq!((view.producers[0].acknowledged, view.producers[0].outstanding), (3, 0));
+        world.clients.command(world.now, ClientsCommand::RemoveProducer { producer: 1 });
+        assert_eq!(world.view().producers, []);
+    }
+}
+
+#[test]
+fn a_consumer_of_its_own_reads_and_remembers_the_newest() {
+    let mut world = World::new(30);
+    world.clients.command(
+        world.now,
+        ClientsCommand::AddConsumer { consumer: 3, group: None, topics: vec!["orders".into()], from_beginning: true },
+    );
+    for _ in 0..500 {
+        world.step();
+        if world.view().consumers[0].received == 27 {
+            break;
+        }
+    }
+    let view = world.view().consumers.remove(0);
+    assert_eq!((view.received, view.state.as_str()), (27, "alone"), "{view:?}");
+    assert_eq!(view.assignment, [("orders".into(), 0, 30, 0)]);
+    let newest: Vec<i64> = view.newest.iter().map(|record| record.offset).collect();
+    assert_eq!(newest, (10..30).collect::<Vec<_>>());
+    world.clients.command(world.now, ClientsCommand::RemoveConsumer { consumer: 3 });
+    for _ in 0..20 {
+        world.step();
+    }
+    assert_eq!(world.view().consumers, []);
 }

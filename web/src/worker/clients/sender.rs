@@ -1,0 +1,263 @@
+//! A producer and what it was asked to send: once, several times, or again and again at a rate.
+
+use super::{Client, Parameters, refusal};
+use crate::bridge::{Acknowledged, ClientsReport, ProducerView, Refusal};
+use broker_core::client::producer::{Producer, ProducerConfig, ProducerEvent, ProducerRecord, SendError};
+use broker_core::client::{ClientInput, ClientOutput};
+use broker_core::protocol::ErrorCode;
+use broker_core::text::Str;
+use broker_core::time::{Duration, Instant, Now};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Records a producer has on their way at most; what is asked beyond that waits here.
+const MOST_UNFINISHED: usize = 1000;
+/// What stands for the number of the record, in keys and values.
+const NUMBER: &str = "{n}";
+
+/// What is to be sent, how often.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) topic: Str,
+    pub(super) partition: Option<i32>,
+    pub(super) key: Option<String>,
+    pub(super) value: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) count: u32,
+    /// Records a second; 0 for all at once.
+    pub(super) rate: f32,
+}
+
+/// See the module.
+pub(super) struct Sender {
+    number: u32,
+    acks: i16,
+    producer: Producer,
+    /// By ticket.
+    jobs: BTreeMap<u32, Job>,
+    /// The job of each record on its way.
+    tickets: BTreeMap<u64, u32>,
+    acknowledged: u64,
+    failed: u64,
+    error: Option<Refusal>,
+    is_closing: bool,
+    is_closed: bool,
+    reports: VecDeque<ClientsReport>,
+}
+
+struct Job {
+    order: Order,
+    sent: u32,
+    acknowledged: u32,
+    /// When the next record is sent.
+    due: Instant,
+    /// By partition: records acknowledged, offset of the last.
+    partitions: BTreeMap<i32, (u32, i64)>,
+}
+
+impl Sender {
+    pub(super) fn new(number: u32, acks: i16, parameters: Parameters) -> Self {
+        let Parameters { network, first_connection, rng } = parameters;
+        let config = ProducerConfig {
+            client_id: network.client_id,
+            bootstrap: network.bootstrap,
+            acks,
+            metadata_max_age: network.metadata_max_age,
+            ..Default::default()
+        };
+        Self {
+            number,
+            acks,
+            producer: Producer::new(config, first_connection, rng),
+            jobs: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            acknowledged: 0,
+            failed: 0,
+            error: None,
+            is_closing: false,
+            is_closed: false,
+            reports: VecDeque::new(),
+        }
+    }
+
+    /// True for the producer of this number and these `acks`, unless it closes.
+    pub(super) fn is(&self, number: u32, acks: Option<i16>) -> bool {
+        self.number == number && acks.is_none_or(|acks| self.acks == acks) && !self.is_closing
+    }
+
+    /// Takes an order; the answer names the ticket.
+    pub(super) fn produce(&mut self, now: Now, ticket: u32, order: Order) {
+        let job = Job { order, sent: 0, acknowledged: 0, due: now.monotonic, partitions: BTreeMap::new() };
+        self.jobs.insert(ticket, job);
+        self.flow(now);
+    }
+
+    /// Sends nothing new, and closes once all that is on its way has arrived.
+    pub(super) fn close(&mut self, now: Now) {
+        self.is_closing = true;
+        for ticket in self.jobs.keys().copied().collect::<Vec<_>>() {
+            self.conclude(ticket, None);
+        }
+        self.producer.flush(now);
+        self.flow(now);
+    }
+
+    pub(super) fn view(&self) -> ProducerView {
+        ProducerView {
+            producer: self.number,
+            acks: self.acks,
+            acknowledged: self.acknowledged,
+            failed: self.failed,
+            outstanding: self.producer.unfinished() as u64,
+            rate: self.jobs.values().map(|job| job.order.rate.max(0.0)).sum(),
+            error: self.error.clone(),
+        }
+    }
+
+    fn flow(&mut self, now: Now) {
+        self.hear();
+        for ticket in self.jobs.keys().copied().collect::<Vec<_>>() {
+            self.send_due(now, ticket);
+        }
+        self.hear();
+        if self.is_closing && self.producer.unfinished() == 0 && !self.is_closed {
+            self.producer.close(now);
+            self.is_closed = true;
+        }
+    }
+
+    /// Sends what a job has to send by now, as far as there is room.
+    fn send_due(&mut self, now: Now, ticket: u32) {
+        while let Some(job) = self.jobs.get_mut(&ticket) {
+            if !job.is_due(now) {
+                return;
+            }
+            let is_full = self.producer.unfinished() >= MOST_UNFINISHED;
+            match (!is_full).then(|| self.producer.send(now, job.order.record(job.sent))) {
+                Some(Ok(id)) => {
+                    self.tickets.insert(id, ticket);
+                    job.sent = job.sent.saturating_add(1);
+                    job.due = job.due + job.order.interval();
+                }
+                Some(Err(SendError::RecordTooLarge { size, max_request_size })) => {
+                    let message = format!(
+                        "The message is {size} bytes when serialized which is larger than {max_request_size}, which is the value of the max.request.size configuration."
+                    );
+                    self.conclude(ticket, Some(refusal(ErrorCode::MessageTooLarge, Some(&message.into()))));
+                }
+                Some(Err(SendError::BufferExhausted)) | None => {
+                    // A rate is kept from now on, not made up for.
+                    job.due = now.monotonic + job.order.interval();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Some(event) = self.producer.poll_event() {
+            match event {
+                ProducerEvent::Delivered { ids, partition, base_offset, .. } => {
+                    self.error = None;
+                    self.acknowledged += ids.len() as u64;
+                    for (index, id) in ids.into_iter().enumerate() {
+                        let offset = if base_offset < 0 { -1 } else { base_offset + index as i64 };
+                        self.delivered(id, partition, offset);
+                    }
+                }
+                ProducerEvent::Failed { ids, error, .. } => {
+                    self.failed += ids.len() as u64;
+                    let error = refusal(error, None);
+                    self.error = Some(error.clone());
+                    for id in ids {
+                        if let Some(ticket) = self.tickets.remove(&id) {
+                            self.conclude(ticket, Some(error.clone()));
+                        }
+                    }
+                }
+                ProducerEvent::Retrying { error, .. } => self.error = Some(refusal(error, None)),
+            }
+        }
+    }
+
+    fn delivered(&mut self, id: u64, partition: i32, offset: i64) {
+        let Some(ticket) = self.tickets.remove(&id) else { return };
+        let Some(job) = self.jobs.get_mut(&ticket) else { return };
+        job.acknowledged = job.acknowledged.saturating_add(1);
+        let (count, last) = job.partitions.entry(partition).or_default();
+        *count += 1;
+        *last = offset;
+        if job.acknowledged >= job.order.count {
+            self.conclude(ticket, None);
+        }
+    }
+
+    fn conclude(&mut self, ticket: u32, error: Option<Refusal>) {
+        let Some(job) = self.jobs.remove(&ticket) else { return };
+        let partitions = job.partitions.into_iter().map(|(partition, (count, last))| (partition, count, last));
+        let produced = Acknowledged::Produced { partitions: partitions.collect() };
+        self.reports.push_back(ClientsReport::Answer { ticket, result: error.map_or(Ok(produced), Err) });
+    }
+}
+
+impl Client for Sender {
+    fn handle(&mut self, now: Now, input: ClientInput) {
+        self.producer.handle(now, input);
+        self.flow(now);
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.producer.tick(now);
+        self.flow(now);
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let producer = self.producer.next_deadline().map(|(due, _)| due);
+        let is_full = self.producer.unfinished() >= MOST_UNFINISHED;
+        // Where there is no room, what makes room is an answer.
+        let jobs = self.jobs.values().filter(|job| job.sent < job.order.count && !is_full).map(|job| job.due);
+        jobs.chain(producer).min()
+    }
+
+    fn poll_output(&mut self) -> Option<ClientOutput> {
+        self.producer.poll_output()
+    }
+
+    fn poll_report(&mut self) -> Option<ClientsReport> {
+        self.reports.pop_front()
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_closed
+    }
+}
+
+impl Job {
+    fn is_due(&self, now: Now) -> bool {
+        self.sent < self.order.count && self.due <= now.monotonic
+    }
+}
+
+impl Order {
+    /// The record of this number.
+    fn record(&self, number: u32) -> ProducerRecord {
+        let numbered = |text: &str| Bytes::from(text.replace(NUMBER, &number.to_string()));
+        let header = |(key, value): &(String, String)| (Str::from(key.as_str()), Some(Bytes::from(value.clone())));
+        ProducerRecord {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            key: self.key.as_deref().map(numbered),
+            value: Some(numbered(&self.value)),
+            headers: self.headers.iter().map(header).collect(),
+            timestamp: None,
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        if self.rate > 0.0 {
+            Duration::try_from_secs_f32(1.0 / self.rate).unwrap_or(Duration::MAX)
+        } else {
+            Duration::ZERO
+        }
+    }
+}
