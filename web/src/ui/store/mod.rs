@@ -270,10 +270,12 @@ impl Store {
             }
             BrokerReport::Event { wall_ms, event } => self.add(Line::new(wall_ms, Some(id), What::Node(event))),
             BrokerReport::Ended => self.note_broker(id, |broker| {
-                if broker.process.lives() {
-                    broker.process =
-                        if broker.process == Process::Stopping { Process::Stopped } else { Process::Failed };
-                }
+                // One that starts is the next process already: the one before it, killed, has only now written all it had.
+                broker.process = match broker.process {
+                    Process::Stopping => Process::Stopped,
+                    Process::Running => Process::Failed,
+                    other => other,
+                };
             }),
             BrokerReport::Refused { reason } | BrokerReport::Panicked(reason) => {
                 self.failed(&format!("broker {id}"), &reason);
