@@ -115,7 +115,7 @@ pub(super) fn Steps() -> impl IntoView {
                     {(at < 2).then_some(move || {
                         let outcome = outcomes[at].get();
                         // What is done shows in the step itself.
-                        (outcome.get() != Outcome::Waiting && !done(at)).then(|| view! { <Answer outcome=outcome /> })
+                        (outcome.try_get().unwrap_or_default() != Outcome::Waiting && !done(at)).then(|| view! { <Answer outcome=outcome /> })
                     })}
                 </div>
             </li>

@@ -14,7 +14,7 @@ pub(crate) fn Answer(
     let store = Store::get();
     move || {
         let words = store.words();
-        match outcome.get() {
+        match outcome.try_get().unwrap_or_default() {
             Outcome::None | Outcome::Records(_) => ().into_any(),
             Outcome::Waiting => view! { <p class="answer facts" role="status">{words.sending}</p> }.into_any(),
             Outcome::Done(crate::bridge::Acknowledged::Done) => {

@@ -206,7 +206,7 @@ impl Store {
     }
 
     fn ask(&self, command: impl FnOnce(u32) -> ClientsCommand) -> RwSignal<Outcome> {
-        let outcome = RwSignal::new(Outcome::Waiting);
+        let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
         let mut ticket = 0;
         self.numbers.update_value(|(last, ..)| {
             *last += 1;

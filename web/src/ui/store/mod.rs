@@ -78,6 +78,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy)]
 pub(crate) struct Store {
     cluster: StoredValue<Option<Cluster>, LocalStorage>,
+    /// What is asked for outlives the button that asked.
+    owner: StoredValue<Owner>,
     tickets: StoredValue<BTreeMap<u32, RwSignal<Outcome>>>,
     numbers: StoredValue<(u32, u32, u64)>,
     brokers: RwSignal<BTreeMap<i32, Broker>>,
@@ -125,6 +127,7 @@ impl Store {
         let brokers = RwSignal::new(BTreeMap::new());
         let store = Self {
             cluster: StoredValue::new_local(None),
+            owner: StoredValue::new(Owner::current().unwrap_or_default()),
             tickets: StoredValue::new(BTreeMap::new()),
             numbers: StoredValue::new((0, 0, 0)),
             brokers,
