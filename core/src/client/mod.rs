@@ -5,10 +5,12 @@
 //! - [`metadata`]: brokers, topics and leaders as a client last heard of them.
 //! - [`consumer`]: reads topics, alone or in a classic group.
 //! - [`producer`]: batches, sequences, retries.
+//! - [`admin`]: topics, configs, groups, offsets.
 //! - [`partitioner`]: murmur2 and the sticky partitioner.
 //! - [`assignor`]: which member of a classic group gets which partitions.
 
 mod accumulator;
+pub mod admin;
 pub mod assignor;
 pub mod consumer;
 pub mod metadata;
@@ -19,6 +21,7 @@ pub mod producer;
 #[cfg(test)]
 mod scripted_broker;
 
+pub use admin::{Admin, AdminConfig, AdminError, AdminRequest, AdminResponse};
 pub use consumer::{Consumer, ConsumerConfig, ConsumerEvent, ConsumerView};
 pub use metadata::ClusterMetadata;
 pub use network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};

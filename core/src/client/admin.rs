@@ -1,0 +1,488 @@
+//! [`Admin`]: asks the broker that can answer, gathers what several answer, tries again until `default.api.timeout.ms`.
+//!
+//! Requests and responses are the protocol's own; errors of single topics, groups or partitions are in the responses.
+
+use super::network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+use super::peer::jittered;
+use super::{ClientInput, ClientOutput, ClusterMetadata};
+use crate::ids::NodeId;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
+use crate::protocol::messages::delete_topics_request::DeleteTopicState;
+use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
+use crate::protocol::messages::*;
+use crate::rng::Rng;
+use crate::text::Str;
+use crate::time::{Duration, Instant, Now};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// `default.api.timeout.ms`.
+const API_TIMEOUT: Duration = Duration::from_mins(1);
+/// `retry.backoff.ms`.
+const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// The resource type of a broker's configs.
+const BROKER_RESOURCE: i8 = 4;
+/// The last version of `OffsetFetch` that names topics.
+const LAST_OFFSET_FETCH_WITH_NAMES: i16 = 9;
+
+/// One row for each operation: the request, the response, and how a request is sent.
+macro_rules! operations {
+    ($($name:ident, $request:ident, $response:ident;)*) => {
+        /// What an admin can ask for.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum AdminRequest { $($name($request),)* }
+
+        /// What came back.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum AdminResponse { $($name($response),)* }
+
+        impl AdminRequest {
+            fn send(self, network: &mut NetworkClient<Purpose>, now: Now, to: Target, purpose: Purpose) {
+                let max_version =
+                    matches!(self, Self::OffsetFetch(_)).then_some(LAST_OFFSET_FETCH_WITH_NAMES);
+                let options = RequestOptions { max_version, ..Default::default() };
+                match self { $(Self::$name(request) => network.send_with(now, to, request, purpose, options),)* }
+            }
+
+            /// Reads the answer to a request like this one.
+            fn decode(&self, answer: &Answer<Purpose>) -> Result<AdminResponse, AnswerError> {
+                match self { $(Self::$name(_) => answer.decode::<$request>().map(AdminResponse::$name),)* }
+            }
+        }
+    };
+}
+
+operations! {
+    CreateTopics, CreateTopicsRequest, CreateTopicsResponse;
+    DeleteTopics, DeleteTopicsRequest, DeleteTopicsResponse;
+    CreatePartitions, CreatePartitionsRequest, CreatePartitionsResponse;
+    DescribeTopics, MetadataRequest, MetadataResponse;
+    DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResponse;
+    IncrementalAlterConfigs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    DescribeCluster, DescribeClusterRequest, DescribeClusterResponse;
+    ListGroups, ListGroupsRequest, ListGroupsResponse;
+    DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse;
+    OffsetFetch, OffsetFetchRequest, OffsetFetchResponse;
+    ListOffsets, ListOffsetsRequest, ListOffsetsResponse;
+    DeleteRecords, DeleteRecordsRequest, DeleteRecordsResponse;
+}
+
+/// An admin's settings, with the Java client's defaults.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// `client.id`.
+    pub client_id: Str,
+    /// `bootstrap.servers`.
+    pub bootstrap: Vec<(Str, u16)>,
+    /// `request.timeout.ms`.
+    pub request_timeout: Duration,
+    /// `metadata.max.age.ms`.
+    pub metadata_max_age: Duration,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            client_id: Str::from_static("adminclient-1"),
+            bootstrap: Vec::new(),
+            request_timeout: Duration::from_secs(30),
+            metadata_max_age: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Why a request as a whole has no response.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdminError {
+    /// What it was in the end.
+    pub error: ErrorCode,
+    /// The broker's words, or Kafka's for the code.
+    pub message: Str,
+}
+
+/// What a request to a broker was for.
+#[derive(Clone, Debug)]
+enum Purpose {
+    Part { task: u64, attempt: u32, request: AdminRequest },
+    FindCoordinator { task: u64, attempt: u32 },
+}
+
+/// A request of the application until it is answered.
+#[derive(Clone, Debug)]
+struct Task {
+    request: AdminRequest,
+    deadline: Instant,
+    /// Counts from 1; answers to older attempts are of no interest.
+    attempt: u32,
+    /// To be sent (again) then; `None` while brokers are asked.
+    not_before: Option<Instant>,
+    coordinator: Option<NodeId>,
+    /// Parts not answered yet.
+    outstanding: usize,
+    gathered: Option<AdminResponse>,
+    last_error: ErrorCode,
+}
+
+/// Whom to ask.
+enum Plan {
+    Send(Vec<(Target, AdminRequest)>),
+    FindCoordinator(Str),
+    /// Leaders are not known yet.
+    Wait,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    network: NetworkClient<Purpose>,
+    rng: Rng,
+    tasks: BTreeMap<u64, Task>,
+    next_id: u64,
+    events: VecDeque<(u64, Result<AdminResponse, AdminError>)>,
+}
+
+impl Admin {
+    /// An admin whose connections get ids from `first_connection` on.
+    pub fn new(config: AdminConfig, first_connection: u64, mut rng: Rng) -> Self {
+        let network = NetworkConfig {
+            client_id: config.client_id,
+            bootstrap: config.bootstrap,
+            request_timeout: config.request_timeout,
+            metadata_max_age: config.metadata_max_age,
+            allow_auto_topic_creation: false,
+        };
+        let network = NetworkClient::new(network, first_connection, rng.fork());
+        Self { network, rng, tasks: BTreeMap::new(), next_id: 0, events: VecDeque::new() }
+    }
+
+    /// Asks; the event with this id tells what came of it.
+    pub fn submit(&mut self, now: Now, mut request: AdminRequest) -> u64 {
+        complete(&mut request);
+        let id = self.next_id;
+        self.next_id += 1;
+        let task = Task {
+            request,
+            deadline: now.monotonic + API_TIMEOUT,
+            attempt: 0,
+            not_before: Some(now.monotonic),
+            coordinator: None,
+            outstanding: 0,
+            gathered: None,
+            last_error: ErrorCode::RequestTimedOut,
+        };
+        self.tasks.insert(id, task);
+        self.tick(now);
+        id
+    }
+
+    /// The cluster as last heard of.
+    pub fn metadata(&self) -> &ClusterMetadata {
+        self.network.metadata()
+    }
+
+    /// What the host tells.
+    pub fn handle(&mut self, now: Now, input: ClientInput) {
+        self.network.handle(now, input);
+        self.flow(now);
+    }
+
+    /// Gives up what is late, and sends what is due.
+    pub fn tick(&mut self, now: Now) {
+        self.network.tick(now);
+        self.flow(now);
+    }
+
+    /// When [`Admin::tick`] is due next, and what for.
+    pub fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        let tasks = self.tasks.values().flat_map(|task| {
+            let retry = task.not_before.map(|at| (at.min(task.deadline), "retry"));
+            retry.into_iter().chain([(task.deadline, "default.api.timeout")])
+        });
+        tasks.chain(self.network.next_deadline()).min_by_key(|deadline| deadline.0)
+    }
+
+    /// What came of a request.
+    pub fn poll_event(&mut self) -> Option<(u64, Result<AdminResponse, AdminError>)> {
+        self.events.pop_front()
+    }
+
+    /// What the host is to do next.
+    pub fn poll_output(&mut self) -> Option<ClientOutput> {
+        self.network.poll_output()
+    }
+
+    /// Closes the connections.
+    pub fn close(&mut self, now: Now) {
+        self.network.close(now);
+    }
+
+    fn flow(&mut self, now: Now) {
+        while let Some(answer) = self.network.poll_answer() {
+            self.answered(now, &answer);
+        }
+        let late: Vec<u64> =
+            self.tasks.iter().filter(|(_, task)| task.deadline <= now.monotonic).map(|(id, _)| *id).collect();
+        for id in late {
+            if let Some(task) = self.tasks.remove(&id) {
+                self.failed(id, task.last_error, None);
+            }
+        }
+        let is_due = |task: &Task| task.not_before.is_some_and(|at| at <= now.monotonic);
+        let due: Vec<u64> = self.tasks.iter().filter(|(_, task)| is_due(task)).map(|(id, _)| *id).collect();
+        for id in due {
+            self.begin(now, id);
+        }
+    }
+
+    fn begin(&mut self, now: Now, id: u64) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.attempt += 1;
+        task.not_before = None;
+        task.gathered = None;
+        let attempt = task.attempt;
+        match plan(task, &mut self.network) {
+            Plan::Send(parts) => {
+                task.outstanding = parts.len();
+                for (to, request) in parts {
+                    let purpose = Purpose::Part { task: id, attempt, request: request.clone() };
+                    request.send(&mut self.network, now, to, purpose);
+                }
+            }
+            Plan::FindCoordinator(group) => {
+                let request =
+                    FindCoordinatorRequest { key: group.clone(), coordinator_keys: vec![group], ..Default::default() };
+                let purpose = Purpose::FindCoordinator { task: id, attempt };
+                self.network.send(now, Target::Any, request, purpose);
+            }
+            Plan::Wait => {
+                self.network.refresh_metadata();
+                self.retry(now.monotonic, id, ErrorCode::LeaderNotAvailable);
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Instant, id: u64, error: ErrorCode) {
+        let backoff = jittered(RETRY_BACKOFF, &mut self.rng);
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.last_error = error;
+            task.not_before = Some(now + backoff);
+        }
+    }
+
+    fn failed(&mut self, id: u64, error: ErrorCode, message: Option<Str>) {
+        self.tasks.remove(&id);
+        let message = message.unwrap_or_else(|| Str::from_static(error.message()));
+        self.events.push_back((id, Err(AdminError { error, message })));
+    }
+
+    fn answered(&mut self, now: Now, answer: &Answer<Purpose>) {
+        let (id, attempt) = match &answer.purpose {
+            Purpose::Part { task, attempt, .. } | Purpose::FindCoordinator { task, attempt } => (*task, *attempt),
+        };
+        let is_current = |task: &&mut Task| task.attempt == attempt && task.not_before.is_none();
+        let Some(task) = self.tasks.get_mut(&id).filter(is_current) else { return };
+        let Purpose::Part { request, .. } = &answer.purpose else {
+            return self.coordinator_answered(now, id, answer);
+        };
+        match request.decode(answer) {
+            Ok(response) if has_moved(&response) => {
+                task.coordinator = None;
+                self.network.refresh_metadata();
+                self.retry(now.monotonic, id, ErrorCode::NotCoordinator);
+            }
+            Ok(response) => {
+                task.outstanding = task.outstanding.saturating_sub(1);
+                gather(&mut task.gathered, response);
+                if task.outstanding == 0
+                    && let Some(task) = self.tasks.remove(&id)
+                    && let Some(response) = task.gathered
+                {
+                    self.events.push_back((id, Ok(response)));
+                }
+            }
+            Err(error) => self.unanswered(now, id, &error),
+        }
+    }
+
+    fn unanswered(&mut self, now: Now, id: u64, error: &AnswerError) {
+        match error {
+            AnswerError::Failed(RequestFailed::UnsupportedVersion) => {
+                self.failed(id, ErrorCode::UnsupportedVersion, None);
+            }
+            AnswerError::Malformed(_) => self.failed(id, ErrorCode::CorruptMessage, None),
+            AnswerError::Failed(failed) => {
+                let is_late = *failed == RequestFailed::TimedOut;
+                let code = if is_late { ErrorCode::RequestTimedOut } else { ErrorCode::NetworkException };
+                if let Some(task) = self.tasks.get_mut(&id) {
+                    task.coordinator = None;
+                }
+                self.retry(now.monotonic, id, code);
+            }
+        }
+    }
+
+    fn coordinator_answered(&mut self, now: Now, id: u64, answer: &Answer<Purpose>) {
+        let response = match answer.decode::<FindCoordinatorRequest>() {
+            Ok(response) => response,
+            Err(error) => return self.unanswered(now, id, &error),
+        };
+        // From version 4 on the answers are in a list.
+        let first = response.coordinators.into_iter().next();
+        let (code, message, node, host, port) = first.map_or(
+            (response.error_code, response.error_message, response.node_id, response.host, response.port),
+            |found| (found.error_code, found.error_message, found.node_id, found.host, found.port),
+        );
+        let error = ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError);
+        if error.is_retriable() {
+            self.retry(now.monotonic, id, error);
+        } else if error.is_error() {
+            self.failed(id, error, message);
+        } else if let Some(task) = self.tasks.get_mut(&id) {
+            task.coordinator = Some(node);
+            task.not_before = Some(now.monotonic);
+            self.network.learn_broker(now, node, &host, u16::try_from(port).unwrap_or(0));
+        }
+    }
+}
+
+/// Fills in what the versions of a request name differently.
+fn complete(request: &mut AdminRequest) {
+    match request {
+        AdminRequest::DeleteTopics(request) if request.topics.is_empty() => {
+            let state = |name: &Str| DeleteTopicState { name: Some(name.clone()), ..Default::default() };
+            request.topics = request.topic_names.iter().map(state).collect();
+        }
+        AdminRequest::ListOffsets(request) => request.replica_id = -1,
+        _ => {}
+    }
+}
+
+fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
+    let to = |target| Plan::Send(vec![(target, task.request.clone())]);
+    let broker = |resource: Option<(i8, &Str)>| match resource {
+        Some((BROKER_RESOURCE, name)) => name.parse().map_or(Target::Any, Target::Node),
+        _ => Target::Any,
+    };
+    let coordinator = |group: Option<&Str>| match (task.coordinator, group) {
+        (Some(node), _) => to(Target::Node(node)),
+        (None, Some(group)) => Plan::FindCoordinator(group.clone()),
+        (None, None) => to(Target::Any),
+    };
+    match &task.request {
+        AdminRequest::DescribeConfigs(request) => {
+            to(broker(request.resources.first().map(|resource| (resource.resource_type, &resource.resource_name))))
+        }
+        AdminRequest::IncrementalAlterConfigs(request) => {
+            to(broker(request.resources.first().map(|resource| (resource.resource_type, &resource.resource_name))))
+        }
+        AdminRequest::DescribeGroups(request) => coordinator(request.groups.first()),
+        AdminRequest::OffsetFetch(request) => {
+            coordinator(request.groups.first().map(|group| &group.group_id).or(Some(&request.group_id)))
+        }
+        AdminRequest::ListGroups(_) => {
+            let nodes: Vec<NodeId> = network.metadata().brokers.keys().copied().collect();
+            if nodes.is_empty() {
+                return Plan::Wait;
+            }
+            Plan::Send(nodes.into_iter().map(|node| (Target::Node(node), task.request.clone())).collect())
+        }
+        AdminRequest::ListOffsets(request) => list_offsets_by_leader(request, network),
+        AdminRequest::DeleteRecords(request) => delete_records_by_leader(request, network),
+        _ => to(Target::Any),
+    }
+}
+
+fn list_offsets_by_leader(request: &ListOffsetsRequest, network: &mut NetworkClient<Purpose>) -> Plan {
+    let mut parts: BTreeMap<NodeId, ListOffsetsRequest> = BTreeMap::new();
+    let mut is_whole = true;
+    for topic in &request.topics {
+        network.want_topic(&topic.name);
+        for partition in &topic.partitions {
+            let Some((node, _)) = network.metadata().leader(&topic.name, partition.partition_index) else {
+                is_whole = false;
+                continue;
+            };
+            let empty = || ListOffsetsRequest { topics: Vec::new(), ..request.clone() };
+            let partitions = vec![partition.clone()];
+            let topic = ListOffsetsTopic { name: topic.name.clone(), partitions };
+            parts.entry(node).or_insert_with(empty).topics.push(topic);
+        }
+    }
+    if !is_whole || parts.is_empty() {
+        return Plan::Wait;
+    }
+    let part = |(node, request)| (Target::Node(node), AdminRequest::ListOffsets(request));
+    Plan::Send(parts.into_iter().map(part).collect())
+}
+
+fn delete_records_by_leader(request: &DeleteRecordsRequest, network: &mut NetworkClient<Purpose>) -> Plan {
+    let mut parts: BTreeMap<NodeId, DeleteRecordsRequest> = BTreeMap::new();
+    let mut is_whole = true;
+    for topic in &request.topics {
+        network.want_topic(&topic.name);
+        for partition in &topic.partitions {
+            let Some((node, _)) = network.metadata().leader(&topic.name, partition.partition_index) else {
+                is_whole = false;
+                continue;
+            };
+            let empty = || DeleteRecordsRequest { topics: Vec::new(), ..request.clone() };
+            let partitions = vec![partition.clone()];
+            let topic = DeleteRecordsTopic { name: topic.name.clone(), partitions };
+            parts.entry(node).or_insert_with(empty).topics.push(topic);
+        }
+    }
+    if !is_whole || parts.is_empty() {
+        return Plan::Wait;
+    }
+    let part = |(node, request)| (Target::Node(node), AdminRequest::DeleteRecords(request));
+    Plan::Send(parts.into_iter().map(part).collect())
+}
+
+/// True where another broker is the one to ask by now.
+fn has_moved(response: &AdminResponse) -> bool {
+    const ELSEWHERE: [ErrorCode; 5] = [
+        ErrorCode::NotCoordinator,
+        ErrorCode::CoordinatorNotAvailable,
+        ErrorCode::CoordinatorLoadInProgress,
+        ErrorCode::NotLeaderOrFollower,
+        ErrorCode::NotController,
+    ];
+    let is_elsewhere = |code: i16| ErrorCode::from_code(code).is_some_and(|error| ELSEWHERE.contains(&error));
+    match response {
+        AdminResponse::CreateTopics(response) => response.topics.iter().any(|topic| is_elsewhere(topic.error_code)),
+        AdminResponse::DeleteTopics(response) => response.responses.iter().any(|topic| is_elsewhere(topic.error_code)),
+        AdminResponse::CreatePartitions(response) => {
+            response.results.iter().any(|topic| is_elsewhere(topic.error_code))
+        }
+        AdminResponse::ListGroups(response) => is_elsewhere(response.error_code),
+        AdminResponse::DescribeGroups(response) => response.groups.iter().any(|group| is_elsewhere(group.error_code)),
+        AdminResponse::OffsetFetch(response) => {
+            is_elsewhere(response.error_code) || response.groups.iter().any(|group| is_elsewhere(group.error_code))
+        }
+        AdminResponse::ListOffsets(response) => {
+            response.topics.iter().flat_map(|topic| &topic.partitions).any(|part| is_elsewhere(part.error_code))
+        }
+        AdminResponse::DeleteRecords(response) => {
+            response.topics.iter().flat_map(|topic| &topic.partitions).any(|part| is_elsewhere(part.error_code))
+        }
+        _ => false,
+    }
+}
+
+/// Adds a broker's answer to those of others.
+fn gather(gathered: &mut Option<AdminResponse>, response: AdminResponse) {
+    match (gathered.as_mut(), response) {
+        (Some(AdminResponse::ListGroups(all)), AdminResponse::ListGroups(more)) => all.groups.extend(more.groups),
+        (Some(AdminResponse::ListOffsets(all)), AdminResponse::ListOffsets(more)) => all.topics.extend(more.topics),
+        (Some(AdminResponse::DeleteRecords(all)), AdminResponse::DeleteRecords(more)) => all.topics.extend(more.topics),
+        (_, response) => *gathered = Some(response),
+    }
+}
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;
