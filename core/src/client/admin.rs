@@ -10,7 +10,14 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
-use crate::protocol::messages::*;
+use crate::protocol::messages::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
+    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    FindCoordinatorRequest, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListGroupsRequest,
+    ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetFetchRequest,
+    OffsetFetchResponse,
+};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};

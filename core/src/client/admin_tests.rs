@@ -1,6 +1,7 @@
 use super::super::scripted_broker::{Asked, ScriptedCluster};
 use super::*;
 use crate::protocol::Request;
+use crate::protocol::messages::FindCoordinatorResponse;
 use crate::protocol::messages::create_topics_request::CreatableTopic;
 use crate::protocol::messages::create_topics_response::CreatableTopicResult;
 use crate::protocol::messages::describe_groups_response::DescribedGroup;
