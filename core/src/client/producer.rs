@@ -405,6 +405,8 @@ impl Producer {
         }
         self.identity = Identity::Asked;
         let request = InitProducerIdRequest {
+            // Null, not the empty text that is the default: no transactions.
+            transactional_id: None,
             transaction_timeout_ms: i32::MAX,
             producer_id: -1,
             producer_epoch: -1,
