@@ -113,10 +113,13 @@ impl Broker {
             GroupOutput::Append { partition, append_id, batch } => {
                 let partition = TopicPartition::new(CONSUMER_OFFSETS_TOPIC, partition);
                 let timeout = self.config.groups.offsets_commit_timeout;
+                // One batch with base offset 0: its last offset is what comes on top of where the log put it.
+                let last_offset = Batches::new(batch.clone()).flatten().last().map_or(0, |batch| batch.last_offset());
                 let (now, stores) = (self.now, &mut self.stores);
                 let result = self
                     .replica_manager
                     .append_local(now, stores, &partition, &batch, -1, timeout, append_id)
+                    .map(|base_offset| base_offset + last_offset)
                     .map_err(|refused| refused.code);
                 self.groups.append_result(now, append_id, result);
             }
