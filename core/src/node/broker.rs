@@ -87,6 +87,8 @@ pub(super) struct Broker {
     pub(super) producer_ids: ProducerIds,
     pub(super) loads: BTreeMap<Ticket, LoadedFor>,
     pub(super) next_load: u64,
+    /// The broker was unfenced once: clients are served.
+    pub(super) serving: bool,
     pub(super) shutdown: Shutdown,
     /// Directories whose last batch is not stored yet, while the node stops.
     pub(super) unstored: Vec<usize>,
@@ -175,7 +177,7 @@ impl Broker {
                 moved = true;
                 self.group_output(output);
             }
-            while let Some((connection, frame)) = self.inbound.next_request() {
+            while let Some((connection, frame)) = self.next_request() {
                 moved = true;
                 self.outputs.push_back(Output::Taken { connection });
                 handlers::take(self, connection, &frame);
@@ -195,6 +197,13 @@ impl Broker {
                 self.outputs.push_back(Output::Store { directory, ticket, commands });
             }
         }
+    }
+
+    /// Clients are served once the broker is unfenced for the first time: before, it would tell them of a cluster without
+    /// brokers. Kafka opens its listeners late for the same reason. The quorum is served from the start.
+    fn next_request(&mut self) -> Option<(ConnectionId, Bytes)> {
+        let (config, serving) = (&self.config, self.serving);
+        self.inbound.next_request(|listener| serving || config.is_controller_listener(listener))
     }
 
     /// The earliest deadline of any part, and whose it is.
@@ -535,7 +544,8 @@ impl Broker {
                 self.publish_first();
             }
             Some(LifecycleChange::ShutDown) => self.broker_is_shut_down(),
-            Some(LifecycleChange::Fenced(_)) | None => {}
+            Some(LifecycleChange::Fenced(fenced)) => self.serving |= !fenced,
+            None => {}
         }
     }
 

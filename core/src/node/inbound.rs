@@ -79,11 +79,17 @@ impl InboundConnections {
         true
     }
 
-    /// The next request that may be handled now. The connection is busy until [`idle`](Self::idle).
-    pub(super) fn next_request(&mut self) -> Option<(ConnectionId, Bytes)> {
-        while let Some(connection) = self.ready.pop_front() {
+    /// The next request that may be handled now: of a listener that is `open`. The connection is busy until
+    /// [`idle`](Self::idle).
+    pub(super) fn next_request(&mut self, open: impl Fn(&Str) -> bool) -> Option<(ConnectionId, Bytes)> {
+        for _ in 0..self.ready.len() {
+            let connection = self.ready.pop_front()?;
             let Some(inbound) = self.connections.get_mut(&connection) else { continue };
             if inbound.busy {
+                continue;
+            }
+            if !open(&inbound.listener) {
+                self.ready.push_back(connection);
                 continue;
             }
             if let Some(frame) = inbound.waiting.pop_front() {

@@ -297,6 +297,7 @@ impl Startup {
             producer_ids: ProducerIds::default(),
             loads: BTreeMap::new(),
             next_load: self.next_load,
+            serving: false,
             shutdown: Shutdown::No,
             unstored: Vec::new(),
             rng: self.rng.fork(),
