@@ -412,11 +412,10 @@ impl Broker {
             ReplicaOutput::Event(event) => self.event(event),
             ReplicaOutput::BecameLeader { partition, leader_epoch } => self.became_leader(&partition, leader_epoch),
             ReplicaOutput::StoppedLeading { partition, .. } => self.stopped_leading(&partition),
-            ReplicaOutput::LocalAppendReplicated { append_id, result } => {
-                self.groups.replicated(self.now, append_id, result);
-            }
             ReplicaOutput::LoadedForReading { partition } => self.loaded_for_reading(&partition),
-            ReplicaOutput::HighWatermarkAdvanced { .. } => {}
+            ReplicaOutput::HighWatermarkAdvanced { partition, offset } => {
+                self.high_watermark_advanced(&partition, offset);
+            }
         }
     }
 

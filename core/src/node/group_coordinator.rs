@@ -61,6 +61,13 @@ impl Broker {
         }
     }
 
+    /// A partition this broker leads is replicated up to here.
+    pub(super) fn high_watermark_advanced(&mut self, partition: &TopicPartition, high_watermark: Offset) {
+        if partition.topic == CONSUMER_OFFSETS_TOPIC {
+            self.groups.high_watermark_advanced(self.now, partition.partition, high_watermark);
+        }
+    }
+
     /// A cold range of a partition can be read now.
     pub(super) fn loaded_for_reading(&mut self, partition: &TopicPartition) {
         if partition.topic == CONSUMER_OFFSETS_TOPIC
@@ -77,7 +84,7 @@ impl Broker {
         let partition = TopicPartition::new(CONSUMER_OFFSETS_TOPIC, index);
         let next_offset = loading.next_offset;
         match self.replica_manager.read_for_loading(&partition, next_offset, LOAD_SLICE) {
-            Ok(LoadingRead::Records { records, log_end_offset, .. }) => {
+            Ok(LoadingRead::Records { records, high_watermark, log_end_offset }) => {
                 let bytes = records.to_bytes();
                 let last = Batches::new(bytes.clone()).flatten().last().map(|batch| batch.last_offset());
                 self.groups.replay(self.now, index, &bytes);
@@ -85,7 +92,7 @@ impl Broker {
                     self.group_loading_at(index, last + 1);
                 } else {
                     self.group_loading.partitions.remove(&index);
-                    self.groups.loaded(self.now, index);
+                    self.groups.loaded(self.now, index, high_watermark);
                 }
             }
             Ok(LoadingRead::Loading) => {
@@ -112,13 +119,12 @@ impl Broker {
         match output {
             GroupOutput::Append { partition, append_id, batch } => {
                 let partition = TopicPartition::new(CONSUMER_OFFSETS_TOPIC, partition);
-                let timeout = self.config.groups.offsets_commit_timeout;
                 // One batch with base offset 0: its last offset is what comes on top of where the log put it.
                 let last_offset = Batches::new(batch.clone()).flatten().last().map_or(0, |batch| batch.last_offset());
                 let (now, stores) = (self.now, &mut self.stores);
                 let result = self
                     .replica_manager
-                    .append_local(now, stores, &partition, &batch, -1, timeout, append_id)
+                    .append_local(now, stores, &partition, &batch, -1)
                     .map(|base_offset| base_offset + last_offset)
                     .map_err(|refused| refused.code);
                 self.groups.append_result(now, append_id, result);

@@ -103,6 +103,11 @@ impl Broker {
     fn apply(&mut self, delta: &MetadataDelta, provenance: Provenance) {
         let image = delta.clone().apply(provenance);
         self.replica_manager.apply(self.now, &mut self.stores, delta, &image);
+        let deleted = delta.changes().deleted_topics.iter();
+        let deleted: Vec<(Str, crate::ids::Uuid)> = deleted.map(|(id, topic)| (topic.name.clone(), *id)).collect();
+        if !deleted.is_empty() {
+            self.groups.topics_deleted(self.now, &deleted);
+        }
         self.published = image;
     }
 

@@ -9,7 +9,7 @@ use super::shard::Shard;
 use super::turn::Turn;
 use super::view::GroupView;
 use crate::event::Event;
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, Uuid};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
 use crate::protocol::messages::offset_fetch_response::{OffsetFetchResponse, OffsetFetchResponseGroup};
@@ -97,9 +97,22 @@ impl GroupCoordinator {
         self.step(now, partition, |shard, turn| shard.replay(turn, records));
     }
 
-    /// The log of a partition was replayed to its end: its groups are served from now on.
-    pub fn loaded(&mut self, now: Now, partition: PartitionIndex) {
-        self.step(now, partition, Shard::loaded);
+    /// The log of a partition, replicated up to `high_watermark`, was replayed to its end: its groups are served from now on.
+    pub fn loaded(&mut self, now: Now, partition: PartitionIndex, high_watermark: Offset) {
+        self.step(now, partition, |shard, turn| shard.loaded(turn, high_watermark));
+    }
+
+    /// The high watermark of a partition moved: what was written below it is told to who waits.
+    pub fn high_watermark_advanced(&mut self, now: Now, partition: PartitionIndex, high_watermark: Offset) {
+        self.step(now, partition, |shard, turn| shard.advance(turn, high_watermark));
+    }
+
+    /// Topics were deleted: the offsets committed for them go too.
+    pub fn topics_deleted(&mut self, now: Now, topics: &[(Str, Uuid)]) {
+        let partitions: Vec<PartitionIndex> = self.shards.keys().copied().collect();
+        for partition in partitions {
+            self.step(now, partition, |shard, turn| shard.topics_deleted(turn, topics));
+        }
     }
 
     /// This broker does not lead the partition any more. Everything that waits there is answered `NOT_COORDINATOR`.
@@ -133,13 +146,6 @@ impl GroupCoordinator {
     pub fn append_result(&mut self, now: Now, append_id: u64, result: Result<Offset, ErrorCode>) {
         if let Some(partition) = self.partition_of(append_id) {
             self.step(now, partition, |shard, turn| shard.append_result(turn, append_id, result));
-        }
-    }
-
-    /// What was appended is replicated to the ISR, or will not be known to be.
-    pub fn replicated(&mut self, now: Now, append_id: u64, result: Result<(), ErrorCode>) {
-        if let Some(partition) = self.partition_of(append_id) {
-            self.step(now, partition, |shard, turn| shard.replicated(turn, append_id, result));
         }
     }
 

@@ -1,10 +1,11 @@
-//! Offsets nobody needs any more, and groups without members and offsets.
+//! Offsets nobody needs any more, be it by age or because their topic is gone, and groups without members and offsets.
 
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::offsets::{OffsetAndMetadata, ReadLevel};
 use super::records;
 use super::shard::Shard;
 use super::turn::{Turn, WriteAction};
+use crate::ids::Uuid;
 use crate::text::Str;
 use alloc::vec::Vec;
 
@@ -29,6 +30,27 @@ impl Shard {
             if !records.is_empty() {
                 turn.append(records, WriteAction::Background);
             }
+        }
+    }
+}
+
+/// Records in one batch of tombstones, so that it stays well below what a log takes.
+const TOMBSTONES_A_BATCH: usize = 1_000;
+
+impl Shard {
+    /// Removes the offsets of deleted topics. A shard that loads just now keeps them until they expire, as Kafka's does.
+    pub(super) fn topics_deleted(&self, turn: &mut Turn<'_>, topics: &[(Str, Uuid)]) {
+        if self.is_loading() {
+            return;
+        }
+        let mut records = Vec::new();
+        for (topic, topic_id) in topics {
+            for (group_id, partition) in self.offsets.offsets_of_topic(topic, *topic_id) {
+                records.push(records::offset_tombstone(group_id, topic, partition));
+            }
+        }
+        for batch in records.chunks(TOMBSTONES_A_BATCH) {
+            turn.append(batch.to_vec(), WriteAction::Background);
         }
     }
 }

@@ -47,19 +47,17 @@ impl Shard {
         }
         self.ensure_group(&request.group_id, turn.now);
         let Some(group) = self.groups.get_mut(&request.group_id) else { return };
-        match group.join(turn, &join) {
-            Err(error) => {
-                if is_new_group {
-                    self.groups.remove(&request.group_id);
-                }
-                turn.fail_join(join.waiter, &request.member_id, error);
-            }
-            Ok(()) if is_new_group => {
-                let group_id = group.group_id.clone();
-                let record = records::new_group_metadata(&group_id, turn.now);
-                turn.append(vec![record], WriteAction::CreateGroup(group_id));
-            }
-            Ok(()) => {}
+        if !group.has_room_for(&request.member_id, turn.config.max_size) {
+            // Who has no place any more is not waited for either.
+            group.remove(&request.member_id);
+            turn.fail_join(join.waiter, &Str::default(), ErrorCode::GroupMaxSizeReached);
+        } else if let Err(error) = group.join(turn, &join) {
+            turn.fail_join(join.waiter, &request.member_id, error);
+        }
+        if is_new_group {
+            let group_id = group.group_id.clone();
+            let record = records::new_group_metadata(&group_id, turn.now);
+            turn.append(vec![record], WriteAction::CreateGroup(group_id));
         }
     }
 }
@@ -90,9 +88,6 @@ impl ClassicGroup {
         let request = join.request;
         if self.state == ClassicGroupState::Dead {
             return Err(ErrorCode::CoordinatorNotAvailable);
-        }
-        if !self.has_room_for(&request.member_id, turn.config.max_size) {
-            return Err(ErrorCode::GroupMaxSizeReached);
         }
         if !self.supports_protocols(&request.protocol_type, &join.protocols) {
             return Err(ErrorCode::InconsistentGroupProtocol);
@@ -150,23 +145,21 @@ impl ClassicGroup {
         let is_same = self.members.get(member_id).is_some_and(|member| member.matches(&join.protocols));
         match self.state {
             ClassicGroupState::Empty | ClassicGroupState::Dead => return Err(ErrorCode::UnknownMemberId),
+            // It did not get the answer, or lost it.
             ClassicGroupState::CompletingRebalance if is_same => {
-                // It did not get the answer, or lost it.
-                self.restart_session(turn, member_id);
                 turn.respond_join(join.waiter, self.join_response(member_id));
             }
             ClassicGroupState::Stable if is_same && !self.is_leader(member_id) => {
-                self.restart_session(turn, member_id);
                 turn.respond_join(join.waiter, self.join_response(member_id));
             }
             _ => {
-                let what = if self.state == ClassicGroupState::Stable && self.is_leader(member_id) {
-                    "Leader"
-                } else {
-                    "Updating metadata for member"
+                let (who, does) = match self.state {
+                    ClassicGroupState::Stable if self.is_leader(member_id) => ("Leader", "re-joining group during"),
+                    ClassicGroupState::PreparingRebalance => ("Member", "is joining group during"),
+                    _ => ("Updating metadata for member", "during"),
                 };
                 let reason = client_reason(request.reason.as_ref());
-                let reason = format!("{what} {member_id} during {}; client reason: {reason}", self.state.name());
+                let reason = format!("{who} {member_id} {does} {}; client reason: {reason}", self.state.name());
                 self.update_member(turn, join, member_id);
                 self.prepare_rebalance_or_complete_join(turn, &reason);
             }
@@ -174,13 +167,13 @@ impl ClassicGroup {
         Ok(())
     }
 
-    /// Takes what a member says now; its request waits for the barrier.
+    /// Takes what a member says now; its request waits for the barrier. Its session goes on as it was: a new member that
+    /// only asks again has not come through the barrier yet, and keeps the longer time of those.
     pub(super) fn update_member(&mut self, turn: &mut Turn<'_>, join: &Join<'_>, member_id: &Str) {
         let Some(member) = self.members.get_mut(member_id) else { return };
         member.protocols.clone_from(&join.protocols);
         member.rebalance_timeout_ms = join.rebalance_timeout_ms();
         member.session_timeout_ms = join.request.session_timeout_ms;
-        member.session_deadline = Some(turn.now.monotonic + member.session_timeout());
         if let Some(earlier) = member.awaiting_join.replace(join.waiter) {
             turn.fail_join(earlier, member_id, ErrorCode::RebalanceInProgress);
         }

@@ -144,7 +144,8 @@ impl Commit<'_, '_> {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
         let metadata = partition.committed_metadata.clone().unwrap_or_default();
-        if metadata.len() > self.turn.config.offset_metadata_max_bytes {
+        // Java counts UTF-16 units.
+        if metadata.encode_utf16().count() > self.turn.config.offset_metadata_max_bytes {
             return Err(ErrorCode::OffsetMetadataTooLarge);
         }
         let now_ms = self.turn.now.wall_ms;

@@ -94,6 +94,12 @@ pub(super) fn flat_response(mut response: OffsetFetchResponse, api_version: i16)
 }
 
 impl FetchGroup {
+    /// The answer where what had to be replicated first could not be. Consumers know `NOT_COORDINATOR` of old, but not
+    /// `COORDINATOR_NOT_AVAILABLE`.
+    pub(super) fn write_error(&self, error: ErrorCode) -> OffsetFetchResponseGroup {
+        self.error(if error == ErrorCode::CoordinatorNotAvailable { ErrorCode::NotCoordinator } else { error })
+    }
+
     /// The answer where nothing can be read.
     pub(super) fn error(&self, error: ErrorCode) -> OffsetFetchResponseGroup {
         let topics = match &self.topics {
@@ -159,8 +165,8 @@ impl Shard {
         topic.response(|partition| {
             let Some(name) = &topic.name else { return no_offset(partition, ErrorCode::UnknownTopicId) };
             match self.offsets.offset(group_id, name, partition, ReadLevel::Replicated) {
-                Some(offset) => committed(partition, offset),
-                None => no_offset(partition, ErrorCode::None),
+                Some(offset) if !offset.is_of_another(topic.topic_id) => committed(partition, offset),
+                _ => no_offset(partition, ErrorCode::None),
             }
         })
     }

@@ -22,6 +22,13 @@ pub(super) struct OffsetAndMetadata {
     pub(super) topic_id: Uuid,
 }
 
+impl OffsetAndMetadata {
+    /// True where it was committed for an earlier topic of the same name; zero stands for an unknown id on either side.
+    pub(super) fn is_of_another(&self, topic_id: Uuid) -> bool {
+        self.topic_id != Uuid::ZERO && topic_id != Uuid::ZERO && self.topic_id != topic_id
+    }
+}
+
 /// Which state of the offsets to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadLevel {
@@ -131,6 +138,19 @@ impl OffsetStore {
         let partitions =
             topics.flat_map(|(topic, partitions)| partitions.iter().map(move |(index, value)| (topic, index, value)));
         partitions.filter_map(|(topic, index, versions)| Some((topic, *index, versions.read(level)?))).collect()
+    }
+
+    /// Groups and partitions with a written offset of a topic, but for what was committed for another of its name.
+    pub(super) fn offsets_of_topic(&self, topic: &str, topic_id: Uuid) -> Vec<(&Str, i32)> {
+        let mut found = Vec::new();
+        for (group_id, topics) in &self.groups {
+            for (partition, versions) in topics.get(topic).into_iter().flatten() {
+                if versions.read(ReadLevel::Written).is_some_and(|offset| !offset.is_of_another(topic_id)) {
+                    found.push((group_id, *partition));
+                }
+            }
+        }
+        found
     }
 
     /// True where the group has any offset.

@@ -30,8 +30,8 @@ pub(super) struct Shard {
     writes: VecDeque<Write>,
     /// The last offset written, -1 for none.
     last_written: Offset,
-    /// The last offset known to be replicated, -1 for none.
-    last_replicated: Offset,
+    /// Everything below is replicated to the ISR.
+    high_watermark: Offset,
     pub(super) next_expiration: Option<Instant>,
 }
 
@@ -45,7 +45,7 @@ impl Shard {
             offsets: OffsetStore::default(),
             writes: VecDeque::new(),
             last_written: -1,
-            last_replicated: -1,
+            high_watermark: 0,
             next_expiration: None,
         }
     }
@@ -89,8 +89,11 @@ impl Shard {
         }
     }
 
-    /// Takes over batches of the log while loading.
+    /// Takes over batches of the log while loading; later its own writes are the only truth.
     pub(super) fn replay(&mut self, turn: &mut Turn<'_>, bytes: &Bytes) {
+        if !self.loading {
+            return;
+        }
         for batch in Batches::new(bytes.clone()) {
             match batch {
                 Ok(batch) => self.replay_batch(turn, &batch),
@@ -135,14 +138,14 @@ impl Shard {
         }
     }
 
-    /// Everything was replayed: what the log holds counts, and every member has its whole session from now.
-    pub(super) fn loaded(&mut self, turn: &mut Turn<'_>) {
+    /// Everything was replayed, the log being replicated up to `high_watermark`: every member has its whole session from
+    /// now. What is beyond counts as written only, as it would have for the former leader.
+    pub(super) fn loaded(&mut self, turn: &mut Turn<'_>, high_watermark: Offset) {
         if !self.loading {
             return;
         }
         self.loading = false;
-        self.last_replicated = self.last_written;
-        self.offsets.advance(self.last_written + 1);
+        self.advance(turn, high_watermark);
         self.next_expiration = Some(turn.now.monotonic + turn.config.offsets_retention_check_interval);
         let with_offsets: Vec<Str> = self.offsets.group_ids().cloned().collect();
         for group_id in with_offsets {
@@ -200,6 +203,7 @@ impl Shard {
                 for (at, record) in (base_offset..).zip(&records) {
                     self.apply(turn, at, record);
                 }
+                self.finish_replicated(turn);
             }
             Err(error) => {
                 if let Some(write) = self.writes.remove(index) {
@@ -209,31 +213,22 @@ impl Shard {
         }
     }
 
-    /// A write reached the in-sync replicas, or is not known to.
-    pub(super) fn replicated(&mut self, turn: &mut Turn<'_>, append_id: u64, result: Result<(), ErrorCode>) {
-        let Some(index) = self.writes.iter().position(|write| write.append_id == append_id) else { return };
-        let Some(write) = self.writes.remove(index) else { return };
-        let result = match (write.progress, result) {
-            (WriteProgress::Replicating(offset), Ok(())) => {
-                self.last_replicated = self.last_replicated.max(offset);
-                self.offsets.advance(self.last_replicated + 1);
-                Ok(())
-            }
-            (WriteProgress::Appending, Ok(())) => Err(ErrorCode::UnknownServerError),
-            (_, Err(error)) => Err(response_error(error)),
-        };
-        self.finish(turn, write, result);
-        self.finish_reads(turn);
+    /// The high watermark is at `high_watermark` now; it never goes back. A write whose time was over before is in the
+    /// state of the group all the same, so what comes late still counts.
+    pub(super) fn advance(&mut self, turn: &mut Turn<'_>, high_watermark: Offset) {
+        if high_watermark > self.high_watermark {
+            self.high_watermark = high_watermark;
+            self.offsets.advance(high_watermark);
+            self.finish_replicated(turn);
+        }
     }
 
-    /// Ends what only waited for earlier writes.
-    fn finish_reads(&mut self, turn: &mut Turn<'_>) {
-        let last_replicated = self.last_replicated;
-        let is_ready = |write: &Write| {
-            matches!(write.action, WriteAction::FetchOffsets { .. })
-                && matches!(write.progress, WriteProgress::Replicating(offset) if offset <= last_replicated)
-        };
-        while let Some(index) = self.writes.iter().position(is_ready) {
+    /// Ends what waited for records below the high watermark.
+    fn finish_replicated(&mut self, turn: &mut Turn<'_>) {
+        let high_watermark = self.high_watermark;
+        let is_done =
+            |write: &Write| matches!(write.progress, WriteProgress::Replicating(offset) if offset < high_watermark);
+        while let Some(index) = self.writes.iter().position(is_done) {
             if let Some(write) = self.writes.remove(index) {
                 self.finish(turn, write, Ok(()));
             }
@@ -242,7 +237,7 @@ impl Shard {
 
     /// The offset up to which replication has to come for everything written to be replicated; `None` where it is.
     pub(super) fn unreplicated(&self) -> Option<Offset> {
-        (self.last_written > self.last_replicated).then_some(self.last_written)
+        (self.last_written >= self.high_watermark).then_some(self.last_written)
     }
 
     /// What a written record changes. A group's own state went ahead of its record, all but its end.
@@ -296,7 +291,7 @@ impl Shard {
             WriteAction::FetchOffsets { slot, request } => {
                 let group = match error {
                     None => self.read_offsets(&request),
-                    Some(error) => request.error(error),
+                    Some(error) => request.write_error(error),
                 };
                 turn.fill_offsets(slot, group);
             }

@@ -1,5 +1,6 @@
 //! A static member that comes back under its instance id: it takes over the old one's place.
 
+use super::classic::rebalance::client_reason;
 use super::classic::{ClassicGroup, ClassicGroupState, Member, Waiter};
 use super::join_group::Join;
 use super::records;
@@ -46,12 +47,14 @@ impl ClassicGroup {
             turn.fail_waiters(join, sync, old_member_id, ErrorCode::FencedInstanceId);
         }
         (old.awaiting_join, old.awaiting_sync) = (None, None);
+        self.restart_session(turn, &new_member_id);
         self.update_member(turn, join, &new_member_id);
         let keeps_generation = self.state == ClassicGroupState::Stable && self.select_protocol() == self.protocol_name;
         if !keeps_generation {
             let reason = format!(
-                "Updating metadata for static member {new_member_id} with instance id {}",
-                old.group_instance_id.as_deref().unwrap_or("null")
+                "Updating metadata for static member {new_member_id} with instance id {}; client reason: {}",
+                old.group_instance_id.as_deref().unwrap_or("null"),
+                client_reason(join.request.reason.as_ref())
             );
             return self.prepare_rebalance_or_complete_join(turn, &reason);
         }
@@ -110,6 +113,7 @@ impl Shard {
                 member.rebalance_timeout_ms = old.rebalance_timeout_ms;
                 member.session_timeout_ms = old.session_timeout_ms;
             }
+            group.restart_session(turn, &old_member_id);
         }
         turn.fail_join(waiter, &Str::default(), error);
     }

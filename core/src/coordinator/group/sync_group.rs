@@ -80,7 +80,6 @@ impl ClassicGroup {
 
     fn sync_stable(&mut self, turn: &mut Turn<'_>, waiter: Waiter, member_id: &Str) {
         self.received_sync_from(member_id);
-        self.restart_session(turn, member_id);
         let assignment = self.members.get(member_id).map(|member| member.assignment.clone()).unwrap_or_default();
         let response = SyncGroupResponse {
             protocol_type: self.protocol_type.clone(),
@@ -94,7 +93,6 @@ impl ClassicGroup {
     fn await_assignment(&mut self, turn: &mut Turn<'_>, waiter: Waiter, request: &SyncGroupRequest) {
         let member_id = &request.member_id;
         self.received_sync_from(member_id);
-        self.restart_session(turn, member_id);
         if let Some(member) = self.members.get_mut(member_id)
             && let Some(earlier) = member.awaiting_sync.replace(waiter)
         {

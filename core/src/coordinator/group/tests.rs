@@ -34,6 +34,8 @@ const GROUP: &str = "payments";
 const TOPIC: &str = "orders";
 const WALL_MS: i64 = 1_700_000_000_000;
 
+mod replication;
+
 /// One topic of four partitions; `__consumer_offsets` as configured.
 struct Topics;
 
@@ -57,28 +59,30 @@ struct Bench {
     logs: BTreeMap<PartitionIndex, Vec<RecordBatch>>,
     answers: BTreeMap<u64, GroupResponse>,
     events: Vec<Event>,
-    /// Written, not yet replicated.
-    held: Vec<u64>,
+    /// What is written now is not replicated yet.
     holds: bool,
     refuses: Option<ErrorCode>,
 }
 
 impl Bench {
     fn new() -> Self {
+        Self::with(GroupConfig::default())
+    }
+
+    fn with(config: GroupConfig) -> Self {
         let mut bench = Self {
-            coordinator: GroupCoordinator::new(GroupConfig::default(), Rng::new(5)),
+            coordinator: GroupCoordinator::new(config, Rng::new(5)),
             millis: 0,
             tokens: 0,
             logs: BTreeMap::new(),
             answers: BTreeMap::new(),
             events: Vec::new(),
-            held: Vec::new(),
             holds: false,
             refuses: None,
         };
         for partition in 0..50 {
             bench.coordinator.elected(bench.now(), partition, 0);
-            bench.coordinator.loaded(bench.now(), partition);
+            bench.coordinator.loaded(bench.now(), partition, 0);
         }
         bench
     }
@@ -121,18 +125,21 @@ impl Bench {
         let last_offset: Offset = batch.last_offset();
         log.push(batch);
         self.coordinator.append_result(self.now(), append_id, Ok(last_offset));
-        if self.holds {
-            self.held.push(append_id);
-        } else {
-            self.coordinator.replicated(self.now(), append_id, Ok(()));
+        if !self.holds {
+            self.coordinator.high_watermark_advanced(self.now(), partition, last_offset + 1);
         }
     }
 
-    fn release(&mut self, result: Result<(), ErrorCode>) {
-        for append_id in core::mem::take(&mut self.held) {
-            self.coordinator.replicated(self.now(), append_id, result);
+    /// The followers have everything now.
+    fn replicate(&mut self) {
+        for partition in 0..50 {
+            self.coordinator.high_watermark_advanced(self.now(), partition, self.log_end_offset(partition));
         }
         self.drain();
+    }
+
+    fn log_end_offset(&self, partition: PartitionIndex) -> Offset {
+        self.logs.get(&partition).and_then(|log| log.last()).map_or(0, |batch| batch.last_offset() + 1)
     }
 
     fn send(&mut self, api_version: i16, request: GroupRequest) -> u64 {
@@ -251,15 +258,20 @@ impl Bench {
         (leader, follower, generation_id)
     }
 
-    /// What another broker knows that takes over all partitions now.
+    /// What another broker knows that takes over all partitions now, everything being replicated.
     fn successor(&self) -> GroupCoordinator {
+        self.successor_from(Self::log_end_offset)
+    }
+
+    /// The same where the high watermarks are these.
+    fn successor_from(&self, high_watermark: impl Fn(&Self, PartitionIndex) -> Offset) -> GroupCoordinator {
         let mut successor = GroupCoordinator::new(GroupConfig::default(), Rng::new(6));
         for partition in 0..50 {
             successor.elected(self.now(), partition, 1);
             for batch in self.logs.get(&partition).into_iter().flatten() {
                 successor.replay(self.now(), partition, batch.bytes());
             }
-            successor.loaded(self.now(), partition);
+            successor.loaded(self.now(), partition, high_watermark(self, partition));
         }
         successor
     }
@@ -399,7 +411,7 @@ fn answers_wait_for_replication() {
     assert_eq!(bench.committed(0), -1);
     let stable = bench.send(9, GroupRequest::OffsetFetch(fetch(0, true)));
     assert!(!bench.answers.contains_key(&first) && !bench.answers.contains_key(&stable));
-    bench.release(Ok(()));
+    bench.replicate();
     assert!(bench.answers.contains_key(&first) && bench.answers.contains_key(&stable));
     assert_eq!(bench.committed(0), 5);
     let second = bench.send(9, GroupRequest::OffsetCommit(commit("", -1, 0, 6)));
@@ -493,7 +505,7 @@ fn malformed_records_are_skipped_with_an_event() {
         batch.append(0, Some(&[0, 2]), None, &[]);
         batch.append(0, None, None, &[]);
         bench.coordinator.replay(bench.now(), 13, &batch.build());
-        bench.coordinator.loaded(bench.now(), 13);
+        bench.coordinator.loaded(bench.now(), 13, 0);
         bench.drain();
         assert!(bench.events.iter().any(|event| matches!(event, Event::RecordSkipped { .. })));
     }
@@ -520,7 +532,7 @@ fn random_members_never_lose_an_answer_or_a_stored_state() {
         }
         bench.holds = false;
         bench.refuses = None;
-        bench.release(Ok(()));
+        bench.replicate();
         bench.pass(Duration::from_mins(10));
         let unanswered: Vec<u64> = (1..=bench.tokens).filter(|token| !bench.answers.contains_key(token)).collect();
         assert!(unanswered.is_empty(), "seed {seed}: {unanswered:?} of {}", bench.tokens);
@@ -552,8 +564,10 @@ fn random_step(rng: &mut Rng, bench: &mut Bench, known: &mut [(Str, i32)]) {
         9 => {
             bench.holds = rng.chance(1, 3);
             bench.refuses = rng.chance(1, 6).then_some(ErrorCode::NotEnoughReplicas);
-            let result = if rng.chance(1, 5) { Err(ErrorCode::RequestTimedOut) } else { Ok(()) };
-            bench.release(result);
+            if rng.chance(1, 5) {
+                bench.pass(Duration::from_secs(5));
+            }
+            bench.replicate();
         }
         10 if rng.chance(1, 5) => {
             let request = DeleteGroupsRequest { groups_names: vec![Str::from(GROUP), Str::from("other")] };

@@ -55,7 +55,7 @@ pub(super) struct Write {
 pub(super) enum WriteProgress {
     /// The log did not answer yet.
     Appending,
-    /// Done once the high watermark is beyond this offset.
+    /// The log has it; done once the high watermark is beyond this offset.
     Replicating(Offset),
 }
 

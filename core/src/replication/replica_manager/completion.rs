@@ -10,9 +10,6 @@ impl ReplicaManager {
         for id in self.produces.check(partition) {
             self.try_complete_produce(id, partition);
         }
-        for id in self.local_appends.check(partition) {
-            self.try_complete_local_append(id);
-        }
         for id in self.fetches.check(partition) {
             self.try_complete_fetch(now, id, partition);
         }
@@ -25,9 +22,6 @@ impl ReplicaManager {
     pub(super) fn expire(&mut self, now: Now) {
         for produce in self.produces.expire(now.monotonic) {
             self.expire_produce(produce);
-        }
-        for append in self.local_appends.expire(now.monotonic) {
-            self.expire_local_append(&append);
         }
         for fetch in self.fetches.expire(now.monotonic) {
             self.answer_fetch(now, fetch);

@@ -29,7 +29,6 @@ mod tests;
 pub use config::{ReplicaManagerConfig, TopicSettings};
 pub use fetch::FetchRequestContext;
 pub use follower::FetcherResponse;
-pub use local_append::LocalAppendId;
 pub use offsets::ListOffsetsContext;
 pub use output::{Output, Response};
 pub use produce::ProduceContext;
@@ -54,7 +53,6 @@ use crate::time::{Instant, Now};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
-use local_append::DelayedLocalAppend;
 use produce::DelayedProduce;
 use storage::PendingLoad;
 
@@ -81,7 +79,6 @@ pub struct ReplicaManager {
     fetch_sessions: FetchSessionCache,
     alter_partitions: AlterPartitionManager,
     produces: Purgatory<TopicPartition, DelayedProduce>,
-    local_appends: Purgatory<TopicPartition, DelayedLocalAppend>,
     fetches: Purgatory<TopicPartition, DelayedFetch>,
     delete_records: Purgatory<TopicPartition, DelayedDeleteRecords>,
     loads: BTreeMap<u64, PendingLoad>,
@@ -106,7 +103,6 @@ impl ReplicaManager {
             fetch_sessions: FetchSessionCache::new(config.fetch_session_slots),
             alter_partitions: AlterPartitionManager::default(),
             produces: Purgatory::new(),
-            local_appends: Purgatory::new(),
             fetches: Purgatory::new(),
             delete_records: Purgatory::new(),
             loads: BTreeMap::new(),
@@ -146,7 +142,6 @@ impl ReplicaManager {
             (Some(self.next_isr_check), "isr-expiration"),
             (Some(self.next_checkpoint), "highwatermark-checkpoint"),
             (self.produces.next_deadline(), "delayed produce"),
-            (self.local_appends.next_deadline(), "delayed append"),
             (self.fetches.next_deadline(), "delayed fetch"),
             (self.delete_records.next_deadline(), "delayed delete records"),
             (self.alter_partitions.next_deadline(), "alter partition retry"),

@@ -1,10 +1,8 @@
 //! What a [`super::ReplicaManager`] tells its node.
 
-use super::LocalAppendId;
 use crate::event::Event;
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use crate::log::storage::FileRange;
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     AlterPartitionRequest, DeleteRecordsResponse, FetchResponse, ListOffsetsResponse, ProduceResponse,
 };
@@ -66,13 +64,6 @@ pub enum Output {
         partition: TopicPartition,
         /// The high watermark now.
         offset: Offset,
-    },
-    /// An append of this node's own is committed, or failed after it was appended.
-    LocalAppendReplicated {
-        /// As passed to `append_local`.
-        append_id: LocalAppendId,
-        /// What came of it.
-        result: Result<(), ErrorCode>,
     },
     /// Load part of a file; the answer goes to `loaded` or `load_failed`.
     Load {

@@ -131,9 +131,9 @@ impl ClassicGroup {
         let told = |field: &Option<Str>| if error == ErrorCode::None { field.clone() } else { None };
         let (protocol_type, protocol_name) = (told(&self.protocol_type), told(&self.protocol_name));
         for member in self.members.values_mut() {
-            // Also of those who do not wait: their session may have run out unnoticed while a request was parked.
-            member.session_deadline = Some(turn.now.monotonic + member.session_timeout());
             if let Some(waiter) = member.awaiting_sync.take() {
+                // Its session may have run out unnoticed while the request was parked.
+                member.session_deadline = Some(turn.now.monotonic + member.session_timeout());
                 let response = SyncGroupResponse {
                     error_code: error.code(),
                     protocol_type: protocol_type.clone(),
