@@ -1,7 +1,7 @@
 //! A Kafka cluster as pure state machines.
 //!
 //! # Code map
-//! - [`time`], [`rng`], [`ids`], [`text`], [`event`]: the few types everything speaks.
+//! - [`time`], [`rng`], [`ids`], [`text`], [`sorted`], [`event`]: the few types everything speaks.
 //! - [`client`]: producers, consumers, admin.
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
 //! - [`record`]: record batches: checked view, builder, CRC-32C, validation.
@@ -34,5 +34,6 @@ pub mod record;
 pub mod replication;
 pub mod rng;
 pub mod sim;
+pub mod sorted;
 pub mod text;
 pub mod time;

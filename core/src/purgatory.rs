@@ -9,8 +9,8 @@
 //! An operation is a plain value, never a closure: a node is `Clone`, and a fork answers what its original would have.
 //! Order is that of arrival everywhere, so the same inputs complete the same operations in the same order.
 
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Instant;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// Names an operation in its purgatory; ordered by arrival, never used again.
@@ -20,9 +20,9 @@ pub struct OperationId(u64);
 /// Delayed operations of one kind, watched under keys.
 #[derive(Clone, Debug)]
 pub struct Purgatory<Key, Op> {
-    operations: BTreeMap<OperationId, Delayed<Key, Op>>,
-    watchers: BTreeMap<Key, BTreeSet<OperationId>>,
-    deadlines: BTreeSet<(Instant, OperationId)>,
+    operations: SortedMap<OperationId, Delayed<Key, Op>>,
+    watchers: SortedMap<Key, SortedSet<OperationId>>,
+    deadlines: SortedSet<(Instant, OperationId)>,
     next_id: u64,
 }
 
@@ -36,7 +36,7 @@ struct Delayed<Key, Op> {
 impl<Key: Ord + Clone, Op> Purgatory<Key, Op> {
     /// An empty purgatory.
     pub fn new() -> Self {
-        Self { operations: BTreeMap::new(), watchers: BTreeMap::new(), deadlines: BTreeSet::new(), next_id: 0 }
+        Self { operations: SortedMap::new(), watchers: SortedMap::new(), deadlines: SortedSet::new(), next_id: 0 }
     }
 
     /// Keeps `operation` until it is completed or `deadline` has come; it is named by [`Self::check`] of any of `keys`.
@@ -49,7 +49,7 @@ impl<Key: Ord + Clone, Op> Purgatory<Key, Op> {
             if let Some(watchers) = self.watchers.get_mut(key) {
                 watchers.insert(id);
             } else {
-                self.watchers.insert(key.clone(), BTreeSet::from([id]));
+                self.watchers.insert(key.clone(), SortedSet::from([id]));
             }
         }
         self.deadlines.insert((deadline, id));

@@ -12,8 +12,8 @@
 //! So a folded chunk may keep the order of the first append in it, and a shortened one its own.
 
 use broker_core::log::storage::{FileEntry, StoreCommand};
+use broker_core::sorted::SortedMap;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// An append of at least so many bytes is a chunk of its own.
 pub const CHUNK_BYTES: usize = 64 * 1024;
@@ -96,7 +96,7 @@ impl Extent {
 /// All files of one database.
 #[derive(Debug, Default)]
 pub struct ChunkIndex {
-    files: BTreeMap<String, Vec<Extent>>,
+    files: SortedMap<String, Vec<Extent>>,
     next_order: u64,
     journal_bytes: usize,
 }

@@ -5,8 +5,8 @@ use broker_core::rng::Rng;
 
 #[derive(Default)]
 struct Database {
-    chunks: BTreeMap<ChunkKey, Vec<u8>>,
-    journal: BTreeMap<u64, Vec<u8>>,
+    chunks: SortedMap<ChunkKey, Vec<u8>>,
+    journal: SortedMap<u64, Vec<u8>>,
 }
 
 fn joined(slices: &[Bytes]) -> Vec<u8> {
@@ -65,7 +65,7 @@ impl Database {
     }
 }
 
-fn apply(files: &mut BTreeMap<String, Vec<u8>>, command: &StoreCommand) {
+fn apply(files: &mut SortedMap<String, Vec<u8>>, command: &StoreCommand) {
     match command {
         StoreCommand::Append { file, bytes } => files.entry(file.to_string()).or_default().extend(joined(bytes)),
         StoreCommand::Truncate { file, length } => {
@@ -80,7 +80,7 @@ fn apply(files: &mut BTreeMap<String, Vec<u8>>, command: &StoreCommand) {
     }
 }
 
-fn random_command(rng: &mut Rng, files: &BTreeMap<String, Vec<u8>>) -> StoreCommand {
+fn random_command(rng: &mut Rng, files: &SortedMap<String, Vec<u8>>) -> StoreCommand {
     let file = format!("topic-{}/0.log", rng.below(4));
     let size = match rng.below(4) {
         0 => CHUNK_BYTES + rng.below(1000) as usize,
@@ -108,7 +108,7 @@ fn any_commands_leave_the_files_they_describe_over_folds_and_reopening() {
     for seed in 0..200 {
         println!("seed {seed}");
         let mut rng = Rng::new(seed);
-        let mut files = BTreeMap::new();
+        let mut files = SortedMap::new();
         let mut database = Database::default();
         let mut index = database.open();
         for _ in 0..30 {

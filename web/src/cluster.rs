@@ -14,9 +14,9 @@ use crate::ownership::Ownership;
 use crate::post_message::{WorkerHandle, channel};
 use crate::worker::link::{CLIENTS, Endpoint};
 use broker_core::rng::Rng;
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
@@ -27,7 +27,7 @@ pub enum News {
     /// Another tab owns the cluster. This one waits until that is closed, or [`Cluster::ask_for_ownership`].
     OtherTab,
     /// This tab owns the cluster; the switch runs. What was remembered, by name.
-    Ready(BTreeMap<String, String>),
+    Ready(SortedMap<String, String>),
     /// Nothing is remembered: the browser gives the page no storage.
     NothingSaved {
         /// The browser's reason.
@@ -70,7 +70,7 @@ struct State {
     clients: Option<WorkerHandle>,
     /// What empty log directories are formatted for.
     cluster_id: String,
-    brokers: BTreeMap<i32, Broker>,
+    brokers: SortedMap<i32, Broker>,
     incarnations: u64,
 }
 
@@ -191,7 +191,7 @@ impl Cluster {
 impl Shared {
     /// This tab owns the cluster: the switch comes up.
     async fn begin(&self) {
-        let mut remembered = BTreeMap::new();
+        let mut remembered = SortedMap::new();
         match Settings::open(SETTINGS).await {
             Ok(settings) => {
                 remembered = settings.all().await.unwrap_or_default().into_iter().collect();

@@ -6,11 +6,12 @@
 use crate::buffers::concat;
 use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Piece, Plan, Source};
 use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use bytes::Bytes;
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -70,7 +71,7 @@ struct Shared {
 struct State {
     index: ChunkIndex,
     /// The journal's values, until they are folded.
-    journal: BTreeMap<u64, Uint8Array>,
+    journal: SortedMap<u64, Uint8Array>,
     waiting: VecDeque<Work>,
     /// Oldest and newest ticket of the write transaction in flight; a folding one has none.
     in_flight: Option<(Ticket, Ticket)>,
@@ -337,7 +338,7 @@ impl Shared {
     }
 
     /// Asks for all pieces that lie in chunks, in one transaction.
-    fn sources(&self, pieces: &[Piece], journal: &BTreeMap<u64, Uint8Array>) -> Result<Vec<Wanted>, Str> {
+    fn sources(&self, pieces: &[Piece], journal: &SortedMap<u64, Uint8Array>) -> Result<Vec<Wanted>, Str> {
         let mut chunks = None;
         let mut wanted = Vec::new();
         for piece in pieces {
@@ -526,7 +527,7 @@ fn cut(chunks: &IdbObjectStore, old: &ChunkKey, new: &ChunkKey) -> Result<(), St
     Ok(())
 }
 
-fn gather(length: u64, pieces: &[Piece], journal: &BTreeMap<u64, Uint8Array>) -> Uint8Array {
+fn gather(length: u64, pieces: &[Piece], journal: &SortedMap<u64, Uint8Array>) -> Uint8Array {
     let value = Uint8Array::new_with_length(length as u32);
     let mut at = 0;
     for piece in pieces {

@@ -2,9 +2,10 @@
 
 use crate::ids::{NodeId, PartitionIndex, ProducerId, TopicPartition};
 use crate::record::{BatchBuilder, RecordBatch};
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -277,7 +278,7 @@ pub(super) struct DrainRules {
 /// All batches of a producer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Accumulator {
-    pub(super) queues: BTreeMap<TopicPartition, PartitionQueue>,
+    pub(super) queues: SortedMap<TopicPartition, PartitionQueue>,
     next_batch_id: u64,
 }
 
@@ -398,4 +399,4 @@ fn add_sequence(sequence: i32, count: i32) -> i32 {
 }
 
 /// Partitions by the broker that leads them.
-pub(super) type ByLeader = BTreeMap<NodeId, Vec<TopicPartition>>;
+pub(super) type ByLeader = SortedMap<NodeId, Vec<TopicPartition>>;

@@ -19,9 +19,10 @@ use crate::protocol::messages::{
     OffsetFetchResponse,
 };
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -147,7 +148,7 @@ enum Plan {
 pub struct Admin {
     network: NetworkClient<Purpose>,
     rng: Rng,
-    tasks: BTreeMap<u64, Task>,
+    tasks: SortedMap<u64, Task>,
     next_id: u64,
     events: VecDeque<(u64, Result<AdminResponse, AdminError>)>,
 }
@@ -163,7 +164,7 @@ impl Admin {
             allow_auto_topic_creation: false,
         };
         let network = NetworkClient::new(network, first_connection, rng.fork());
-        Self { network, rng, tasks: BTreeMap::new(), next_id: 0, events: VecDeque::new() }
+        Self { network, rng, tasks: SortedMap::new(), next_id: 0, events: VecDeque::new() }
     }
 
     /// Asks; the event with this id tells what came of it.
@@ -404,7 +405,7 @@ fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
 }
 
 fn list_offsets_by_leader(request: &ListOffsetsRequest, network: &mut NetworkClient<Purpose>) -> Plan {
-    let mut parts: BTreeMap<NodeId, ListOffsetsRequest> = BTreeMap::new();
+    let mut parts: SortedMap<NodeId, ListOffsetsRequest> = SortedMap::new();
     let mut is_whole = true;
     for topic in &request.topics {
         network.want_topic(&topic.name);
@@ -427,7 +428,7 @@ fn list_offsets_by_leader(request: &ListOffsetsRequest, network: &mut NetworkCli
 }
 
 fn delete_records_by_leader(request: &DeleteRecordsRequest, network: &mut NetworkClient<Purpose>) -> Plan {
-    let mut parts: BTreeMap<NodeId, DeleteRecordsRequest> = BTreeMap::new();
+    let mut parts: SortedMap<NodeId, DeleteRecordsRequest> = SortedMap::new();
     let mut is_whole = true;
     for topic in &request.topics {
         network.want_topic(&topic.name);

@@ -29,9 +29,10 @@ use super::{Answer, ClientInput, ClientOutput, ClusterMetadata, NetworkClient, N
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use fetcher::Fetcher;
@@ -52,7 +53,7 @@ enum Purpose {
     Commit { reason: CommitReason, generation_id: i32, offsets: Vec<(TopicPartition, Offset)> },
     Committed { request: u64 },
     EndOfLog { request: u64 },
-    Fetch { topics: Vec<(Uuid, Str)>, offsets: BTreeMap<TopicPartition, Offset> },
+    Fetch { topics: Vec<(Uuid, Str)>, offsets: SortedMap<TopicPartition, Offset> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
 };
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// Brokers, topics and leaders. Old until the next answer; brokers tell when they disagree.
@@ -17,9 +17,9 @@ pub struct ClusterMetadata {
     /// A broker to which controller requests may go; `NO_NODE` where unknown.
     pub controller_id: NodeId,
     /// Live brokers.
-    pub brokers: BTreeMap<NodeId, BrokerEndpoint>,
+    pub brokers: SortedMap<NodeId, BrokerEndpoint>,
     /// Topics that were asked for, by name; also those that have only an error.
-    pub topics: BTreeMap<Str, TopicInfo>,
+    pub topics: SortedMap<Str, TopicInfo>,
 }
 
 /// Where a broker listens.
@@ -43,7 +43,7 @@ pub struct TopicInfo {
     /// True for Kafka's own topics.
     pub is_internal: bool,
     /// Partitions by index, from 0.
-    pub partitions: BTreeMap<PartitionIndex, PartitionInfo>,
+    pub partitions: SortedMap<PartitionIndex, PartitionInfo>,
 }
 
 /// A partition as last heard of.
@@ -125,7 +125,7 @@ impl ClusterMetadata {
                 (broker.node_id, BrokerEndpoint { host: broker.host.detached(), port, rack })
             })
             .collect();
-        let mut topics = BTreeMap::new();
+        let mut topics = SortedMap::new();
         let mut is_incomplete = false;
         for topic in &response.topics {
             let Some(name) = topic.name.as_ref().map(Str::detached) else { continue };

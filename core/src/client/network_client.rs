@@ -10,9 +10,10 @@ use crate::protocol::messages::metadata_request::{MetadataRequest, MetadataReque
 use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::{DecodeError, ErrorCode, Request, decode_response};
 use crate::rng::Rng;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -117,8 +118,8 @@ pub struct NetworkClient<P> {
     next_connection: ConnectionId,
     next_correlation_id: i32,
     rng: Rng,
-    peers: BTreeMap<PeerId, Peer<P>>,
-    connections: BTreeMap<ConnectionId, PeerId>,
+    peers: SortedMap<PeerId, Peer<P>>,
+    connections: SortedMap<ConnectionId, PeerId>,
     /// Requests for whoever is reachable first.
     for_any: VecDeque<Queued<P>>,
     /// True until the first metadata, and again when no broker of the metadata is reachable.
@@ -132,7 +133,7 @@ pub struct NetworkClient<P> {
 /// When to ask for metadata, and for which topics.
 #[derive(Clone, Debug)]
 struct Refresh {
-    topics: BTreeSet<Str>,
+    topics: SortedSet<Str>,
     all_topics: bool,
     is_wanted: bool,
     is_asked: bool,
@@ -149,7 +150,7 @@ impl<P: Clone> NetworkClient<P> {
         let bootstrap = config.bootstrap.iter().enumerate();
         let peers = bootstrap.map(|(index, (host, port))| (PeerId::Bootstrap(index), Peer::new(host.clone(), *port)));
         let refresh = Refresh {
-            topics: BTreeSet::new(),
+            topics: SortedSet::new(),
             all_topics: false,
             is_wanted: true,
             is_asked: false,
@@ -165,7 +166,7 @@ impl<P: Clone> NetworkClient<P> {
             next_connection: ConnectionId(first_connection),
             next_correlation_id: 0,
             rng,
-            connections: BTreeMap::new(),
+            connections: SortedMap::new(),
             for_any: VecDeque::new(),
             is_bootstrapping: true,
             metadata: ClusterMetadata::default(),
@@ -204,7 +205,7 @@ impl<P: Clone> NetworkClient<P> {
     }
 
     /// Keeps metadata of these topics and no others.
-    pub fn want_only_topics(&mut self, topics: &BTreeSet<Str>) {
+    pub fn want_only_topics(&mut self, topics: &SortedSet<Str>) {
         let has_new = !topics.is_subset(&self.refresh.topics);
         self.refresh.topics = topics.iter().map(Str::detached).collect();
         if has_new {
@@ -666,7 +667,7 @@ impl<P: Clone> NetworkClient<P> {
     }
 }
 
-fn ranges(response: &ApiVersionsResponse) -> BTreeMap<i16, (i16, i16)> {
+fn ranges(response: &ApiVersionsResponse) -> SortedMap<i16, (i16, i16)> {
     response.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version))).collect()
 }
 

@@ -94,7 +94,7 @@ fn draw(loads: &[PartitionLoad], rng: &mut Rng) -> Option<PartitionIndex> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::collections::BTreeMap;
+    use crate::sorted::SortedMap;
 
     #[test]
     fn murmur2_is_the_java_clients() {
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn sticky_prefers_leaders_and_short_queues() {
         let mut rng = Rng::new(2);
-        let mut drawn = BTreeMap::new();
+        let mut drawn = SortedMap::new();
         for _ in 0..6000 {
             let partition = draw(&loads(&[(true, 0), (false, 0), (true, 4)]), &mut rng).expect("there are partitions");
             *drawn.entry(partition).or_insert(0) += 1;

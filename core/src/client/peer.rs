@@ -4,9 +4,10 @@ use crate::ids::ConnectionId;
 use crate::ids::NodeId;
 use crate::protocol::{ApiKey, Request, encode_request};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -128,7 +129,7 @@ pub(super) struct Peer<P> {
     /// To be connected although nothing waits.
     pub(super) is_wanted: bool,
     /// By API key: lowest and highest version the broker takes.
-    pub(super) versions: BTreeMap<i16, (i16, i16)>,
+    pub(super) versions: SortedMap<i16, (i16, i16)>,
     pub(super) queue: VecDeque<Queued<P>>,
     pub(super) in_flight: VecDeque<InFlight<P>>,
 }
@@ -142,7 +143,7 @@ impl<P> Peer<P> {
             failures: 0,
             retry_at: Instant::ZERO,
             is_wanted: false,
-            versions: BTreeMap::new(),
+            versions: SortedMap::new(),
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
         }
@@ -171,7 +172,7 @@ impl<P> Peer<P> {
     }
 
     /// The broker answered what it speaks.
-    pub(super) fn greeted(&mut self, connection: ConnectionId, versions: BTreeMap<i16, (i16, i16)>) {
+    pub(super) fn greeted(&mut self, connection: ConnectionId, versions: SortedMap<i16, (i16, i16)>) {
         self.versions = versions;
         self.failures = 0;
         self.link = Link::Ready { connection };

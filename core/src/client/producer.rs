@@ -11,9 +11,10 @@ use crate::protocol::messages::produce_request::{PartitionProduceData, ProduceRe
 use crate::protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
 use crate::protocol::{ErrorCode, Records};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 pub use super::accumulator::ProducerRecord;
@@ -134,7 +135,7 @@ pub enum ProducerEvent {
 #[derive(Clone, Debug)]
 enum Purpose {
     InitProducerId,
-    Produce { batches: Vec<SentBatch>, topic_ids: BTreeMap<Str, Uuid> },
+    Produce { batches: Vec<SentBatch>, topic_ids: SortedMap<Str, Uuid> },
 }
 
 /// The producer id: fetched once, its epoch counted up here.
@@ -167,7 +168,7 @@ pub struct Producer {
     network: NetworkClient<Purpose>,
     rng: Rng,
     accumulator: Accumulator,
-    sticky: BTreeMap<Str, StickyPartitioner>,
+    sticky: SortedMap<Str, StickyPartitioner>,
     parked: VecDeque<Parked>,
     identity: Identity,
     next_record_id: u64,
@@ -196,7 +197,7 @@ impl Producer {
             network,
             rng,
             accumulator: Accumulator::default(),
-            sticky: BTreeMap::new(),
+            sticky: SortedMap::new(),
             parked: VecDeque::new(),
             identity,
             next_record_id: 0,
@@ -477,7 +478,7 @@ impl Producer {
     }
 
     fn produce(&mut self, now: Now, node: NodeId, drained: Vec<(SentBatch, bytes::Bytes)>) {
-        let mut topics: BTreeMap<Str, Vec<PartitionProduceData>> = BTreeMap::new();
+        let mut topics: SortedMap<Str, Vec<PartitionProduceData>> = SortedMap::new();
         let mut batches = Vec::new();
         for (sent, bytes) in drained {
             let data = PartitionProduceData { index: sent.partition.partition, records: Some(Records::from(bytes)) };
@@ -485,7 +486,7 @@ impl Producer {
             batches.push(sent);
         }
         let metadata = self.network.metadata();
-        let topic_ids: BTreeMap<Str, Uuid> =
+        let topic_ids: SortedMap<Str, Uuid> =
             topics.keys().map(|name| (name.clone(), metadata.topic_id(name).unwrap_or(Uuid::ZERO))).collect();
         let has_ids = topic_ids.values().all(|id| *id != Uuid::ZERO);
         let topic_data = topics.into_iter().map(|(name, partition_data)| TopicProduceData {

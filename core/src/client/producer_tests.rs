@@ -52,7 +52,7 @@ impl Log {
 struct Stage {
     producer: Producer,
     cluster: ScriptedCluster,
-    logs: BTreeMap<(Str, i32), Log>,
+    logs: SortedMap<(Str, i32), Log>,
     now: u64,
 }
 
@@ -60,7 +60,7 @@ impl Stage {
     fn new(config: ProducerConfig, cluster: ScriptedCluster, seed: u64) -> Self {
         let bootstrap = vec![(Str::from("broker"), 9092)];
         let producer = Producer::new(ProducerConfig { bootstrap, ..config }, 0, Rng::new(seed));
-        Self { producer, cluster, logs: BTreeMap::new(), now: 0 }
+        Self { producer, cluster, logs: SortedMap::new(), now: 0 }
     }
 
     fn now(&self) -> Now {

@@ -8,8 +8,8 @@ use crate::protocol::messages::metadata_response::{
 };
 use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
 use crate::protocol::{ErrorCode, Request, RequestHeader, decode_request, decode_request_header, encode_response};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -43,13 +43,13 @@ impl Asked {
 pub(super) struct ScriptedCluster {
     pub(super) brokers: i32,
     /// Topics: name, leaders of the partitions with epochs.
-    pub(super) topics: BTreeMap<Str, Vec<(i32, i32)>>,
+    pub(super) topics: SortedMap<Str, Vec<(i32, i32)>>,
     pub(super) refused_ports: Vec<u16>,
     /// Highest version of `ApiVersions` it knows.
     pub(super) max_api_versions: i16,
     /// Highest version of an API, where lower than Kafka's.
-    pub(super) max_versions: BTreeMap<i16, i16>,
-    pub(super) connections: BTreeMap<ConnectionId, u16>,
+    pub(super) max_versions: SortedMap<i16, i16>,
+    pub(super) connections: SortedMap<ConnectionId, u16>,
     pub(super) connects: Vec<u16>,
     pub(super) asked: Vec<Asked>,
 }
@@ -62,8 +62,8 @@ impl ScriptedCluster {
             topics: topics.collect(),
             refused_ports: Vec::new(),
             max_api_versions: 4,
-            max_versions: BTreeMap::new(),
-            connections: BTreeMap::new(),
+            max_versions: SortedMap::new(),
+            connections: SortedMap::new(),
             connects: Vec::new(),
             asked: Vec::new(),
         }

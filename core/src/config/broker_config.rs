@@ -13,14 +13,14 @@ use super::table::{broker_key, broker_keys};
 use super::value::{Value, Values};
 use super::{ConfigError, Properties, TopicConfig};
 use crate::ids::NodeId;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// Values given for keys, as text.
-pub type Overrides = BTreeMap<Str, Str>;
+pub type Overrides = SortedMap<Str, Str>;
 
 /// What was set on a running broker, over its `server.properties`.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,8 +2,8 @@
 
 use super::ConfigError;
 use crate::ids::NodeId;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -86,7 +86,7 @@ impl HostAndPort {
 }
 
 /// `listener.security.protocol.map`.
-pub(super) type ProtocolMap = BTreeMap<Str, SecurityProtocol>;
+pub(super) type ProtocolMap = SortedMap<Str, SecurityProtocol>;
 
 const PROTOCOL_MAP: &str = "listener.security.protocol.map";
 
@@ -148,7 +148,7 @@ pub(super) fn parse_endpoints(
 pub(super) fn parse_voters(entries: &[Str]) -> Result<Vec<QuorumVoter>, ConfigError> {
     const KEY: &str = "controller.quorum.voters";
     const FORM: &str = "Each entry should be in the form `{id}@{host}:{port}`.";
-    let mut voters = BTreeMap::new();
+    let mut voters = SortedMap::new();
     for entry in entries {
         let Some((id, address)) = entry.split_once('@') else {
             return Err(ConfigError::of(KEY, format!("Invalid configuration value for {KEY}. {FORM}")));

@@ -1,9 +1,9 @@
 //! Parsed values of one scope, by key.
 
 use super::key::{ConfigKey, print};
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Duration;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -36,7 +36,7 @@ impl Value {
 /// Asking for a key that the table does not have, or has with another type, answers zero, false or nothing; a test
 /// holds every name used to the table.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Values(BTreeMap<&'static str, Value>);
+pub(super) struct Values(SortedMap<&'static str, Value>);
 
 impl Values {
     /// The defaults of `keys`.

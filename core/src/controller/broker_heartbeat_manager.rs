@@ -1,8 +1,8 @@
 //! Sessions of brokers: who was heard of when, how far each has replayed, who is on its way out.
 
 use crate::ids::{BrokerEpoch, NodeId, Offset};
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 
 /// What the active controller remembers of one broker between its heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +21,12 @@ struct BrokerHeartbeatState {
 #[derive(Clone, Debug, Default)]
 pub(super) struct BrokerHeartbeatManager {
     session_timeout: Duration,
-    brokers: BTreeMap<NodeId, BrokerHeartbeatState>,
+    brokers: SortedMap<NodeId, BrokerHeartbeatState>,
 }
 
 impl BrokerHeartbeatManager {
     pub(super) fn new(session_timeout: Duration) -> Self {
-        Self { session_timeout, brokers: BTreeMap::new() }
+        Self { session_timeout, brokers: SortedMap::new() }
     }
 
     /// Begins or renews the session of this incarnation.

@@ -10,8 +10,9 @@ use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, Provenance, 
 use crate::protocol::ErrorCode;
 use crate::protocol::messages as m;
 use crate::rng::Rng;
+use crate::sorted::SortedSet;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -68,7 +69,7 @@ struct Active {
     /// Ordered by offset.
     deferred: VecDeque<Deferred>,
     /// Brokers fenced because their session ended, to tell such from those that asked.
-    expired: BTreeSet<(NodeId, BrokerEpoch)>,
+    expired: SortedSet<(NodeId, BrokerEpoch)>,
     next_balance: Option<Instant>,
     next_unclean_election: Instant,
     next_no_op: Option<Instant>,
@@ -129,7 +130,7 @@ impl QuorumController {
             speculative: self.committed.clone(),
             heartbeats,
             deferred: VecDeque::new(),
-            expired: BTreeSet::new(),
+            expired: SortedSet::new(),
             next_balance: balance.map(|interval| now.monotonic + interval),
             next_unclean_election: now.monotonic + topics.unclean_leader_election_interval,
             next_no_op: None,

@@ -3,8 +3,8 @@
 use crate::ids::NodeId;
 use crate::metadata::ClusterImage;
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -78,7 +78,7 @@ struct RackList {
 impl RackList {
     fn new(cluster: &ClusterImage, rng: &mut Rng) -> Self {
         // Ordered by name, brokers without a rack first: `None` sorts so.
-        let mut by_name: BTreeMap<Option<&Str>, Rack> = BTreeMap::new();
+        let mut by_name: SortedMap<Option<&Str>, Rack> = SortedMap::new();
         let (mut brokers, mut unfenced_brokers) = (0, 0);
         for broker in cluster.brokers() {
             let shutting_down = broker.in_controlled_shutdown && !broker.fenced;
@@ -169,7 +169,7 @@ mod tests {
     use crate::ids::Uuid;
     use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord};
     use crate::protocol::messages::RegisterBrokerRecord;
-    use alloc::collections::BTreeSet;
+    use crate::sorted::SortedSet;
     use alloc::vec;
 
     fn cluster(brokers: &[(NodeId, Option<&str>, bool)]) -> MetadataImage {
@@ -214,7 +214,7 @@ mod tests {
             let image = cluster(&brokers);
             let placed = place(&image.cluster, 20, factor, &mut rng).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
             for replicas in placed {
-                let different: BTreeSet<_> = replicas.iter().collect();
+                let different: SortedSet<_> = replicas.iter().collect();
                 assert_eq!((different.len(), replicas.len()), (factor, factor), "seed {seed}: {replicas:?}");
                 assert!(image.cluster.is_unfenced(replicas[0]), "seed {seed}: {replicas:?}");
             }

@@ -1,7 +1,7 @@
 //! The small text files of a log directory, in Kafka's formats.
 
 use crate::ids::{Offset, TopicPartition, Uuid};
-use alloc::collections::BTreeMap;
+use crate::sorted::SortedMap;
 use alloc::format;
 use alloc::string::String;
 use bytes::Bytes;
@@ -29,13 +29,13 @@ pub fn encode_offsets<'a>(offsets: impl Iterator<Item = (&'a TopicPartition, Off
 }
 
 /// Reads an offset checkpoint; `None` where it is malformed.
-pub fn decode_offsets(bytes: &[u8]) -> Option<BTreeMap<TopicPartition, Offset>> {
+pub fn decode_offsets(bytes: &[u8]) -> Option<SortedMap<TopicPartition, Offset>> {
     let mut lines = core::str::from_utf8(bytes).ok()?.lines();
     if lines.next()?.trim() != "0" {
         return None;
     }
     let count: usize = lines.next()?.trim().parse().ok()?;
-    let mut offsets = BTreeMap::new();
+    let mut offsets = SortedMap::new();
     for _ in 0..count {
         let mut fields = lines.next()?.split_ascii_whitespace();
         let partition = TopicPartition::new(fields.next()?, fields.next()?.parse().ok()?);

@@ -16,8 +16,9 @@ use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue};
 use super::unified_log::{LoadedLog, PARTITION_METADATA, SnapshotFile, UnifiedLog};
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::record::{BatchHeader, RecordError};
+use crate::sorted::SortedMap;
 use crate::time::Now;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -71,11 +72,11 @@ pub struct LogLoader {
     now: Now,
     directory_name: FilePath,
     /// Files of the partition's directory that are not dealt with yet, by name.
-    files: BTreeMap<FilePath, u64>,
+    files: SortedMap<FilePath, u64>,
     steps: VecDeque<Step>,
     /// Base offset and bytes of the files of segments not begun yet.
-    waiting: BTreeMap<Offset, u64>,
-    snapshots: BTreeMap<Offset, SnapshotFile>,
+    waiting: SortedMap<Offset, u64>,
+    snapshots: SortedMap<Offset, SnapshotFile>,
     commands: Vec<StoreCommand>,
     topic_id: Uuid,
     epochs: Option<LeaderEpochCache>,
@@ -97,15 +98,15 @@ pub struct LogLoader {
 
 impl LogLoader {
     /// Begins to load the log with `files`, the names and lengths in its directory.
-    pub fn new(context: LoadContext, files: BTreeMap<FilePath, u64>, now: Now) -> Self {
+    pub fn new(context: LoadContext, files: SortedMap<FilePath, u64>, now: Now) -> Self {
         let mut loader = Self {
             directory_name: format!("{}", context.topic_partition).into(),
             context,
             now,
             files,
             steps: VecDeque::new(),
-            waiting: BTreeMap::new(),
-            snapshots: BTreeMap::new(),
+            waiting: SortedMap::new(),
+            snapshots: SortedMap::new(),
             commands: Vec::new(),
             topic_id: Uuid::ZERO,
             epochs: None,

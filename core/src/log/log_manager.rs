@@ -14,9 +14,10 @@ use super::unified_log::UnifiedLog;
 use crate::event::Event;
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use loading::Loading;
 
@@ -77,7 +78,7 @@ pub struct LoadRequest {
 pub struct LogManager {
     config: LogManagerConfig,
     directories: Vec<Directory>,
-    logs: BTreeMap<TopicPartition, UnifiedLog>,
+    logs: SortedMap<TopicPartition, UnifiedLog>,
     loading: Loading,
     previous_broker_epoch: Option<i64>,
     use_clock: u64,
@@ -96,7 +97,7 @@ impl LogManager {
         let online = directories.iter().map(|directory| Directory { path: directory.path.clone(), online: true });
         Self {
             directories: online.collect(),
-            logs: BTreeMap::new(),
+            logs: SortedMap::new(),
             loading: Loading::new(directories),
             previous_broker_epoch: None,
             use_clock: 0,

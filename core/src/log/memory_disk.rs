@@ -1,15 +1,15 @@
 //! [`MemoryDisk`]: the files of one log directory in memory, for the simulator and for tests.
 
 use super::storage::{FileEntry, FilePath, FileRange, LogDirectory, StoreCommand};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// Files and their content. Applies store commands as a host does: in order, each batch whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryDisk {
-    files: BTreeMap<FilePath, Vec<u8>>,
+    files: SortedMap<FilePath, Vec<u8>>,
 }
 
 impl MemoryDisk {

@@ -4,7 +4,8 @@ use crate::ids::{Offset, ProducerId, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::record::validate::Rejection;
 use crate::record::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, control, crc32c};
-use alloc::collections::{BTreeMap, VecDeque};
+use crate::sorted::SortedMap;
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -104,12 +105,12 @@ impl ProducerStateEntry {
 /// All producers of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerStateManager {
-    producers: BTreeMap<ProducerId, ProducerStateEntry>,
+    producers: SortedMap<ProducerId, ProducerStateEntry>,
 }
 
 impl ProducerStateManager {
     /// The producers, by id.
-    pub const fn producers(&self) -> &BTreeMap<ProducerId, ProducerStateEntry> {
+    pub const fn producers(&self) -> &SortedMap<ProducerId, ProducerStateEntry> {
         &self.producers
     }
 
@@ -224,7 +225,7 @@ impl ProducerStateManager {
             return None;
         }
         let count = fields.i32()?;
-        let mut producers = BTreeMap::new();
+        let mut producers = SortedMap::new();
         for _ in 0..count {
             let id = fields.i64()?;
             let producer_epoch = fields.i16()?;

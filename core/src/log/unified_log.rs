@@ -13,8 +13,9 @@ use super::producer_state::ProducerStateManager;
 use super::segment::LogSegment;
 use super::storage::{FilePath, StoreCommand, StoreQueue, Ticket};
 use crate::ids::{LeaderEpoch, Offset, TopicPartition, Uuid};
+use crate::sorted::SortedMap;
 use crate::time::Now;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -54,7 +55,7 @@ pub struct UnifiedLog {
     recovery_point: Offset,
     epochs: LeaderEpochCache,
     producers: ProducerStateManager,
-    snapshots: BTreeMap<Offset, SnapshotFile>,
+    snapshots: SortedMap<Offset, SnapshotFile>,
     /// What was handed to storage and is not answered yet: ticket and the end of what is stored with it.
     unstored: VecDeque<(Ticket, Offset)>,
     use_clock: u64,
@@ -71,7 +72,7 @@ pub(super) struct LoadedLog {
     pub(super) high_watermark: Offset,
     pub(super) epochs: LeaderEpochCache,
     pub(super) producers: ProducerStateManager,
-    pub(super) snapshots: BTreeMap<Offset, SnapshotFile>,
+    pub(super) snapshots: SortedMap<Offset, SnapshotFile>,
 }
 
 impl UnifiedLog {
@@ -94,7 +95,7 @@ impl UnifiedLog {
             high_watermark: start_offset,
             epochs: LeaderEpochCache::default(),
             producers: ProducerStateManager::default(),
-            snapshots: BTreeMap::new(),
+            snapshots: SortedMap::new(),
         };
         let log = Self::from_loaded(topic_partition, topic_id, directory, config, loaded);
         if topic_id != Uuid::ZERO {

@@ -6,8 +6,8 @@ use crate::ids::{BrokerEpoch, NodeId, Uuid};
 use crate::protocol::messages::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use crate::protocol::messages::register_controller_record::{ControllerEndpoint, ControllerFeature};
 use crate::protocol::messages::{RegisterBrokerRecord, RegisterControllerRecord};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -45,7 +45,7 @@ pub struct BrokerRegistration {
     /// Its listeners, in the order it named them.
     pub listeners: Vec<Endpoint>,
     /// Features it supports.
-    pub features: BTreeMap<Str, VersionRange>,
+    pub features: SortedMap<Str, VersionRange>,
     /// Its `broker.rack`.
     pub rack: Option<Str>,
     /// Fenced: it may not lead, is in no ISR, and clients are not told of it.
@@ -149,7 +149,7 @@ pub struct ControllerRegistration {
     /// Its listeners, in the order it named them.
     pub listeners: Vec<Endpoint>,
     /// Features it supports.
-    pub features: BTreeMap<Str, VersionRange>,
+    pub features: SortedMap<Str, VersionRange>,
 }
 
 impl ControllerRegistration {
@@ -197,8 +197,8 @@ impl ControllerRegistration {
 /// All registered nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterImage {
-    brokers: BTreeMap<NodeId, Arc<BrokerRegistration>>,
-    controllers: BTreeMap<NodeId, Arc<ControllerRegistration>>,
+    brokers: SortedMap<NodeId, Arc<BrokerRegistration>>,
+    controllers: SortedMap<NodeId, Arc<ControllerRegistration>>,
 }
 
 impl ClusterImage {

@@ -2,8 +2,8 @@
 
 use super::records::MetadataRecord;
 use crate::protocol::messages::ConfigRecord;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -61,7 +61,7 @@ impl ConfigResource {
 /// All dynamic configurations. Only overrides are here; defaults are in [`crate::config`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigurationsImage {
-    resources: BTreeMap<ConfigResource, Arc<BTreeMap<Str, Str>>>,
+    resources: SortedMap<ConfigResource, Arc<SortedMap<Str, Str>>>,
 }
 
 impl ConfigurationsImage {
@@ -86,7 +86,7 @@ impl ConfigurationsImage {
     }
 
     /// Every resource that has overrides, with them.
-    pub fn iter(&self) -> impl Iterator<Item = (&ConfigResource, &BTreeMap<Str, Str>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&ConfigResource, &SortedMap<Str, Str>)> {
         self.resources.iter().map(|(resource, configs)| (resource, configs.as_ref()))
     }
 

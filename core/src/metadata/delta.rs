@@ -8,8 +8,8 @@ use super::records::MetadataRecord;
 use super::topics::TopicImage;
 use crate::ids::{BrokerEpoch, NodeId, PartitionIndex, Uuid};
 use crate::protocol::messages as m;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -62,19 +62,19 @@ impl core::error::Error for ReplayError {}
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// Topics that exist now and did not before.
-    pub created_topics: BTreeSet<Uuid>,
+    pub created_topics: SortedSet<Uuid>,
     /// Topics that existed before and do not now, as they were before.
-    pub deleted_topics: BTreeMap<Uuid, Arc<TopicImage>>,
+    pub deleted_topics: SortedMap<Uuid, Arc<TopicImage>>,
     /// Partitions that were created or changed, of topics that exist now.
-    pub partitions: BTreeMap<Uuid, BTreeSet<PartitionIndex>>,
+    pub partitions: SortedMap<Uuid, SortedSet<PartitionIndex>>,
     /// Brokers registered, changed or unregistered.
-    pub brokers: BTreeSet<NodeId>,
+    pub brokers: SortedSet<NodeId>,
     /// Controllers registered.
-    pub controllers: BTreeSet<NodeId>,
+    pub controllers: SortedSet<NodeId>,
     /// Resources with changed configurations.
-    pub configs: BTreeSet<ConfigResource>,
+    pub configs: SortedSet<ConfigResource>,
     /// Features with a changed level.
-    pub features: BTreeSet<Str>,
+    pub features: SortedSet<Str>,
     /// Whether producer ids were handed out.
     pub producer_ids: bool,
 }

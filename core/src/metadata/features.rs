@@ -2,8 +2,8 @@
 
 use super::records::MetadataRecord;
 use crate::protocol::messages::FeatureLevelRecord;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// Name of the feature that counts the versions of the metadata records themselves.
@@ -14,7 +14,7 @@ pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.ver
 /// The finalized feature levels; a level of 0 is the same as absence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeaturesImage {
-    finalized: BTreeMap<Str, i16>,
+    finalized: SortedMap<Str, i16>,
 }
 
 impl FeaturesImage {

@@ -4,8 +4,8 @@ use super::partition::PartitionRegistration;
 use super::records::MetadataRecord;
 use crate::ids::{NodeId, PartitionIndex, Uuid};
 use crate::protocol::messages::TopicRecord;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -17,7 +17,7 @@ pub struct TopicImage {
     /// Its id: another topic of the same name has another.
     pub id: Uuid,
     /// Its partitions.
-    pub partitions: BTreeMap<PartitionIndex, Arc<PartitionRegistration>>,
+    pub partitions: SortedMap<PartitionIndex, Arc<PartitionRegistration>>,
 }
 
 impl TopicImage {
@@ -35,8 +35,8 @@ impl TopicImage {
 /// All topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicsImage {
-    by_id: BTreeMap<Uuid, Arc<TopicImage>>,
-    ids: BTreeMap<Str, Uuid>,
+    by_id: SortedMap<Uuid, Arc<TopicImage>>,
+    ids: SortedMap<Str, Uuid>,
 }
 
 impl TopicsImage {
@@ -112,7 +112,7 @@ impl TopicsImage {
         }
         let name = name.detached();
         self.ids.insert(name.clone(), id);
-        self.by_id.insert(id, Arc::new(TopicImage { name, id, partitions: BTreeMap::new() }));
+        self.by_id.insert(id, Arc::new(TopicImage { name, id, partitions: SortedMap::new() }));
         true
     }
 

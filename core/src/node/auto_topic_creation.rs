@@ -6,8 +6,8 @@ use crate::ids::CONSUMER_OFFSETS_TOPIC;
 use crate::protocol::messages::CreateTopicsRequest;
 use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use crate::protocol::{Message, encode_request};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use bytes::BytesMut;
@@ -15,7 +15,7 @@ use bytes::BytesMut;
 /// Creations under way: a topic is asked for once at a time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AutoTopicCreation {
-    under_way: BTreeMap<Token, Str>,
+    under_way: SortedMap<Token, Str>,
 }
 
 impl AutoTopicCreation {

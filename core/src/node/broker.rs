@@ -22,9 +22,10 @@ use crate::protocol::{DecodeError, ErrorCode, Request, encode_response};
 use crate::raft::{RaftClient, RaftOutput, RaftRequest};
 use crate::replication::replica_manager::{Output as ReplicaOutput, ReplicaManager, Response};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
@@ -85,7 +86,7 @@ pub(super) struct Broker {
     pub(super) forwarding: Forwarding,
     pub(super) auto_topics: AutoTopicCreation,
     pub(super) producer_ids: ProducerIds,
-    pub(super) loads: BTreeMap<Ticket, LoadedFor>,
+    pub(super) loads: SortedMap<Ticket, LoadedFor>,
     pub(super) next_load: u64,
     /// The broker was unfenced once: clients are served.
     pub(super) serving: bool,

@@ -5,9 +5,10 @@ use super::Output;
 use crate::ids::{ConnectionId, NodeId};
 use crate::protocol::{ApiKey, Request, encode_request};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -60,8 +61,8 @@ struct Open<P> {
 #[derive(Clone, Debug)]
 pub(super) struct Channels<P> {
     client_id: Str,
-    open: BTreeMap<Channel, Open<P>>,
-    connections: BTreeMap<ConnectionId, Channel>,
+    open: SortedMap<Channel, Open<P>>,
+    connections: SortedMap<ConnectionId, Channel>,
     next_connection: u64,
 }
 
@@ -72,7 +73,7 @@ const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 impl<P> Channels<P> {
     /// No connection yet; `client_id` names the node in its requests.
     pub(super) fn new(client_id: Str) -> Self {
-        Self { client_id, open: BTreeMap::new(), connections: BTreeMap::new(), next_connection: 1 }
+        Self { client_id, open: SortedMap::new(), connections: SortedMap::new(), next_connection: 1 }
     }
 
     /// Sends a request, connecting first where needed. One that cannot be answered by `deadline` fails.

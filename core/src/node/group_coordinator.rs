@@ -7,8 +7,8 @@ use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, To
 use crate::protocol::messages as m;
 use crate::record::Batches;
 use crate::replication::replica_manager::LoadingRead;
+use crate::sorted::SortedMap;
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
 
 /// Bytes read in one slice while a partition is loaded.
 const LOAD_SLICE: usize = 1 << 20;
@@ -16,7 +16,7 @@ const LOAD_SLICE: usize = 1 << 20;
 /// Partitions of `__consumer_offsets` that are being loaded: how far, and in which epoch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GroupLoading {
-    partitions: BTreeMap<PartitionIndex, Loading>,
+    partitions: SortedMap<PartitionIndex, Loading>,
 }
 
 #[derive(Clone, Debug)]

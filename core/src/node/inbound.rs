@@ -4,8 +4,9 @@
 //! the order of requests, and a peer cannot make the node hold more than a window of frames.
 
 use crate::ids::ConnectionId;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use bytes::Bytes;
 
 /// Names an answer that is owed. Parts carry it without knowing what it stands for.
@@ -52,8 +53,8 @@ pub(super) struct Asked {
 /// All accepted connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InboundConnections {
-    connections: BTreeMap<ConnectionId, Inbound>,
-    answers: BTreeMap<Token, Answer>,
+    connections: SortedMap<ConnectionId, Inbound>,
+    answers: SortedMap<Token, Answer>,
     next_token: Token,
     ready: VecDeque<ConnectionId>,
 }

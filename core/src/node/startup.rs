@@ -29,9 +29,10 @@ use crate::raft::voter_set::VoterSet;
 use crate::raft::{RaftClient, RaftConfig};
 use crate::replication::replica_manager::{ReplicaManager, ReplicaManagerConfig, TopicSettings};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Now;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -58,7 +59,7 @@ pub(super) struct Startup {
     meta_properties: Vec<Option<MetaProperties>>,
     quorum_state: Option<QuorumStateData>,
     logs: Option<LogManager>,
-    loads: BTreeMap<Ticket, Wanted>,
+    loads: SortedMap<Ticket, Wanted>,
     next_load: u64,
     failed: bool,
 }
@@ -75,7 +76,7 @@ impl Startup {
             meta_properties: Vec::new(),
             quorum_state: None,
             logs: None,
-            loads: BTreeMap::new(),
+            loads: SortedMap::new(),
             next_load: 0,
             failed: false,
         }
@@ -295,7 +296,7 @@ impl Startup {
             forwarding: Forwarding::default(),
             auto_topics: AutoTopicCreation::default(),
             producer_ids: ProducerIds::default(),
-            loads: BTreeMap::new(),
+            loads: SortedMap::new(),
             next_load: self.next_load,
             serving: false,
             shutdown: Shutdown::No,

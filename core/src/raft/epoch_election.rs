@@ -2,7 +2,7 @@
 
 use super::voter_set::VoterSet;
 use crate::ids::NodeId;
-use alloc::collections::BTreeMap;
+use crate::sorted::SortedMap;
 use alloc::vec::Vec;
 
 /// What a voter said.
@@ -16,7 +16,7 @@ enum Vote {
 /// Counts the votes of one epoch; a voter's first word stands, but a rejection may still become a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpochElection {
-    votes: BTreeMap<NodeId, Vote>,
+    votes: SortedMap<NodeId, Vote>,
 }
 
 impl EpochElection {

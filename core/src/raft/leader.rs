@@ -2,8 +2,8 @@
 
 use super::voter_set::{ReplicaKey, VoterSet};
 use crate::ids::{NodeId, Offset, Uuid};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -58,15 +58,15 @@ pub struct LeaderState {
     /// High watermark found in this epoch; `None` until the `LeaderChange` record is committed.
     pub high_watermark: Option<Offset>,
     local: NodeId,
-    voters: BTreeMap<NodeId, ReplicaState>,
-    observers: BTreeMap<ReplicaKey, ReplicaState>,
+    voters: SortedMap<NodeId, ReplicaState>,
+    observers: SortedMap<ReplicaKey, ReplicaState>,
     /// Voters that fetched since the check-quorum timer was last set.
-    fetched_voters: BTreeSet<NodeId>,
+    fetched_voters: SortedSet<NodeId>,
     check_quorum_deadline: Instant,
     /// When to look again for voters that do not fetch.
     pub begin_quorum_epoch_deadline: Instant,
     /// Voters to be sent `BeginQuorumEpoch`.
-    pub begin_quorum_epoch_to: BTreeSet<NodeId>,
+    pub begin_quorum_epoch_to: SortedSet<NodeId>,
 }
 
 impl LeaderState {
@@ -80,7 +80,7 @@ impl LeaderState {
         now: Instant,
         fetch_timeout: Duration,
     ) -> Self {
-        let others: BTreeSet<NodeId> = voters.ids().filter(|id| *id != local).collect();
+        let others: SortedSet<NodeId> = voters.ids().filter(|id| *id != local).collect();
         Self {
             epoch,
             epoch_start_offset,
@@ -88,8 +88,8 @@ impl LeaderState {
             high_watermark: None,
             local,
             voters: voters.ids().map(|id| (id, ReplicaState::default())).collect(),
-            observers: BTreeMap::new(),
-            fetched_voters: BTreeSet::new(),
+            observers: SortedMap::new(),
+            fetched_voters: SortedSet::new(),
             check_quorum_deadline: now + check_quorum_timeout(fetch_timeout),
             begin_quorum_epoch_deadline: now + fetch_timeout / 2,
             begin_quorum_epoch_to: others,
@@ -295,12 +295,12 @@ mod tests {
     #[test]
     fn silent_voters_are_reminded() {
         let mut state = leader(3, 0);
-        assert_eq!(state.begin_quorum_epoch_to, BTreeSet::from([1, 2]));
+        assert_eq!(state.begin_quorum_epoch_to, SortedSet::from([1, 2]));
         state.acknowledged(1);
         state.fetched(at(100), key(2), 1, 1, FETCH_TIMEOUT);
         assert!(state.begin_quorum_epoch_to.is_empty());
         state.remind_silent_voters(at(500).monotonic, FETCH_TIMEOUT);
-        assert_eq!(state.begin_quorum_epoch_to, BTreeSet::from([1]), "1 never fetched, 2 did 400 ms ago");
+        assert_eq!(state.begin_quorum_epoch_to, SortedSet::from([1]), "1 never fetched, 2 did 400 ms ago");
     }
 
     #[test]

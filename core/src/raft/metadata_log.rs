@@ -12,8 +12,8 @@ use crate::protocol::encode_message;
 use crate::protocol::messages::LeaderChangeMessage;
 use crate::record::control::control_batch;
 use crate::record::{BatchBuilder, ControlRecordType};
+use crate::sorted::SortedMap;
 use crate::time::{Instant, Now};
-use alloc::collections::BTreeMap;
 use bytes::Bytes;
 
 /// An offset and the epoch of the record before it.
@@ -49,7 +49,7 @@ pub enum TruncationRefused {
 pub struct MetadataLog {
     log: UnifiedLog,
     /// Snapshots on disk and the bytes of their files.
-    snapshots: BTreeMap<SnapshotId, u64>,
+    snapshots: SortedMap<SnapshotId, u64>,
     /// The latest one's bytes, once they are known; pieces of it are given to followers.
     latest_bytes: Option<Bytes>,
 }

@@ -2,8 +2,8 @@
 
 use super::RequestKind;
 use crate::ids::NodeId;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 
 /// No pause gets longer than this many times the first one.
 const LONGEST_PAUSE: u32 = 32;
@@ -31,7 +31,7 @@ struct Peer {
 /// Requests under way.
 #[derive(Clone, Debug)]
 pub struct RequestManager {
-    peers: BTreeMap<(NodeId, RequestKind), Peer>,
+    peers: SortedMap<(NodeId, RequestKind), Peer>,
     next_request_id: u64,
     retry_backoff: Duration,
 }
@@ -39,7 +39,7 @@ pub struct RequestManager {
 impl RequestManager {
     /// Nothing under way. `retry_backoff` is the first pause after a failure.
     pub fn new(retry_backoff: Duration) -> Self {
-        Self { peers: BTreeMap::new(), next_request_id: 0, retry_backoff }
+        Self { peers: SortedMap::new(), next_request_id: 0, retry_backoff }
     }
 
     /// True where a request of this kind may be sent to `to` now.

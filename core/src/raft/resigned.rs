@@ -1,8 +1,8 @@
 //! Resigned: led this epoch and gave up, or led it before a restart. Tells the voters, then waits for another leader.
 
 use crate::ids::NodeId;
+use crate::sorted::SortedSet;
 use crate::time::Instant;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 /// State of a former leader in the epoch it led.
@@ -14,7 +14,7 @@ pub struct ResignedState {
     /// nothing is known of them.
     pub preferred_successors: Vec<NodeId>,
     /// Voters that have not yet acknowledged `EndQuorumEpoch`.
-    pub unacknowledged_voters: BTreeSet<NodeId>,
+    pub unacknowledged_voters: SortedSet<NodeId>,
     /// Then it becomes unattached in the next epoch.
     pub election_deadline: Instant,
 }

@@ -1,8 +1,8 @@
 //! Who votes: replica keys, their controller endpoints, and majorities.
 
 use crate::ids::{NodeId, Uuid};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -53,7 +53,7 @@ pub struct Voter {
 /// The voters of the quorum. With `controller.quorum.voters` (kraft.version 0) the set never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VoterSet {
-    voters: BTreeMap<NodeId, Voter>,
+    voters: SortedMap<NodeId, Voter>,
 }
 
 /// Why `controller.quorum.voters` could not be read.

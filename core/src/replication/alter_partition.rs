@@ -6,8 +6,8 @@ use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
 use crate::protocol::messages::{AlterPartitionRequest, AlterPartitionResponse};
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// How long Kafka waits before it sends a failed `AlterPartition` again.
@@ -56,10 +56,10 @@ pub struct AlterPartitionAnswer {
 /// Wishes that wait and the one request under way.
 #[derive(Clone, Debug, Default)]
 pub struct AlterPartitionManager {
-    waiting: BTreeMap<TopicPartition, AlterPartitionItem>,
+    waiting: SortedMap<TopicPartition, AlterPartitionItem>,
     in_flight: Option<u64>,
     /// What the request under way asked for.
-    asked: BTreeMap<(Uuid, i32), (TopicPartition, ProposalId)>,
+    asked: SortedMap<(Uuid, i32), (TopicPartition, ProposalId)>,
     retry_at: Option<Instant>,
 }
 
@@ -88,7 +88,7 @@ impl AlterPartitionManager {
         self.retry_at = None;
         self.in_flight = Some(request_id);
         self.asked.clear();
-        let mut topics: BTreeMap<Uuid, Vec<PartitionData>> = BTreeMap::new();
+        let mut topics: SortedMap<Uuid, Vec<PartitionData>> = SortedMap::new();
         for (partition, item) in &self.waiting {
             self.asked.insert((item.topic_id, partition.partition), (partition.clone(), item.proposal));
             let state = |&(id, epoch): &(NodeId, BrokerEpoch)| BrokerState {

@@ -10,9 +10,9 @@ use crate::protocol::messages::fetch_request::FetchPartition;
 use crate::protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use crate::protocol::messages::{FetchRequest, FetchResponse};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// No session.
@@ -71,7 +71,7 @@ enum ContextKind {
 /// The sessions of a broker, at most `max.incremental.fetch.session.cache.slots`.
 #[derive(Clone, Debug)]
 pub struct FetchSessionCache {
-    sessions: BTreeMap<i32, FetchSession>,
+    sessions: SortedMap<i32, FetchSession>,
     slots: usize,
 }
 
@@ -84,8 +84,8 @@ struct FetchSession {
     last_used: Instant,
     epoch: i32,
     /// Order number to partition; what was answered with records moves to the end.
-    order: BTreeMap<u64, CachedPartition>,
-    places: BTreeMap<FetchKey, u64>,
+    order: SortedMap<u64, CachedPartition>,
+    places: SortedMap<FetchKey, u64>,
     next_place: u64,
 }
 
@@ -101,7 +101,7 @@ struct CachedPartition {
 impl FetchSessionCache {
     /// A cache for `slots` sessions.
     pub fn new(slots: usize) -> Self {
-        Self { sessions: BTreeMap::new(), slots }
+        Self { sessions: SortedMap::new(), slots }
     }
 
     /// Number of sessions.
@@ -203,8 +203,8 @@ impl FetchSessionCache {
             created: now,
             last_used: now,
             epoch: next_epoch(INITIAL_EPOCH),
-            order: BTreeMap::new(),
-            places: BTreeMap::new(),
+            order: SortedMap::new(),
+            places: SortedMap::new(),
             next_place: 0,
         };
         for (key, fetch) in &context.partitions {

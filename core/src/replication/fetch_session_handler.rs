@@ -5,7 +5,7 @@ use super::fetch_session::{FINAL_EPOCH, FetchKey, INITIAL_EPOCH, INVALID_SESSION
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::FetchResponse;
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
-use alloc::collections::BTreeMap;
+use crate::sorted::SortedMap;
 use alloc::vec::Vec;
 
 /// The session with one server.
@@ -14,7 +14,7 @@ pub struct FetchSessionHandler {
     session_id: i32,
     epoch: i32,
     /// What the session holds.
-    partitions: BTreeMap<FetchKey, FetchPartition>,
+    partitions: SortedMap<FetchKey, FetchPartition>,
 }
 
 /// The session part of a fetch request.
@@ -33,7 +33,7 @@ pub struct SessionFetch {
 impl FetchSessionHandler {
     /// No session yet; the next request asks for one.
     pub fn new() -> Self {
-        Self { session_id: INVALID_SESSION_ID, epoch: INITIAL_EPOCH, partitions: BTreeMap::new() }
+        Self { session_id: INVALID_SESSION_ID, epoch: INITIAL_EPOCH, partitions: SortedMap::new() }
     }
 
     /// What to send to fetch `wanted`, in that order: all of it, or what differs from the session.
@@ -41,7 +41,7 @@ impl FetchSessionHandler {
         let mut topics = Vec::new();
         let mut forgotten = Vec::new();
         let full = self.epoch == INITIAL_EPOCH || self.epoch == FINAL_EPOCH;
-        let mut now_held = BTreeMap::new();
+        let mut now_held = SortedMap::new();
         for (key, fetch) in wanted {
             if full || self.partitions.get(&key) != Some(&fetch) {
                 push_topic(&mut topics, &key, fetch.clone());

@@ -8,8 +8,8 @@ use super::partition_state::{PartitionState, ProposalId};
 use super::replica_state::{FollowerFetch, ReplicaState};
 use crate::ids::{BrokerEpoch, LeaderEpoch, NO_EPOCH, NO_NODE, NodeId, Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -41,7 +41,7 @@ pub struct BrokerStanding {
 }
 
 /// All registered brokers.
-pub type BrokerStandings = BTreeMap<NodeId, BrokerStanding>;
+pub type BrokerStandings = SortedMap<NodeId, BrokerStanding>;
 
 /// What an ISR decision needs besides the partition itself.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ pub struct Leadership {
     /// The ISR and its pending change.
     pub state: PartitionState,
     /// The other replicas.
-    pub remote_replicas: BTreeMap<NodeId, ReplicaState>,
+    pub remote_replicas: SortedMap<NodeId, ReplicaState>,
 }
 
 /// What [`Partition::make_leader`] found.
@@ -178,7 +178,7 @@ impl Partition {
         let mut leadership = before.unwrap_or_else(|| Leadership {
             epoch_start_offset: log_end_offset,
             state: PartitionState::Committed { isr: Vec::new() },
-            remote_replicas: BTreeMap::new(),
+            remote_replicas: SortedMap::new(),
         });
         let changed = assignment.partition_epoch > self.assignment.partition_epoch;
         // What metadata says ends every proposal that is older; a repetition of what is known ends none.

@@ -9,9 +9,9 @@ use crate::ids::{BrokerEpoch, LeaderEpoch, NO_EPOCH, NodeId, Offset, TopicPartit
 use crate::protocol::messages::fetch_request::{FetchPartition, ReplicaState};
 use crate::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use crate::protocol::messages::{FetchRequest, FetchResponse, ListOffsetsRequest};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// `ListOffsets` timestamp that asks for the end of the log.
@@ -81,12 +81,12 @@ pub enum FetchStage {
 #[derive(Clone, Debug)]
 pub struct ReplicaFetcher {
     leader: NodeId,
-    partitions: BTreeMap<TopicPartition, FetchState>,
+    partitions: SortedMap<TopicPartition, FetchState>,
     session: FetchSessionHandler,
     /// The request under way and what it asked for, each with the state it was asked in.
-    in_flight: Option<(u64, BTreeMap<TopicPartition, FetchState>)>,
+    in_flight: Option<(u64, SortedMap<TopicPartition, FetchState>)>,
     /// Partitions whose appended records are not stored yet; no fetch before they are, where appends are flushed.
-    unstored: BTreeSet<TopicPartition>,
+    unstored: SortedSet<TopicPartition>,
     retry_at: Option<Instant>,
     /// Where a full fetch begins, so that without a session no partition starves.
     rotation: usize,
@@ -97,10 +97,10 @@ impl ReplicaFetcher {
     pub fn new(leader: NodeId) -> Self {
         Self {
             leader,
-            partitions: BTreeMap::new(),
+            partitions: SortedMap::new(),
             session: FetchSessionHandler::new(),
             in_flight: None,
-            unstored: BTreeSet::new(),
+            unstored: SortedSet::new(),
             retry_at: None,
             rotation: 0,
         }
@@ -160,7 +160,7 @@ impl ReplicaFetcher {
 
     /// Takes the answer to `request_id`; answers what was asked of partitions that are still where they were then, or
     /// `None` where the request is not the one under way.
-    pub fn answered(&mut self, request_id: u64) -> Option<BTreeMap<TopicPartition, FetchState>> {
+    pub fn answered(&mut self, request_id: u64) -> Option<SortedMap<TopicPartition, FetchState>> {
         let (id, mut asked) = self.in_flight.take()?;
         if id != request_id {
             self.in_flight = Some((id, asked));
@@ -221,7 +221,7 @@ impl ReplicaFetcher {
         Some(FetcherRequest::Fetch(request))
     }
 
-    fn ready(&self, now: Instant, stage: FetchStage) -> BTreeMap<TopicPartition, FetchState> {
+    fn ready(&self, now: Instant, stage: FetchStage) -> SortedMap<TopicPartition, FetchState> {
         self.partitions
             .iter()
             .filter(|(_, state)| state.stage == stage && state.retry_at.is_none_or(|at| at <= now))
@@ -233,7 +233,7 @@ impl ReplicaFetcher {
         &mut self,
         config: &FetcherConfig,
         broker_epoch: BrokerEpoch,
-        asked: &BTreeMap<TopicPartition, FetchState>,
+        asked: &SortedMap<TopicPartition, FetchState>,
     ) -> FetchRequest {
         let mut wanted: Vec<_> = asked
             .iter()
@@ -276,7 +276,7 @@ fn fetch_partition(partition: i32, state: &FetchState, max_bytes: i32) -> FetchP
 fn list_offsets_request(
     broker: NodeId,
     timestamp: i64,
-    asked: &BTreeMap<TopicPartition, FetchState>,
+    asked: &SortedMap<TopicPartition, FetchState>,
 ) -> ListOffsetsRequest {
     let mut topics: Vec<ListOffsetsTopic> = Vec::new();
     for (partition, state) in asked {

@@ -1,9 +1,10 @@
 //! Frames the switch saw going by, for the picture: headers only, the newest few thousand.
 
 use super::link::Endpoint;
+use broker_core::sorted::SortedMap;
 use broker_core::time::Instant;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How many frames are remembered until somebody asks.
 const REMEMBERED: usize = 4096;
@@ -48,7 +49,7 @@ pub struct Capture {
     frames: VecDeque<SeenFrame>,
     missed: u64,
     /// By connection: correlation id, key and version of requests not answered yet.
-    pending: BTreeMap<u64, VecDeque<(i32, i16, i16)>>,
+    pending: SortedMap<u64, VecDeque<(i32, i16, i16)>>,
 }
 
 impl Capture {

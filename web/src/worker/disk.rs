@@ -3,14 +3,14 @@
 use crate::indexed_db::{Completion, Storage};
 use broker_core::log::memory_disk::MemoryDisk;
 use broker_core::log::storage::{FileRange, LogDirectory, StoreCommand, Ticket};
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 thread_local! {
     /// Disks in memory outlive the process that wrote them, as disks do: such a worker is never terminated.
-    static MEMORY: RefCell<BTreeMap<String, MemoryDisk>> = const { RefCell::new(BTreeMap::new()) };
+    static MEMORY: RefCell<SortedMap<String, MemoryDisk>> = const { RefCell::new(SortedMap::new()) };
 }
 
 /// An open log directory.

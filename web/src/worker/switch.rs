@@ -9,8 +9,9 @@
 
 use super::capture::Capture;
 use super::link::{Endpoint, FromSwitch, ToSwitch};
+use broker_core::sorted::SortedMap;
 use broker_core::time::{Duration, Instant};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// A frame as the switch sees it.
 pub trait Frame {
@@ -67,10 +68,10 @@ struct Link<F> {
 
 /// The state of the switch.
 pub struct Switch<F> {
-    listeners: BTreeMap<u16, Listener>,
-    connections: BTreeMap<u64, Connection>,
-    ends: BTreeMap<End, u64>,
-    links: BTreeMap<(Endpoint, Endpoint), Link<F>>,
+    listeners: SortedMap<u16, Listener>,
+    connections: SortedMap<u64, Connection>,
+    ends: SortedMap<End, u64>,
+    links: SortedMap<(Endpoint, Endpoint), Link<F>>,
     next_connection: u64,
     next_accepted: u64,
     deliveries: VecDeque<Delivery<F>>,
@@ -81,10 +82,10 @@ pub struct Switch<F> {
 impl<F: Frame> Default for Switch<F> {
     fn default() -> Self {
         Self {
-            listeners: BTreeMap::new(),
-            connections: BTreeMap::new(),
-            ends: BTreeMap::new(),
-            links: BTreeMap::new(),
+            listeners: SortedMap::new(),
+            connections: SortedMap::new(),
+            ends: SortedMap::new(),
+            links: SortedMap::new(),
             next_connection: 0,
             next_accepted: 2,
             deliveries: VecDeque::new(),

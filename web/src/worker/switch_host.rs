@@ -5,10 +5,10 @@ use super::switch::{Frame, Switch};
 use crate::bridge::{SwitchCommand, SwitchReport};
 use crate::clock::{Clock, LEASE_INTERVAL, Lease, host_us, real_ms};
 use crate::post_message::{Port, Timer};
+use broker_core::sorted::SortedMap;
 use broker_core::time::{Duration, Instant};
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use web_sys::MessagePort;
 
@@ -39,7 +39,7 @@ pub struct SwitchHost {
 
 struct State {
     switch: Switch<ArrayBuffer>,
-    attached: BTreeMap<Endpoint, Attached>,
+    attached: SortedMap<Endpoint, Attached>,
     clock: Clock,
     leases: u32,
 }
@@ -58,7 +58,7 @@ impl SwitchHost {
                 this: this.clone(),
                 state: RefCell::new(State {
                     switch: Switch::default(),
-                    attached: BTreeMap::new(),
+                    attached: SortedMap::new(),
                     clock: Clock::starting(real_ms(), floor, host_us()),
                     leases: 0,
                 }),
@@ -141,7 +141,7 @@ impl SwitchHost {
 
     /// Posts what is to be delivered, one message a worker, and sets the timer of slow links.
     fn deliver(&self) {
-        let mut posts: BTreeMap<Endpoint, (Vec<FromSwitch>, Vec<ArrayBuffer>)> = BTreeMap::new();
+        let mut posts: SortedMap<Endpoint, (Vec<FromSwitch>, Vec<ArrayBuffer>)> = SortedMap::new();
         let mut state = self.state.borrow_mut();
         while let Some(delivery) = state.switch.poll_delivery() {
             let (messages, frames) = posts.entry(delivery.to).or_default();

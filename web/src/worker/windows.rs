@@ -1,13 +1,14 @@
 //! How much of each connection is under way: what `postMessage` has no notion of.
 
 use super::link::WINDOW;
+use broker_core::sorted::SortedMap;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// All connections of a worker. A frame is a list of slices.
 #[derive(Default)]
 pub struct Windows {
-    open: BTreeMap<u64, Window>,
+    open: SortedMap<u64, Window>,
 }
 
 #[derive(Default)]

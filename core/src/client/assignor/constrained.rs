@@ -3,15 +3,16 @@
 use super::sticky::Claims;
 use super::{GroupAssignment, partitions_of};
 use crate::ids::TopicPartition;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-pub(super) fn assign(partition_counts: &BTreeMap<Str, i32>, claims: &Claims) -> GroupAssignment {
+pub(super) fn assign(partition_counts: &SortedMap<Str, i32>, claims: &Claims) -> GroupAssignment {
     let partitions: Vec<TopicPartition> =
         partition_counts.iter().flat_map(|(topic, &count)| partitions_of(topic, count)).collect();
     let mut shares = Shares::new(partitions.len(), claims.owned.len());
-    let mut kept = BTreeSet::new();
+    let mut kept = SortedSet::new();
     for (member, owned) in &claims.owned {
         let keep = shares.keep(member, owned);
         kept.extend(keep.iter().cloned());

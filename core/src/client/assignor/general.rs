@@ -4,13 +4,13 @@
 use super::sticky::Claims;
 use super::{GroupAssignment, Subscription, partitions_of};
 use crate::ids::TopicPartition;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 pub(super) fn assign(
-    partition_counts: &BTreeMap<Str, i32>,
-    subscriptions: &BTreeMap<Str, Subscription>,
+    partition_counts: &SortedMap<Str, i32>,
+    subscriptions: &SortedMap<Str, Subscription>,
     claims: &Claims,
 ) -> GroupAssignment {
     let mut balance = Balance::new(partition_counts, subscriptions, claims);
@@ -38,41 +38,41 @@ pub(super) fn assign(
 #[derive(Clone)]
 struct Balance<'a> {
     /// Who may have a topic; only topics that exist.
-    potential: BTreeMap<&'a Str, Vec<&'a Str>>,
+    potential: SortedMap<&'a Str, Vec<&'a Str>>,
     /// How many partitions a member's topics have together.
-    most: BTreeMap<&'a Str, usize>,
+    most: SortedMap<&'a Str, usize>,
     /// Partitions in order: those fewest members may have come first.
     partitions: Vec<TopicPartition>,
     /// The owner of each assigned partition.
-    owners: BTreeMap<TopicPartition, &'a Str>,
-    assignment: BTreeMap<&'a Str, BTreeSet<TopicPartition>>,
+    owners: SortedMap<TopicPartition, &'a Str>,
+    assignment: SortedMap<&'a Str, SortedSet<TopicPartition>>,
     /// Members whose assignment cannot change any more, out of the play.
-    fixed: BTreeMap<&'a Str, BTreeSet<TopicPartition>>,
-    earlier_owners: BTreeMap<&'a TopicPartition, &'a Str>,
+    fixed: SortedMap<&'a Str, SortedSet<TopicPartition>>,
+    earlier_owners: SortedMap<&'a TopicPartition, &'a Str>,
     movements: Movements<'a>,
 }
 
 impl<'a> Balance<'a> {
     fn new(
-        partition_counts: &'a BTreeMap<Str, i32>,
-        subscriptions: &'a BTreeMap<Str, Subscription>,
+        partition_counts: &'a SortedMap<Str, i32>,
+        subscriptions: &'a SortedMap<Str, Subscription>,
         claims: &'a Claims,
     ) -> Self {
         let wants = |topic: &Str| {
             let members = subscriptions.iter().filter(|(_, subscription)| subscription.topics.contains(topic));
             members.map(|(member, _)| member).collect::<Vec<_>>()
         };
-        let potential: BTreeMap<_, _> = partition_counts.keys().map(|topic| (topic, wants(topic))).collect();
+        let potential: SortedMap<_, _> = partition_counts.keys().map(|topic| (topic, wants(topic))).collect();
         let size = |topic: &Str| usize::try_from(partition_counts.get(topic).copied().unwrap_or(0)).unwrap_or(0);
         let most = subscriptions.iter().map(|(member, subscription)| {
-            let topics: BTreeSet<_> = subscription.topics.iter().collect();
+            let topics: SortedSet<_> = subscription.topics.iter().collect();
             (member, topics.into_iter().map(size).sum())
         });
         let mut topics: Vec<&Str> = partition_counts.keys().collect();
         topics.sort_by_key(|topic| (potential.get(topic).map_or(0, Vec::len), *topic));
         let partitions = topics.into_iter().flat_map(|topic| partitions_of(topic, size(topic) as i32)).collect();
-        let mut owners = BTreeMap::new();
-        let mut assignment = BTreeMap::new();
+        let mut owners = SortedMap::new();
+        let mut assignment = SortedMap::new();
         for (member, owned) in &claims.owned {
             owners.extend(owned.iter().map(|partition| (partition.clone(), member)));
             assignment.insert(member, owned.iter().cloned().collect());
@@ -80,7 +80,7 @@ impl<'a> Balance<'a> {
         let most = most.collect();
         let earlier_owners = claims.earlier_owners.iter().collect();
         let movements = Movements::default();
-        Self { potential, most, partitions, owners, assignment, fixed: BTreeMap::new(), earlier_owners, movements }
+        Self { potential, most, partitions, owners, assignment, fixed: SortedMap::new(), earlier_owners, movements }
     }
 
     /// Takes what members own but no longer subscribe to; true where there was any.
@@ -115,7 +115,7 @@ impl<'a> Balance<'a> {
     }
 
     fn load(&self, member: &Str) -> usize {
-        self.assignment.get(member).map_or(0, BTreeSet::len)
+        self.assignment.get(member).map_or(0, SortedSet::len)
     }
 
     /// The member still in play that may have the topic and has least; by name where several have.
@@ -137,7 +137,7 @@ impl<'a> Balance<'a> {
         let potential = &self.potential;
         let movable = |topic: &Str| potential.get(topic).is_some_and(|members| members.len() >= 2);
         self.partitions.retain(|partition| movable(&partition.topic));
-        let stays = |(member, assigned): &(&&'a Str, &BTreeSet<TopicPartition>)| {
+        let stays = |(member, assigned): &(&&'a Str, &SortedSet<TopicPartition>)| {
             let full = self.most.get(**member).is_none_or(|&most| assigned.len() >= most);
             full && !assigned.iter().any(|partition| movable(&partition.topic))
         };
@@ -193,7 +193,7 @@ impl<'a> Balance<'a> {
     }
 
     fn is_balanced(&self) -> bool {
-        let loads = || self.assignment.values().map(BTreeSet::len);
+        let loads = || self.assignment.values().map(SortedSet::len);
         let (Some(least), Some(largest)) = (loads().min(), loads().max()) else { return true };
         if largest <= least + 1 {
             return true;
@@ -208,7 +208,7 @@ impl<'a> Balance<'a> {
 
     /// Sum of the differences between any two members' loads.
     fn unevenness(&self) -> usize {
-        let loads: Vec<usize> = self.assignment.values().map(BTreeSet::len).collect();
+        let loads: Vec<usize> = self.assignment.values().map(SortedSet::len).collect();
         let pairs = loads
             .iter()
             .enumerate()
@@ -217,9 +217,9 @@ impl<'a> Balance<'a> {
     }
 
     fn finish(mut self) -> GroupAssignment {
-        self.assignment.append(&mut self.fixed);
+        self.assignment.extend(core::mem::take(&mut self.fixed));
         let member =
-            |(member, assigned): (&Str, BTreeSet<TopicPartition>)| (member.clone(), assigned.into_iter().collect());
+            |(member, assigned): (&Str, SortedSet<TopicPartition>)| (member.clone(), assigned.into_iter().collect());
         self.assignment.into_iter().map(member).collect()
     }
 }
@@ -227,7 +227,7 @@ impl<'a> Balance<'a> {
 /// What was moved in this run, per topic and pair of members, so that opposite moves cancel.
 #[derive(Clone, Default)]
 struct Movements<'a> {
-    origin: BTreeMap<TopicPartition, (&'a Str, &'a Str)>,
+    origin: SortedMap<TopicPartition, (&'a Str, &'a Str)>,
 }
 
 impl<'a> Movements<'a> {

@@ -16,8 +16,8 @@ mod tests;
 pub use sticky::{cooperative_user_data, sticky_user_data};
 
 use crate::ids::{PartitionIndex, TopicPartition};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -37,7 +37,7 @@ pub struct Subscription {
 }
 
 /// What a whole group gets: every member has an entry, perhaps an empty one.
-pub type GroupAssignment = BTreeMap<Str, Vec<TopicPartition>>;
+pub type GroupAssignment = SortedMap<Str, Vec<TopicPartition>>;
 
 /// Whether members give up everything before they rejoin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,8 +112,8 @@ impl Assignor {
     /// not there do not exist (yet) and are assigned to nobody.
     pub fn assign(
         self,
-        partition_counts: &BTreeMap<Str, i32>,
-        subscriptions: &BTreeMap<Str, Subscription>,
+        partition_counts: &SortedMap<Str, i32>,
+        subscriptions: &SortedMap<Str, Subscription>,
     ) -> GroupAssignment {
         if subscriptions.is_empty() {
             return GroupAssignment::new();
@@ -130,7 +130,7 @@ impl Assignor {
 }
 
 /// Members in the order assignors walk them: static ones by instance id, then the others by member id.
-fn sorted_members(subscriptions: &BTreeMap<Str, Subscription>) -> Vec<(&Str, &Subscription)> {
+fn sorted_members(subscriptions: &SortedMap<Str, Subscription>) -> Vec<(&Str, &Subscription)> {
     let mut members: Vec<_> = subscriptions.iter().collect();
     members.sort_by(|(left_id, left), (right_id, right)| match (&left.group_instance_id, &right.group_instance_id) {
         (Some(left), Some(right)) => left.cmp(right),
@@ -141,7 +141,7 @@ fn sorted_members(subscriptions: &BTreeMap<Str, Subscription>) -> Vec<(&Str, &Su
     members
 }
 
-fn empty_assignment(subscriptions: &BTreeMap<Str, Subscription>) -> GroupAssignment {
+fn empty_assignment(subscriptions: &SortedMap<Str, Subscription>) -> GroupAssignment {
     subscriptions.keys().map(|member| (member.clone(), Vec::new())).collect()
 }
 

@@ -1,12 +1,12 @@
 //! `roundrobin`: all partitions, sorted, dealt in turn to the sorted members.
 
 use super::{GroupAssignment, Subscription, empty_assignment, partitions_of, sorted_members};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 
 pub(super) fn assign(
-    partition_counts: &BTreeMap<Str, i32>,
-    subscriptions: &BTreeMap<Str, Subscription>,
+    partition_counts: &SortedMap<Str, i32>,
+    subscriptions: &SortedMap<Str, Subscription>,
 ) -> GroupAssignment {
     let mut assignment = empty_assignment(subscriptions);
     let members = sorted_members(subscriptions);

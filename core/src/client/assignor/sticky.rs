@@ -2,8 +2,8 @@
 
 use super::{GroupAssignment, Subscription, constrained, general};
 use crate::ids::TopicPartition;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -12,7 +12,7 @@ const NO_GENERATION: i32 = -1;
 
 /// `sticky`'s user data: what the member had, and in which generation (version 1 of its format).
 pub fn sticky_user_data(assignment: &[TopicPartition], generation_id: i32) -> Bytes {
-    let mut by_topic: BTreeMap<&Str, Vec<i32>> = BTreeMap::new();
+    let mut by_topic: SortedMap<&Str, Vec<i32>> = SortedMap::new();
     for partition in assignment {
         by_topic.entry(&partition.topic).or_default().push(partition.partition);
     }
@@ -36,8 +36,8 @@ pub fn cooperative_user_data(generation_id: i32) -> Bytes {
 }
 
 pub(super) fn assign(
-    partition_counts: &BTreeMap<Str, i32>,
-    subscriptions: &BTreeMap<Str, Subscription>,
+    partition_counts: &SortedMap<Str, i32>,
+    subscriptions: &SortedMap<Str, Subscription>,
     cooperative: bool,
 ) -> GroupAssignment {
     let claims = Claims::read(partition_counts, subscriptions, cooperative);
@@ -57,22 +57,22 @@ pub(super) struct Claims {
     /// Per member what it owns and may keep; every member has an entry.
     pub(super) owned: GroupAssignment,
     /// For a partition claimed in several generations, who had it in the latest generation before the valid one.
-    pub(super) earlier_owners: BTreeMap<TopicPartition, Str>,
+    pub(super) earlier_owners: SortedMap<TopicPartition, Str>,
     /// All who claim a partition in the highest generation it is claimed in. More than one: nobody may keep it.
-    pub(super) claimants: BTreeMap<TopicPartition, Vec<Str>>,
+    pub(super) claimants: SortedMap<TopicPartition, Vec<Str>>,
 }
 
 impl Claims {
     fn read(
-        partition_counts: &BTreeMap<Str, i32>,
-        subscriptions: &BTreeMap<Str, Subscription>,
+        partition_counts: &SortedMap<Str, i32>,
+        subscriptions: &SortedMap<Str, Subscription>,
         cooperative: bool,
     ) -> Self {
-        let mut by_generation: BTreeMap<TopicPartition, BTreeMap<i32, Vec<Str>>> = BTreeMap::new();
+        let mut by_generation: SortedMap<TopicPartition, SortedMap<i32, Vec<Str>>> = SortedMap::new();
         for (member, subscription) in subscriptions {
             let (generation, partitions) =
                 if cooperative { cooperative_memory(subscription) } else { sticky_memory(subscription) };
-            for partition in partitions.into_iter().collect::<BTreeSet<_>>() {
+            for partition in partitions.into_iter().collect::<SortedSet<_>>() {
                 let count = partition_counts.get(&partition.topic).copied().unwrap_or(0);
                 if (0..count).contains(&partition.partition) {
                     let claimants = by_generation.entry(partition).or_default().entry(generation).or_default();
@@ -82,8 +82,8 @@ impl Claims {
         }
         let mut claims = Self {
             owned: subscriptions.keys().map(|member| (member.clone(), Vec::new())).collect(),
-            earlier_owners: BTreeMap::new(),
-            claimants: BTreeMap::new(),
+            earlier_owners: SortedMap::new(),
+            claimants: SortedMap::new(),
         };
         for (partition, mut generations) in by_generation {
             let Some((_, claimants)) = generations.pop_last() else { continue };
@@ -134,8 +134,8 @@ fn read_sticky_user_data(mut bytes: Bytes) -> Option<(i32, Vec<TopicPartition>)>
     Some((bytes.try_get_i32().unwrap_or(NO_GENERATION), partitions))
 }
 
-fn all_subscriptions_equal(subscriptions: &BTreeMap<Str, Subscription>) -> bool {
-    let topics = |subscription: &Subscription| subscription.topics.iter().cloned().collect::<BTreeSet<_>>();
+fn all_subscriptions_equal(subscriptions: &SortedMap<Str, Subscription>) -> bool {
+    let topics = |subscription: &Subscription| subscription.topics.iter().cloned().collect::<SortedSet<_>>();
     let mut sets = subscriptions.values().map(topics);
     sets.next().is_none_or(|first| sets.all(|set| set == first))
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::rng::Rng;
-use alloc::collections::BTreeSet;
+use crate::sorted::SortedSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -13,11 +13,11 @@ fn subscription(topics: &[&str]) -> Subscription {
     }
 }
 
-fn group(members: &[(&str, &[&str])]) -> BTreeMap<Str, Subscription> {
+fn group(members: &[(&str, &[&str])]) -> SortedMap<Str, Subscription> {
     members.iter().map(|(member, topics)| (Str::from(*member), subscription(topics))).collect()
 }
 
-fn counts(topics: &[(&str, i32)]) -> BTreeMap<Str, i32> {
+fn counts(topics: &[(&str, i32)]) -> SortedMap<Str, i32> {
     topics.iter().map(|(topic, count)| (Str::from(*topic), *count)).collect()
 }
 
@@ -34,7 +34,7 @@ fn show(assignment: &GroupAssignment) -> String {
 /// The next round: everybody rejoins with what it got, in the next generation.
 fn rejoin(
     assignor: Assignor,
-    subscriptions: &mut BTreeMap<Str, Subscription>,
+    subscriptions: &mut SortedMap<Str, Subscription>,
     assignment: &GroupAssignment,
     generation_id: i32,
 ) {
@@ -148,7 +148,7 @@ fn conflicting_claims_are_settled_by_generation() {
         // Nobody keeps it, and as either may still hold it, nobody gets it in this round.
         (5, 5, "C0: | C1: t-1"),
     ] {
-        let members = BTreeMap::from([(Str::from("C0"), claim(left)), (Str::from("C1"), claim(right))]);
+        let members = SortedMap::from([(Str::from("C0"), claim(left)), (Str::from("C1"), claim(right))]);
         assert_eq!(show(&Assignor::CooperativeSticky.assign(&topics, &members)), expected, "{left} {right}");
     }
 }
@@ -181,14 +181,14 @@ fn names_are_kafkas() {
 
 /// Every existing partition of a topic that somebody wants is given exactly once, and only to who wants it.
 fn check_exactly_once(
-    topics: &BTreeMap<Str, i32>,
-    members: &BTreeMap<Str, Subscription>,
+    topics: &SortedMap<Str, i32>,
+    members: &SortedMap<Str, Subscription>,
     assignment: &GroupAssignment,
-    withheld: &BTreeSet<TopicPartition>,
+    withheld: &SortedSet<TopicPartition>,
     context: &str,
 ) {
     assert_eq!(assignment.keys().collect::<Vec<_>>(), members.keys().collect::<Vec<_>>(), "{context}");
-    let mut seen = BTreeSet::new();
+    let mut seen = SortedSet::new();
     for (member, partitions) in assignment {
         for partition in partitions {
             assert!(members[member].topics.contains(&partition.topic), "{context}: {member} did not want {partition}");
@@ -206,7 +206,7 @@ fn check_exactly_once(
 }
 
 /// No partition could go from its owner to somebody who has at least two fewer.
-fn check_balance(members: &BTreeMap<Str, Subscription>, assignment: &GroupAssignment, context: &str) {
+fn check_balance(members: &SortedMap<Str, Subscription>, assignment: &GroupAssignment, context: &str) {
     for (owner, partitions) in assignment {
         for partition in partitions {
             for (other, theirs) in assignment {
@@ -221,11 +221,11 @@ fn check_balance(members: &BTreeMap<Str, Subscription>, assignment: &GroupAssign
     }
 }
 
-fn random_topics(rng: &mut Rng) -> BTreeMap<Str, i32> {
+fn random_topics(rng: &mut Rng) -> SortedMap<Str, i32> {
     (0..=rng.below(4)).map(|topic| (Str::from(format!("t{topic}")), rng.below(9) as i32 + 1)).collect()
 }
 
-fn random_subscription(rng: &mut Rng, topics: &BTreeMap<Str, i32>, equal: bool) -> Subscription {
+fn random_subscription(rng: &mut Rng, topics: &SortedMap<Str, i32>, equal: bool) -> Subscription {
     let wanted = topics.keys().filter(|_| equal || rng.chance(2, 3)).cloned().collect();
     Subscription { topics: wanted, generation_id: -1, ..Subscription::default() }
 }
@@ -237,7 +237,7 @@ fn random_groups_are_assigned_exactly_once_in_balance_and_settle() {
         let equal = rng.chance(1, 2);
         let assignor = Assignor::ALL[rng.below(4) as usize];
         let topics = random_topics(&mut rng);
-        let mut members = BTreeMap::new();
+        let mut members = SortedMap::new();
         let mut generation = 0;
         for step in 0..8 {
             if members.is_empty() || rng.chance(2, 3) {
@@ -256,9 +256,9 @@ fn random_groups_are_assigned_exactly_once_in_balance_and_settle() {
                     let others = members.iter().filter(move |(other, _)| *other != member);
                     others
                         .flat_map(|(_, subscription)| subscription.owned_partitions.iter().cloned())
-                        .collect::<BTreeSet<_>>()
+                        .collect::<SortedSet<_>>()
                 };
-                let mut withheld = BTreeSet::new();
+                let mut withheld = SortedSet::new();
                 if assignor == Assignor::CooperativeSticky {
                     for (member, partitions) in &assignment {
                         let theirs = owned_by_others(member);
@@ -291,7 +291,7 @@ fn an_equal_group_moves_no_more_than_the_new_share() {
         let mut rng = Rng::new(seed);
         let topics = counts(&[("t", rng.below(40) as i32 + 1)]);
         let size = rng.below(6) + 1;
-        let mut members: BTreeMap<Str, Subscription> =
+        let mut members: SortedMap<Str, Subscription> =
             (0..size).map(|member| (Str::from(format!("m{member}")), subscription(&["t"]))).collect();
         let before = Assignor::Sticky.assign(&topics, &members);
         rejoin(Assignor::Sticky, &mut members, &before, 1);

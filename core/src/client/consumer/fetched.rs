@@ -5,7 +5,7 @@ use crate::ids::{LeaderEpoch, Offset, ProducerId};
 use crate::protocol::messages::fetch_response::AbortedTransaction;
 use crate::record::control::control_type;
 use crate::record::{Batches, ControlRecordType, Record, RecordBatch, RecordError};
-use alloc::collections::BTreeSet;
+use crate::sorted::SortedSet;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -68,14 +68,14 @@ struct AbortedFilter {
     is_active: bool,
     /// Not yet begun, by their first offset, last first.
     coming: Vec<AbortedTransaction>,
-    open: BTreeSet<ProducerId>,
+    open: SortedSet<ProducerId>,
 }
 
 impl AbortedFilter {
     fn new(isolation_level: IsolationLevel, aborted: &[AbortedTransaction]) -> Self {
         let mut coming = aborted.to_vec();
         coming.sort_by_key(|transaction| core::cmp::Reverse(transaction.first_offset));
-        Self { is_active: isolation_level == IsolationLevel::ReadCommitted, coming, open: BTreeSet::new() }
+        Self { is_active: isolation_level == IsolationLevel::ReadCommitted, coming, open: SortedSet::new() }
     }
 
     fn passes(&mut self, batch: &RecordBatch) -> bool {

@@ -10,9 +10,10 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use crate::protocol::messages::fetch_response::PartitionData;
 use crate::record::Record;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -24,10 +25,10 @@ const LAST_VERSION_WITH_NAMES: i16 = 12;
 /// Fetches in flight and what they brought.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fetcher {
-    in_flight: BTreeSet<NodeId>,
+    in_flight: SortedSet<NodeId>,
     /// No request to a node before this time.
-    not_before: BTreeMap<NodeId, Instant>,
-    buffers: BTreeMap<TopicPartition, Buffer>,
+    not_before: SortedMap<NodeId, Instant>,
+    buffers: SortedMap<TopicPartition, Buffer>,
     /// Partitions with a buffer, the next to be taken from first.
     turns: VecDeque<TopicPartition>,
 }
@@ -135,8 +136,8 @@ impl Consumer {
         &mut self,
         now: Now,
         partitions: Vec<TopicPartition>,
-    ) -> BTreeMap<NodeId, Vec<(TopicPartition, LeaderEpoch)>> {
-        let mut leaders: BTreeMap<NodeId, Vec<_>> = BTreeMap::new();
+    ) -> SortedMap<NodeId, Vec<(TopicPartition, LeaderEpoch)>> {
+        let mut leaders: SortedMap<NodeId, Vec<_>> = SortedMap::new();
         for partition in partitions {
             match self.network.metadata().leader(&partition.topic, partition.partition) {
                 Some((node, epoch)) => leaders.entry(node).or_default().push((partition, epoch)),
@@ -153,8 +154,8 @@ impl Consumer {
     }
 
     fn send_fetch(&mut self, now: Now, node: NodeId, partitions: &[(TopicPartition, LeaderEpoch)]) {
-        let mut topics: BTreeMap<Str, FetchTopic> = BTreeMap::new();
-        let mut offsets = BTreeMap::new();
+        let mut topics: SortedMap<Str, FetchTopic> = SortedMap::new();
+        let mut offsets = SortedMap::new();
         for (partition, leader_epoch) in partitions {
             let state = self.assignment.partitions.get(partition);
             let Some(offset) = state.and_then(PartitionState::offset) else { continue };
@@ -192,7 +193,7 @@ impl Consumer {
         &mut self,
         now: Now,
         topics: &[(Uuid, Str)],
-        offsets: &BTreeMap<TopicPartition, Offset>,
+        offsets: &SortedMap<TopicPartition, Offset>,
         answer: &Answer<Purpose>,
     ) {
         let Some(node) = answer.node else { return };

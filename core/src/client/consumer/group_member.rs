@@ -14,9 +14,9 @@ use crate::protocol::messages::join_group_request::{JoinGroupRequest, JoinGroupR
 use crate::protocol::messages::join_group_response::JoinGroupResponse;
 use crate::protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIdentity};
 use crate::protocol::messages::sync_group_request::{SyncGroupRequest, SyncGroupRequestAssignment};
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -50,9 +50,9 @@ pub(super) struct GroupMember {
     /// The last assignment and its generation: the memory of sticky assignors.
     last_assignment: (Vec<TopicPartition>, i32),
     /// Partition counts the leader assigned by; other counts make it rejoin.
-    assigned_counts: BTreeMap<Str, i32>,
+    assigned_counts: SortedMap<Str, i32>,
     /// All members' subscriptions, while the leader waits for metadata until a time.
-    gathered: Option<(BTreeMap<Str, Subscription>, Instant)>,
+    gathered: Option<(SortedMap<Str, Subscription>, Instant)>,
 }
 
 impl Default for GroupMember {
@@ -72,7 +72,7 @@ impl Default for GroupMember {
             next_heartbeat: Instant::ZERO,
             heartbeat_in_flight: false,
             last_assignment: (Vec::new(), NO_GENERATION),
-            assigned_counts: BTreeMap::new(),
+            assigned_counts: SortedMap::new(),
             gathered: None,
         }
     }
@@ -293,7 +293,7 @@ impl Consumer {
         if !member.is_leader || response.skip_assignment {
             return self.sync(now, Vec::new());
         }
-        let mut gathered = BTreeMap::new();
+        let mut gathered = SortedMap::new();
         for other in &response.members {
             let instance = other.group_instance_id.as_ref().map(Str::detached);
             match decode_subscription(&other.metadata, instance) {
@@ -529,7 +529,7 @@ const fn coordinator_connection(node: NodeId) -> NodeId {
 }
 
 /// Partition counts of those topics that are known to exist.
-fn partition_counts<'a>(consumer: &Consumer, topics: impl Iterator<Item = &'a Str>) -> BTreeMap<Str, i32> {
+fn partition_counts<'a>(consumer: &Consumer, topics: impl Iterator<Item = &'a Str>) -> SortedMap<Str, i32> {
     let metadata = consumer.network.metadata();
     topics.filter_map(|topic| Some((topic.clone(), metadata.partition_count(topic)?))).collect()
 }

@@ -5,8 +5,8 @@ use crate::client::assignor::Subscription;
 use crate::ids::TopicPartition;
 use crate::protocol::messages::{consumer_protocol_assignment, consumer_protocol_subscription};
 use crate::protocol::{DecodeError, Message, Reader, encode_message};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use consumer_protocol_assignment::ConsumerProtocolAssignment;
@@ -62,8 +62,8 @@ pub(super) fn decode_assignment(bytes: &Bytes) -> Result<Vec<TopicPartition>, De
 }
 
 /// Partitions grouped by topic, as most requests want them.
-pub(super) fn by_topic(partitions: &[TopicPartition]) -> BTreeMap<Str, Vec<i32>> {
-    let mut topics: BTreeMap<Str, Vec<i32>> = BTreeMap::new();
+pub(super) fn by_topic(partitions: &[TopicPartition]) -> SortedMap<Str, Vec<i32>> {
+    let mut topics: SortedMap<Str, Vec<i32>> = SortedMap::new();
     for partition in partitions {
         topics.entry(partition.topic.clone()).or_default().push(partition.partition);
     }

@@ -15,9 +15,9 @@ use crate::protocol::messages::offset_fetch_request::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use crate::protocol::messages::offset_fetch_response::OffsetFetchResponse;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -135,7 +135,7 @@ impl Consumer {
 
     fn ask_for_end_of_log(&mut self, now: Now, node: NodeId, partitions: Vec<(TopicPartition, LeaderEpoch)>) {
         let request = self.number_request();
-        let mut topics: BTreeMap<Str, Vec<ListOffsetsPartition>> = BTreeMap::new();
+        let mut topics: SortedMap<Str, Vec<ListOffsetsPartition>> = SortedMap::new();
         for (partition, leader_epoch) in partitions {
             let Some(state) = self.assignment.partitions.get_mut(&partition) else { continue };
             let Position::NeedsReset(to) = state.position else { continue };
@@ -157,7 +157,7 @@ impl Consumer {
     }
 
     pub(super) fn end_of_log_answered(&mut self, now: Now, request: u64, answer: &Answer<Purpose>) {
-        let mut ends = BTreeMap::new();
+        let mut ends = SortedMap::new();
         for topic in answer.decode::<ListOffsetsRequest>().map(|response| response.topics).unwrap_or_default() {
             for end in topic.partitions {
                 let partition = TopicPartition { topic: topic.name.clone(), partition: end.partition_index };
@@ -228,7 +228,7 @@ impl Consumer {
         if positions.is_empty() {
             return false;
         }
-        let mut topics: BTreeMap<Str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
+        let mut topics: SortedMap<Str, Vec<OffsetCommitRequestPartition>> = SortedMap::new();
         let mut offsets = Vec::new();
         for (partition, offset, leader_epoch) in positions {
             topics.entry(partition.topic.clone()).or_default().push(OffsetCommitRequestPartition {
@@ -268,7 +268,7 @@ impl Consumer {
         offsets: &[(TopicPartition, Offset)],
         answer: &Answer<Purpose>,
     ) {
-        let mut codes = BTreeMap::new();
+        let mut codes = SortedMap::new();
         let response = answer.decode::<OffsetCommitRequest>();
         for topic in response.as_ref().map(|response| &response.topics[..]).unwrap_or_default() {
             for partition in &topic.partitions {
@@ -332,8 +332,8 @@ impl Consumer {
 }
 
 /// The group's error and what is stored, from the answer's old or new fields.
-fn stored_offsets(response: &OffsetFetchResponse) -> (ErrorCode, BTreeMap<TopicPartition, Stored>) {
-    let mut stored = BTreeMap::new();
+fn stored_offsets(response: &OffsetFetchResponse) -> (ErrorCode, SortedMap<TopicPartition, Stored>) {
+    let mut stored = SortedMap::new();
     let mut put = |topic: &Str, index: i32, code: i16, offset: Offset, epoch: LeaderEpoch| {
         stored.insert(TopicPartition { topic: topic.clone(), partition: index }, (error_of(code), offset, epoch));
     };

@@ -2,8 +2,8 @@
 
 use super::config::AutoOffsetReset;
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset, TopicPartition};
+use crate::sorted::SortedMap;
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// Where a partition's next record is, or how that is being found out.
@@ -53,7 +53,7 @@ impl PartitionState {
 /// The assignment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Assignment {
-    pub(super) partitions: BTreeMap<TopicPartition, PartitionState>,
+    pub(super) partitions: SortedMap<TopicPartition, PartitionState>,
 }
 
 impl Assignment {

@@ -13,8 +13,8 @@ use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignmen
 use crate::protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use crate::protocol::messages::{ConfigRecord, CreateTopicsRequest, CreateTopicsResponse, TopicRecord};
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -33,7 +33,7 @@ impl Decision<'_> {
     ) -> ControllerResult<CreateTopicsResponse> {
         let mut records = Vec::new();
         let mut partitions_left = MAX_PARTITIONS_PER_BATCH;
-        let mut answered: BTreeMap<&Str, CreatableTopicResult> = BTreeMap::new();
+        let mut answered: SortedMap<&Str, CreatableTopicResult> = SortedMap::new();
         for topic in &request.topics {
             let named_before = answered.contains_key(&topic.name);
             let outcome = if named_before {
@@ -187,7 +187,7 @@ impl Decision<'_> {
             return Err(ApiError::new(ErrorCode::InvalidRequest, message));
         }
         take_partitions(topic.assignments.len(), partitions_left)?;
-        let mut partitions: BTreeMap<PartitionIndex, PartitionRegistration> = BTreeMap::new();
+        let mut partitions: SortedMap<PartitionIndex, PartitionRegistration> = SortedMap::new();
         let mut replication_factor = None;
         for CreatableReplicaAssignment { partition_index, broker_ids } in &topic.assignments {
             if partitions.contains_key(partition_index) {

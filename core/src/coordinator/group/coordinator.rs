@@ -18,9 +18,10 @@ use crate::protocol::messages::{
     ListGroupsResponse, OffsetFetchRequest,
 };
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -61,7 +62,7 @@ pub fn partition_for(group_id: &str, partitions: PartitionIndex) -> PartitionInd
 #[derive(Clone, Debug)]
 pub struct GroupCoordinator {
     shared: Shared,
-    shards: BTreeMap<PartitionIndex, Shard>,
+    shards: SortedMap<PartitionIndex, Shard>,
 }
 
 /// What the steps of all shards use.
@@ -78,7 +79,7 @@ impl GroupCoordinator {
     /// A coordinator without partitions.
     pub fn new(config: GroupConfig, rng: Rng) -> Self {
         let shared = Shared { config, rng, gathers: Gathers::default(), outputs: VecDeque::new(), next_append_id: 0 };
-        Self { shared, shards: BTreeMap::new() }
+        Self { shared, shards: SortedMap::new() }
     }
 
     /// This broker leads a partition of `__consumer_offsets` now. Its log is to be fed to [`Self::replay`], then

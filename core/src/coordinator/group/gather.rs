@@ -5,7 +5,7 @@ use super::request::GroupResponse;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
 use crate::protocol::messages::offset_fetch_response::{OffsetFetchResponse, OffsetFetchResponseGroup};
-use alloc::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 /// The place of one group's part in a response that is being gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) struct Slot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathers {
     next: u64,
-    open: BTreeMap<u64, Gather>,
+    open: SortedMap<u64, Gather>,
 }
 
 #[derive(Clone, Debug)]

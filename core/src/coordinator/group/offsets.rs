@@ -1,8 +1,9 @@
 //! The committed offsets of a shard's groups, each as replicated and as last written.
 
 use crate::ids::{LeaderEpoch, Offset, Uuid};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// An offset a group committed: the next record it wants to read.
@@ -38,8 +39,8 @@ pub(super) enum ReadLevel {
     Written,
 }
 
-type Partitions = BTreeMap<i32, Versions>;
-type Topics = BTreeMap<Str, Partitions>;
+type Partitions = SortedMap<i32, Versions>;
+type Topics = SortedMap<Str, Partitions>;
 
 /// Written but perhaps not yet replicated values come after the replicated one, in the log's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Versions {
 /// All offsets of one shard.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OffsetStore {
-    groups: BTreeMap<Str, Topics>,
+    groups: SortedMap<Str, Topics>,
     /// Keys of what is written beyond the high watermark, in the log's order.
     unreplicated: VecDeque<(Offset, Str, Str, i32)>,
     high_watermark: Offset,

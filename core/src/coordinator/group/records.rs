@@ -6,9 +6,9 @@ use super::offsets::OffsetAndMetadata;
 use crate::protocol::messages::group_metadata_value::{GroupMetadataValue, MemberMetadata};
 use crate::protocol::messages::{GroupMetadataKey, OffsetCommitKey, OffsetCommitValue};
 use crate::protocol::{DecodeError, Message, Reader, encode_message};
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Now;
-use alloc::collections::BTreeMap;
 use alloc::vec;
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -70,7 +70,7 @@ pub(super) fn offset_tombstone(group_id: &Str, topic: &Str, partition: i32) -> G
 }
 
 /// The record of a classic group as it is now, its members with `assignments`.
-pub(super) fn group_metadata(group: &ClassicGroup, assignments: &BTreeMap<Str, Bytes>) -> GroupRecord {
+pub(super) fn group_metadata(group: &ClassicGroup, assignments: &SortedMap<Str, Bytes>) -> GroupRecord {
     let protocol = group.protocol_name.clone().unwrap_or_default();
     let member = |member: &Member| MemberMetadata {
         member_id: member.member_id.clone(),
@@ -96,7 +96,7 @@ pub(super) fn group_metadata(group: &ClassicGroup, assignments: &BTreeMap<Str, B
 
 /// The first record of a group somebody wants to join.
 pub(super) fn new_group_metadata(group_id: &Str, now: Now) -> GroupRecord {
-    group_metadata(&ClassicGroup::new(group_id.clone(), now), &BTreeMap::new())
+    group_metadata(&ClassicGroup::new(group_id.clone(), now), &SortedMap::new())
 }
 
 /// The record that removes a group.

@@ -10,9 +10,10 @@ use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::record::{Batches, Record, RecordBatch};
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -24,7 +25,7 @@ use bytes::Bytes;
 pub(super) struct Shard {
     leader_epoch: LeaderEpoch,
     loading: bool,
-    pub(super) groups: BTreeMap<Str, ClassicGroup>,
+    pub(super) groups: SortedMap<Str, ClassicGroup>,
     pub(super) offsets: OffsetStore,
     /// In the order they were begun.
     writes: VecDeque<Write>,
@@ -41,7 +42,7 @@ impl Shard {
         Self {
             leader_epoch,
             loading: true,
-            groups: BTreeMap::new(),
+            groups: SortedMap::new(),
             offsets: OffsetStore::default(),
             writes: VecDeque::new(),
             last_written: -1,

@@ -8,9 +8,9 @@ use super::shard::Shard;
 use super::turn::{Turn, WriteAction};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group_response::JoinGroupResponse;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -70,7 +70,7 @@ impl ClassicGroup {
             response.members = Vec::new();
         }
         let assigned = self.members.iter().map(|(id, member)| (id.clone(), member.assignment.clone()));
-        let assignments: BTreeMap<Str, Bytes> = assigned.collect();
+        let assignments: SortedMap<Str, Bytes> = assigned.collect();
         let record = records::group_metadata(self, &assignments);
         let group_id = self.group_id.clone();
         let replacement = StaticReplacement { group_id, old, new_member_id, waiter: join.waiter, response };

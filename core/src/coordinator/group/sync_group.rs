@@ -7,8 +7,8 @@ use super::shard::Shard;
 use super::turn::{Turn, WriteAction};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{SyncGroupRequest, SyncGroupResponse};
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use bytes::Bytes;
 pub(super) struct AssignmentStore {
     group_id: Str,
     generation_id: i32,
-    assignments: BTreeMap<Str, Bytes>,
+    assignments: SortedMap<Str, Bytes>,
 }
 
 impl Shard {
@@ -102,7 +102,7 @@ impl ClassicGroup {
             return;
         }
         // Members the leader left out get nothing, but an answer.
-        let mut assignments: BTreeMap<Str, Bytes> =
+        let mut assignments: SortedMap<Str, Bytes> =
             self.members.keys().map(|member_id| (member_id.clone(), Bytes::new())).collect();
         for assigned in &request.assignments {
             if let Some(assignment) = assignments.get_mut(&assigned.member_id) {

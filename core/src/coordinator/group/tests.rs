@@ -21,9 +21,9 @@ use crate::protocol::messages::{
 };
 use crate::record::RecordBatch;
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -56,8 +56,8 @@ struct Bench {
     coordinator: GroupCoordinator,
     millis: u64,
     tokens: u64,
-    logs: BTreeMap<PartitionIndex, Vec<RecordBatch>>,
-    answers: BTreeMap<u64, GroupResponse>,
+    logs: SortedMap<PartitionIndex, Vec<RecordBatch>>,
+    answers: SortedMap<u64, GroupResponse>,
     events: Vec<Event>,
     /// What is written now is not replicated yet.
     holds: bool,
@@ -74,8 +74,8 @@ impl Bench {
             coordinator: GroupCoordinator::new(config, Rng::new(5)),
             millis: 0,
             tokens: 0,
-            logs: BTreeMap::new(),
-            answers: BTreeMap::new(),
+            logs: SortedMap::new(),
+            answers: SortedMap::new(),
             events: Vec::new(),
             holds: false,
             refuses: None,

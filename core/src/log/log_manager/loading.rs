@@ -8,10 +8,11 @@ use super::super::storage::{FilePath, LogDirectory, StoreCommand, StoreQueue};
 use super::{FileRange, LoadRequest, LogManager};
 use crate::event::Event;
 use crate::ids::{Offset, TopicPartition};
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Now;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -32,12 +33,12 @@ enum Pending {
 pub(super) struct Loading {
     next_id: u64,
     checkpoints: VecDeque<(usize, &'static str, u64)>,
-    partitions: VecDeque<(usize, TopicPartition, BTreeMap<FilePath, u64>)>,
+    partitions: VecDeque<(usize, TopicPartition, SortedMap<FilePath, u64>)>,
     /// Logs whose next range is not asked for yet.
     ready: VecDeque<(usize, Box<LogLoader>)>,
-    pending: BTreeMap<u64, Pending>,
-    log_starts: Vec<BTreeMap<TopicPartition, Offset>>,
-    high_watermarks: Vec<BTreeMap<TopicPartition, Offset>>,
+    pending: SortedMap<u64, Pending>,
+    log_starts: Vec<SortedMap<TopicPartition, Offset>>,
+    high_watermarks: Vec<SortedMap<TopicPartition, Offset>>,
     clean: Vec<bool>,
     /// Commands for directories, until the caller's queues are at hand.
     removed: Vec<(usize, FilePath)>,
@@ -46,13 +47,13 @@ pub(super) struct Loading {
 impl Loading {
     pub(super) fn new(directories: &[LogDirectory]) -> Self {
         let mut loading = Self {
-            log_starts: alloc::vec![BTreeMap::new(); directories.len()],
-            high_watermarks: alloc::vec![BTreeMap::new(); directories.len()],
+            log_starts: alloc::vec![SortedMap::new(); directories.len()],
+            high_watermarks: alloc::vec![SortedMap::new(); directories.len()],
             clean: alloc::vec![false; directories.len()],
             ..Self::default()
         };
         for (index, directory) in directories.iter().enumerate() {
-            let mut partitions: BTreeMap<&str, BTreeMap<FilePath, u64>> = BTreeMap::new();
+            let mut partitions: SortedMap<&str, SortedMap<FilePath, u64>> = SortedMap::new();
             for file in &directory.files {
                 match file.path.split_once('/') {
                     None => {

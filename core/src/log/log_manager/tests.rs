@@ -80,8 +80,8 @@ impl Model {
     }
 
     /// By producer: last sequence and last offset.
-    fn producers(&self) -> BTreeMap<i64, (i32, Offset)> {
-        let mut last = BTreeMap::new();
+    fn producers(&self) -> SortedMap<i64, (i32, Offset)> {
+        let mut last = SortedMap::new();
         for batch in &self.batches {
             if let Some((id, first)) = batch.producer {
                 last.insert(id, (first + batch.values.len() as i32 - 1, batch.end() - 1));
@@ -271,7 +271,7 @@ impl World {
         let model = self.model.clone();
         let log = self.log();
         assert_eq!(log.log_end_offset(), model.end);
-        let producers: BTreeMap<i64, (i32, Offset)> = log
+        let producers: SortedMap<i64, (i32, Offset)> = log
             .producer_state()
             .producers()
             .iter()

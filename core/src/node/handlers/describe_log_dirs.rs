@@ -8,8 +8,8 @@ use crate::protocol::messages::DescribeLogDirsRequest;
 use crate::protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &DescribeLogDirsRequest) {
@@ -21,7 +21,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
     };
     let results = (broker.replica_manager.log_directories().into_iter())
         .map(|directory| {
-            let mut topics: BTreeMap<Str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+            let mut topics: SortedMap<Str, Vec<DescribeLogDirsPartition>> = SortedMap::new();
             for (partition, size, offset_lag) in directory.replicas.into_iter().filter(|(which, ..)| wanted(which)) {
                 topics.entry(partition.topic).or_default().push(DescribeLogDirsPartition {
                     partition_index: partition.partition,

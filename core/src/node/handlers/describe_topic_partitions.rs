@@ -9,8 +9,8 @@ use crate::protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
 };
+use crate::sorted::SortedSet;
 use crate::text::Str;
-use alloc::collections::BTreeSet;
 
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &DescribeTopicPartitionsRequest) {
     let image = broker.image.clone();
@@ -18,7 +18,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
     let mut room = limit as usize;
     let from = request.cursor.as_ref();
     // No topics named means all of them, in the order of their names, which is also the order of the pages.
-    let names: BTreeSet<Str> = if request.topics.is_empty() {
+    let names: SortedSet<Str> = if request.topics.is_empty() {
         image.topics.iter().map(|topic| topic.name.clone()).collect()
     } else {
         request.topics.iter().map(|topic| topic.name.clone()).collect()

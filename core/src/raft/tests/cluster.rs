@@ -10,9 +10,9 @@ use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
 use crate::raft::voter_set::VoterSet;
 use crate::raft::{RaftClient, RaftConfig, RaftOutput, RaftRequest, RaftResponse, RequestFailed};
 use crate::rng::Rng;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -59,13 +59,13 @@ pub(super) struct Cluster {
     pub(super) rng: Rng,
     pub(super) now: Instant,
     pub(super) weather: Weather,
-    pub(super) cut: BTreeSet<(usize, usize)>,
-    pub(super) leaders: BTreeMap<i32, usize>,
-    events: BTreeMap<(Instant, u64), Event>,
-    pending: BTreeMap<u64, Pending>,
-    committed: BTreeMap<Offset, CommittedBatch>,
+    pub(super) cut: SortedSet<(usize, usize)>,
+    pub(super) leaders: SortedMap<i32, usize>,
+    events: SortedMap<(Instant, u64), Event>,
+    pending: SortedMap<u64, Pending>,
+    committed: SortedMap<Offset, CommittedBatch>,
     /// Votes told to others: candidate by voter and epoch.
-    votes: BTreeMap<(usize, i32), usize>,
+    votes: SortedMap<(usize, i32), usize>,
     next_number: u64,
     steps_at_now: u32,
     /// What the run did, for its tests: snapshots fetched.
@@ -93,12 +93,12 @@ impl Cluster {
             rng: rng.fork(),
             now: Instant::from_millis(1),
             weather: Weather::default(),
-            cut: BTreeSet::new(),
-            leaders: BTreeMap::new(),
-            events: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            committed: BTreeMap::new(),
-            votes: BTreeMap::new(),
+            cut: SortedSet::new(),
+            leaders: SortedMap::new(),
+            events: SortedMap::new(),
+            pending: SortedMap::new(),
+            committed: SortedMap::new(),
+            votes: SortedMap::new(),
             next_number: 0,
             steps_at_now: 0,
             snapshots_fetched: 0,

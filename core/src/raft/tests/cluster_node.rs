@@ -10,9 +10,10 @@ use crate::raft::snapshot::{METADATA_LOG_FOLDER, StoredSnapshot, metadata_partit
 use crate::raft::{RaftClient, RaftConfig};
 use crate::record::Batches;
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Instant, Now};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -21,7 +22,7 @@ pub(super) struct TestNode {
     pub(super) config: RaftConfig,
     pub(super) disk: MemoryDisk,
     /// Batches of the log on the disk: last offset and epoch by base offset. Kept apart from what the replica believes.
-    on_disk: BTreeMap<Offset, (Offset, i32)>,
+    on_disk: SortedMap<Offset, (Offset, i32)>,
     pub(super) queue: StoreQueue,
     pub(super) client: Option<RaftClient>,
     /// Batches handed to storage and not answered, oldest first.
@@ -44,7 +45,7 @@ impl TestNode {
         Self {
             config,
             disk: MemoryDisk::default(),
-            on_disk: BTreeMap::new(),
+            on_disk: SortedMap::new(),
             queue: StoreQueue::default(),
             client: None,
             unstored: VecDeque::new(),
@@ -131,7 +132,7 @@ fn segments(disk: &MemoryDisk) -> Vec<(Offset, Bytes)> {
     disk.files().filter_map(segment).collect()
 }
 
-fn note_batches(batches: &mut BTreeMap<Offset, (Offset, i32)>, bytes: &Bytes) {
+fn note_batches(batches: &mut SortedMap<Offset, (Offset, i32)>, bytes: &Bytes) {
     for batch in Batches::new(bytes.clone()) {
         let batch = batch.unwrap();
         batches.insert(batch.base_offset, (batch.last_offset(), batch.partition_leader_epoch));

@@ -10,8 +10,8 @@ use crate::protocol::messages::{FetchResponse, ListOffsetsResponse};
 use crate::protocol::{ErrorCode, Records};
 use crate::replication::replica_fetcher::{FetchStage, FetchState, ReplicaFetcher, truncation_for};
 use crate::replication::{RequestFailed, error_of};
+use crate::sorted::SortedMap;
 use crate::time::Now;
-use alloc::collections::BTreeMap;
 
 use super::storage::LoadPurpose;
 
@@ -24,7 +24,7 @@ pub enum FetcherResponse {
     ListOffsets(ListOffsetsResponse),
 }
 
-type Asked = BTreeMap<TopicPartition, FetchState>;
+type Asked = SortedMap<TopicPartition, FetchState>;
 
 impl ReplicaManager {
     /// Takes what `leader` answered to `request_id`, or that it did not.

@@ -6,8 +6,8 @@ use crate::log::storage::StoreQueue;
 use crate::metadata::{ConfigResourceType, LocalPartition, MetadataDelta, MetadataImage};
 use crate::replication::partition::{Assignment, BrokerStanding, Partition};
 use crate::replication::replica_fetcher::{FetchState, ReplicaFetcher};
+use crate::sorted::SortedSet;
 use crate::time::Now;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 impl ReplicaManager {
@@ -174,7 +174,7 @@ impl ReplicaManager {
     fn take_configs(&mut self, now: Now, delta: &MetadataDelta) {
         let changed = &delta.changes().configs;
         let of_broker = changed.iter().any(|resource| resource.kind == ConfigResourceType::Broker);
-        let topics: BTreeSet<_> = if of_broker {
+        let topics: SortedSet<_> = if of_broker {
             self.partitions.keys().map(|partition| partition.topic.clone()).collect()
         } else {
             let topics = changed.iter().filter(|resource| resource.kind == ConfigResourceType::Topic);

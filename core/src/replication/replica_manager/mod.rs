@@ -48,9 +48,10 @@ use crate::metadata::MetadataImage;
 use crate::protocol::ErrorCode;
 use crate::purgatory::Purgatory;
 use crate::rng::Rng;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Instant, Now};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 use produce::DelayedProduce;
@@ -74,15 +75,15 @@ pub struct ReplicaManager {
     logs: LogManager,
     image: MetadataImage,
     brokers: BrokerStandings,
-    partitions: BTreeMap<TopicPartition, Hosted>,
-    fetchers: BTreeMap<NodeId, ReplicaFetcher>,
+    partitions: SortedMap<TopicPartition, Hosted>,
+    fetchers: SortedMap<NodeId, ReplicaFetcher>,
     fetch_sessions: FetchSessionCache,
     alter_partitions: AlterPartitionManager,
     produces: Purgatory<TopicPartition, DelayedProduce>,
     fetches: Purgatory<TopicPartition, DelayedFetch>,
     delete_records: Purgatory<TopicPartition, DelayedDeleteRecords>,
-    loads: BTreeMap<u64, PendingLoad>,
-    touched: BTreeSet<TopicPartition>,
+    loads: SortedMap<u64, PendingLoad>,
+    touched: SortedSet<TopicPartition>,
     next_isr_check: Instant,
     next_checkpoint: Instant,
     next_id: u64,
@@ -98,15 +99,15 @@ impl ReplicaManager {
             logs,
             image: MetadataImage::default(),
             brokers: BrokerStandings::new(),
-            partitions: BTreeMap::new(),
-            fetchers: BTreeMap::new(),
+            partitions: SortedMap::new(),
+            fetchers: SortedMap::new(),
             fetch_sessions: FetchSessionCache::new(config.fetch_session_slots),
             alter_partitions: AlterPartitionManager::default(),
             produces: Purgatory::new(),
             fetches: Purgatory::new(),
             delete_records: Purgatory::new(),
-            loads: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            loads: SortedMap::new(),
+            touched: SortedSet::new(),
             next_isr_check: now.monotonic + config.lag_time_max / 2,
             next_checkpoint: now.monotonic + config.high_watermark_checkpoint_interval,
             next_id: 1,

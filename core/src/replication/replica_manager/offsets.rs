@@ -12,8 +12,8 @@ use crate::protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
 };
 use crate::replication::replica_fetcher::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
+use crate::sorted::SortedSet;
 use crate::time::Now;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 /// Asks for the record with the largest timestamp (KIP-734).
@@ -93,8 +93,8 @@ impl ReplicaManager {
         list: &DelayedListOffsets,
         fail_cold: bool,
     ) -> Result<ListOffsetsResponse, (TopicPartition, Cold)> {
-        let mut seen = BTreeSet::new();
-        let mut twice = BTreeSet::new();
+        let mut seen = SortedSet::new();
+        let mut twice = SortedSet::new();
         for topic in &list.request.topics {
             for wanted in &topic.partitions {
                 let partition = TopicPartition { topic: topic.name.clone(), partition: wanted.partition_index };

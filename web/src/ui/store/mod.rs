@@ -18,9 +18,10 @@ use crate::bridge::{Acknowledged, SwitchReport};
 use crate::bridge::{BrokerReport, ClientsCommand, ClientsReport, ClientsView, RecordView, Refusal, SwitchCommand};
 use crate::cluster::{Cluster, News};
 use crate::ui::messages::{Language, Messages};
+use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 use picture::Broker;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 use wasm_bindgen::JsValue;
 
@@ -80,9 +81,9 @@ pub(crate) struct Store {
     cluster: StoredValue<Option<Cluster>, LocalStorage>,
     /// What is asked for outlives the button that asked.
     owner: StoredValue<Owner>,
-    tickets: StoredValue<BTreeMap<u32, RwSignal<Outcome>>>,
+    tickets: StoredValue<SortedMap<u32, RwSignal<Outcome>>>,
     numbers: StoredValue<(u32, u32, u64)>,
-    brokers: RwSignal<BTreeMap<i32, Broker>>,
+    brokers: RwSignal<SortedMap<i32, Broker>>,
     keys: RwSignal<Vec<String>>,
     /// The whole cluster, put together.
     pub(crate) picture: Memo<Picture>,
@@ -124,11 +125,11 @@ const LINES: usize = 500;
 impl Store {
     /// Begins to take part, and provides itself to all components.
     pub(crate) fn begin(module: JsValue, script: String) -> Self {
-        let brokers = RwSignal::new(BTreeMap::new());
+        let brokers = RwSignal::new(SortedMap::new());
         let store = Self {
             cluster: StoredValue::new_local(None),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
-            tickets: StoredValue::new(BTreeMap::new()),
+            tickets: StoredValue::new(SortedMap::new()),
             numbers: StoredValue::new((0, 0, 0)),
             brokers,
             keys: RwSignal::new(Vec::new()),
@@ -213,7 +214,7 @@ impl Store {
             News::OtherTab => self.phase.set(Phase::OtherTab),
             News::GivenAway => {
                 self.phase.set(Phase::GivenAway);
-                self.brokers.set(BTreeMap::new());
+                self.brokers.set(SortedMap::new());
                 self.clients.set(ClientsView::default());
             }
             News::NothingSaved { reason } => self.not_saved.set(Some(reason)),

@@ -1,7 +1,7 @@
 //! One picture out of what every node says of itself.
 
 use broker_core::node::{GroupView, NodeView, ReplicaView, TopicView};
-use std::collections::BTreeMap;
+use broker_core::sorted::SortedMap;
 
 /// What became of a broker's process.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub(crate) struct Broker {
 }
 
 /// A replica, and whether it is shown as last seen.
-pub(crate) type Replicas = BTreeMap<(String, i32), BTreeMap<i32, ReplicaView>>;
+pub(crate) type Replicas = SortedMap<(String, i32), SortedMap<i32, ReplicaView>>;
 
 /// The whole cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,7 +64,7 @@ pub(crate) struct Picture {
 
 impl Picture {
     /// Puts together what is known.
-    pub(crate) fn of(brokers: &BTreeMap<i32, Broker>) -> Self {
+    pub(crate) fn of(brokers: &SortedMap<i32, Broker>) -> Self {
         let living =
             || brokers.values().filter(|broker| broker.process.lives()).filter_map(|b| b.view.as_ref().map(|v| (b, v)));
         let controller = living().find(|(_, view)| view.quorum.is_active_controller).map(|(_, view)| view.node_id);
@@ -74,7 +74,7 @@ impl Picture {
         let of_controller = controller.and_then(|id| brokers.get(&id)?.view.as_ref());
         let metadata = of_controller.or(newest).or_else(last);
         let mut replicas = Replicas::new();
-        let mut groups = BTreeMap::new();
+        let mut groups = SortedMap::new();
         for (id, broker) in brokers {
             let Some(view) = &broker.view else { continue };
             for replica in &view.replicas {

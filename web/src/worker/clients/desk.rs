@@ -10,9 +10,10 @@ use broker_core::protocol::messages::create_partitions_request::{CreatePartition
 use broker_core::protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use broker_core::protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use broker_core::protocol::{ErrorCode, Request};
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// `default.api.timeout.ms` of what changes the cluster is longer; nobody looks at a form that long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ pub(super) enum Change {
 pub(super) struct Desk {
     /// A request's purpose is the ticket it is for.
     network: NetworkClient<u32>,
-    tasks: BTreeMap<u32, Task>,
+    tasks: SortedMap<u32, Task>,
     reports: VecDeque<ClientsReport>,
 }
 
@@ -66,7 +67,7 @@ impl Desk {
         let Parameters { network, first_connection, rng } = parameters;
         Self {
             network: NetworkClient::new(network, first_connection, rng),
-            tasks: BTreeMap::new(),
+            tasks: SortedMap::new(),
             reports: VecDeque::new(),
         }
     }

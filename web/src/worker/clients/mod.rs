@@ -20,13 +20,14 @@ use broker_core::node::{Input, Output};
 use broker_core::protocol::ErrorCode;
 use broker_core::record::Record;
 use broker_core::rng::Rng;
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
 use browse::Browse;
 use desk::{Change, Desk};
 use reader::Reader;
 use sender::{Order, Sender};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Where clients look for the cluster first; they hear of other brokers from these.
 const BOOTSTRAP: [(&str, u16); 3] = [("localhost", 9092), ("localhost", 9093), ("localhost", 9094)];
@@ -88,7 +89,7 @@ impl Member {
 pub struct Clients {
     rng: Rng,
     /// By the number of its range of connections.
-    members: BTreeMap<u64, Member>,
+    members: SortedMap<u64, Member>,
     next_range: u64,
     outputs: VecDeque<Output>,
     reports: VecDeque<ClientsReport>,
@@ -101,7 +102,7 @@ impl Clients {
     pub fn new(seed: u64) -> Self {
         let mut clients = Self {
             rng: Rng::new(seed),
-            members: BTreeMap::new(),
+            members: SortedMap::new(),
             next_range: DESK,
             outputs: VecDeque::new(),
             reports: VecDeque::new(),

@@ -5,9 +5,10 @@ use crate::bridge::{ClientsReport, ConsumerView, RecordView, Refusal};
 use broker_core::client::consumer::{AutoOffsetReset, Consumer, ConsumerConfig, ConsumerEvent, MemberState};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::ids::TopicPartition;
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use broker_core::time::{Instant, Now};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How many records are remembered.
 const NEWEST: usize = 20;
@@ -19,7 +20,7 @@ pub(super) struct Reader {
     topics: Vec<Str>,
     consumer: Consumer,
     /// Alone: how many partitions of each topic it reads.
-    assigned: BTreeMap<Str, i32>,
+    assigned: SortedMap<Str, i32>,
     received: u64,
     newest: VecDeque<RecordView>,
     error: Option<Refusal>,
@@ -50,7 +51,7 @@ impl Reader {
             group,
             topics,
             consumer,
-            assigned: BTreeMap::new(),
+            assigned: SortedMap::new(),
             received: 0,
             newest: VecDeque::new(),
             error: None,

@@ -5,10 +5,11 @@ use crate::bridge::{Acknowledged, ClientsReport, ProducerView, Refusal};
 use broker_core::client::producer::{Producer, ProducerConfig, ProducerEvent, ProducerRecord, SendError};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::protocol::ErrorCode;
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Records a producer has on their way at most; what is asked beyond that waits here.
 const MOST_UNFINISHED: usize = 1000;
@@ -34,9 +35,9 @@ pub(super) struct Sender {
     acks: i16,
     producer: Producer,
     /// By ticket.
-    jobs: BTreeMap<u32, Job>,
+    jobs: SortedMap<u32, Job>,
     /// The job of each record on its way.
-    tickets: BTreeMap<u64, u32>,
+    tickets: SortedMap<u64, u32>,
     acknowledged: u64,
     failed: u64,
     error: Option<Refusal>,
@@ -52,7 +53,7 @@ struct Job {
     /// When the next record is sent.
     due: Instant,
     /// By partition: records acknowledged, offset of the last.
-    partitions: BTreeMap<i32, (u32, i64)>,
+    partitions: SortedMap<i32, (u32, i64)>,
 }
 
 impl Sender {
@@ -69,8 +70,8 @@ impl Sender {
             number,
             acks,
             producer: Producer::new(config, first_connection, rng),
-            jobs: BTreeMap::new(),
-            tickets: BTreeMap::new(),
+            jobs: SortedMap::new(),
+            tickets: SortedMap::new(),
             acknowledged: 0,
             failed: 0,
             error: None,
@@ -87,7 +88,7 @@ impl Sender {
 
     /// Takes an order; the answer names the ticket.
     pub(super) fn produce(&mut self, now: Now, ticket: u32, order: Order) {
-        let job = Job { order, sent: 0, acknowledged: 0, due: now.monotonic, partitions: BTreeMap::new() };
+        let job = Job { order, sent: 0, acknowledged: 0, due: now.monotonic, partitions: SortedMap::new() };
         self.jobs.insert(ticket, job);
         self.flow(now);
     }

@@ -25,7 +25,7 @@ use crate::protocol::messages::{
     SyncGroupResponse,
 };
 use crate::record::{BatchBuilder, Record};
-use alloc::collections::BTreeSet;
+use crate::sorted::SortedSet;
 use alloc::format;
 use alloc::vec;
 use bytes::Bytes;
@@ -36,23 +36,23 @@ pub(super) struct World {
     pub(super) consumers: Vec<Consumer>,
     pub(super) events: Vec<Vec<ConsumerEvent>>,
     pub(super) cluster: ScriptedCluster,
-    pub(super) logs: BTreeMap<TopicPartition, Vec<Bytes>>,
+    pub(super) logs: SortedMap<TopicPartition, Vec<Bytes>>,
     pub(super) log_start: Offset,
     pub(super) aborted: Vec<AbortedTransaction>,
-    pub(super) committed: BTreeMap<TopicPartition, Offset>,
+    pub(super) committed: SortedMap<TopicPartition, Offset>,
     /// Errors to answer instead, by API key.
-    pub(super) errors: BTreeMap<i16, VecDeque<ErrorCode>>,
+    pub(super) errors: SortedMap<i16, VecDeque<ErrorCode>>,
     /// Names of the group requests, in order.
     pub(super) seen: Vec<&'static str>,
     pub(super) millis: u64,
     /// False: nobody takes events.
     pub(super) polls: bool,
-    pub(super) members: BTreeSet<Str>,
+    pub(super) members: SortedSet<Str>,
     pub(super) generation_id: i32,
     is_preparing: bool,
-    joins: BTreeMap<Str, Asked>,
-    syncs: BTreeMap<Str, Asked>,
-    assignments: BTreeMap<Str, Bytes>,
+    joins: SortedMap<Str, Asked>,
+    syncs: SortedMap<Str, Asked>,
+    assignments: SortedMap<Str, Bytes>,
     leader: Str,
     pub(super) coordinator: i32,
 }
@@ -90,20 +90,20 @@ impl World {
             events: vec![Vec::new(); consumers.len()],
             consumers,
             cluster: ScriptedCluster::new(2, topics),
-            logs: BTreeMap::new(),
+            logs: SortedMap::new(),
             log_start: 0,
             aborted: Vec::new(),
-            committed: BTreeMap::new(),
-            errors: BTreeMap::new(),
+            committed: SortedMap::new(),
+            errors: SortedMap::new(),
             seen: Vec::new(),
             millis: 0,
             polls: true,
-            members: BTreeSet::new(),
+            members: SortedSet::new(),
             generation_id: 0,
             is_preparing: false,
-            joins: BTreeMap::new(),
-            syncs: BTreeMap::new(),
-            assignments: BTreeMap::new(),
+            joins: SortedMap::new(),
+            syncs: SortedMap::new(),
+            assignments: SortedMap::new(),
             leader: Str::default(),
             coordinator: 2,
         }
@@ -254,7 +254,7 @@ impl World {
         self.generation_id += 1;
         self.assignments.clear();
         let joins = core::mem::take(&mut self.joins);
-        let requests: BTreeMap<Str, JoinGroupRequest> =
+        let requests: SortedMap<Str, JoinGroupRequest> =
             joins.iter().map(|(member, asked)| (member.clone(), asked.decode())).collect();
         self.leader = requests.keys().next().cloned().unwrap_or_default();
         for (member_id, asked) in joins {

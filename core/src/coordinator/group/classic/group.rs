@@ -4,9 +4,9 @@ use super::member::{Member, MemberProtocol};
 use crate::coordinator::group::consumer_protocol;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group_response::{JoinGroupResponse, JoinGroupResponseMember};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// Protocol type of consumers; others (Connect's workers) keep their own format in metadata and assignment.
@@ -95,19 +95,19 @@ pub(in super::super) struct ClassicGroup {
     pub(in super::super) previous_state: ClassicGroupState,
     /// Wall time of the last transition, in milliseconds; `None` for unknown (old records).
     pub(in super::super) state_since_ms: Option<i64>,
-    pub(in super::super) members: BTreeMap<Str, Member>,
+    pub(in super::super) members: SortedMap<Str, Member>,
     /// Instance id to member id.
-    pub(in super::super) static_members: BTreeMap<Str, Str>,
+    pub(in super::super) static_members: SortedMap<Str, Str>,
     /// Ids given out with `MEMBER_ID_REQUIRED`, and until when they may be used.
-    pub(in super::super) pending_members: BTreeMap<Str, Instant>,
+    pub(in super::super) pending_members: SortedMap<Str, Instant>,
     /// Members that did not send `SyncGroup` in this generation yet.
-    pub(in super::super) pending_sync: BTreeSet<Str>,
+    pub(in super::super) pending_sync: SortedSet<Str>,
     pub(in super::super) sync_deadline: Option<Instant>,
     pub(in super::super) join_timer: Option<JoinTimer>,
     /// Somebody joined since the initial delay was last prolonged.
     pub(in super::super) new_member_added: bool,
     /// Topics the members subscribe to; `None` where that is not known (no consumers, or unreadable subscriptions).
-    pub(in super::super) subscribed_topics: Option<BTreeSet<Str>>,
+    pub(in super::super) subscribed_topics: Option<SortedSet<Str>>,
 }
 
 impl ClassicGroup {
@@ -122,10 +122,10 @@ impl ClassicGroup {
             state: ClassicGroupState::Empty,
             previous_state: ClassicGroupState::Dead,
             state_since_ms: Some(now.wall_ms),
-            members: BTreeMap::new(),
-            static_members: BTreeMap::new(),
-            pending_members: BTreeMap::new(),
-            pending_sync: BTreeSet::new(),
+            members: SortedMap::new(),
+            static_members: SortedMap::new(),
+            pending_members: SortedMap::new(),
+            pending_sync: SortedSet::new(),
             sync_deadline: None,
             join_timer: None,
             new_member_added: false,
@@ -257,11 +257,11 @@ impl ClassicGroup {
         self.transition_to(next, now);
     }
 
-    pub(in super::super) fn compute_subscribed_topics(&self) -> Option<BTreeSet<Str>> {
+    pub(in super::super) fn compute_subscribed_topics(&self) -> Option<SortedSet<Str>> {
         if self.protocol_type.as_ref().is_none_or(|protocol_type| *protocol_type != CONSUMER_PROTOCOL_TYPE) {
             return None;
         }
-        let mut topics = BTreeSet::new();
+        let mut topics = SortedSet::new();
         if let Some(protocol) = &self.protocol_name {
             for member in self.members.values() {
                 let subscription = consumer_protocol::decode_subscription(&member.metadata(protocol))?;

@@ -7,8 +7,8 @@ use crate::event::Event;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group_response::JoinGroupResponse;
 use crate::protocol::messages::sync_group_response::SyncGroupResponse;
+use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -75,7 +75,7 @@ impl ClassicGroup {
         self.init_next_generation(turn.now);
         if self.state == ClassicGroupState::Empty {
             turn.event(Event::GroupEmpty { group: self.group_id.clone(), generation_id: self.generation_id });
-            turn.append(alloc::vec![records::group_metadata(self, &BTreeMap::new())], WriteAction::Background);
+            turn.append(alloc::vec![records::group_metadata(self, &SortedMap::new())], WriteAction::Background);
             return;
         }
         let member_ids: Vec<Str> = self.members.keys().cloned().collect();
@@ -106,7 +106,7 @@ impl ClassicGroup {
     }
 
     /// Gives everybody its assignment and answers all who wait for it.
-    pub(in super::super) fn set_assignment(&mut self, turn: &mut Turn<'_>, assignments: &BTreeMap<Str, Bytes>) {
+    pub(in super::super) fn set_assignment(&mut self, turn: &mut Turn<'_>, assignments: &SortedMap<Str, Bytes>) {
         for (member_id, member) in &mut self.members {
             member.assignment = assignments.get(member_id).cloned().unwrap_or_default();
         }

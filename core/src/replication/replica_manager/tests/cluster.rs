@@ -51,22 +51,22 @@ pub(super) type Told = Vec<(NodeId, Output)>;
 
 pub(super) struct Cluster {
     pub(super) now: Instant,
-    pub(super) brokers: BTreeMap<NodeId, Broker>,
+    pub(super) brokers: SortedMap<NodeId, Broker>,
     pub(super) image: MetadataImage,
     pub(super) told: Told,
     pub(super) rng: Rng,
     changes: Vec<(Str, Str)>,
     /// Due time, order, receiver and its life.
-    network: BTreeMap<(Instant, u64), (NodeId, u64, Message)>,
+    network: SortedMap<(Instant, u64), (NodeId, u64, Message)>,
     /// Requests that brokers work on: token to who asked.
-    asked: BTreeMap<u64, (NodeId, u64, NodeId, u64)>,
+    asked: SortedMap<u64, (NodeId, u64, NodeId, u64)>,
     next: u64,
     /// Links that lose everything.
-    pub(super) cut: BTreeSet<(NodeId, NodeId)>,
+    pub(super) cut: SortedSet<(NodeId, NodeId)>,
     /// Nobody hears the controller.
     pub(super) controller_down: bool,
     pub(super) store_latency: Duration,
-    pub(super) hold_storage: BTreeSet<NodeId>,
+    pub(super) hold_storage: SortedSet<NodeId>,
 }
 
 impl Cluster {
@@ -74,18 +74,18 @@ impl Cluster {
     pub(super) fn new(seed: u64, changes: &[(&'static str, &str)]) -> Self {
         let mut cluster = Self {
             now: Instant::from_millis(1000),
-            brokers: BTreeMap::new(),
+            brokers: SortedMap::new(),
             image: MetadataImage::default(),
             told: Vec::new(),
             rng: Rng::new(seed),
             changes: changes.iter().map(|&(key, value)| (Str::from_static(key), Str::from(value))).collect(),
-            network: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            network: SortedMap::new(),
+            asked: SortedMap::new(),
             next: 1_000_000,
-            cut: BTreeSet::new(),
+            cut: SortedSet::new(),
             controller_down: false,
             store_latency: Duration::from_millis(2),
-            hold_storage: BTreeSet::new(),
+            hold_storage: SortedSet::new(),
         };
         for id in 0..3 {
             cluster.brokers.insert(id, Broker { process: None, disk: MemoryDisk::default(), lives: 0 });

@@ -12,9 +12,9 @@ use bytes::Bytes;
 /// What the producer was told.
 #[derive(Default)]
 struct Sent {
-    waiting: BTreeMap<u64, Bytes>,
+    waiting: SortedMap<u64, Bytes>,
     /// Value to its offset.
-    acknowledged: BTreeMap<Bytes, Offset>,
+    acknowledged: SortedMap<Bytes, Offset>,
 }
 
 impl Sent {
@@ -49,7 +49,7 @@ fn run(seed: u64) {
     let mut rng = Rng::new(seed);
     let mut sent = Sent::default();
     cluster.run_millis(600);
-    let mut down_since: BTreeMap<NodeId, u32> = BTreeMap::new();
+    let mut down_since: SortedMap<NodeId, u32> = SortedMap::new();
     for step in 0..250_u32 {
         match rng.below(14) {
             0 if down_since.len() < 2 => {
@@ -107,7 +107,7 @@ fn run(seed: u64) {
     sent.take_answers(&mut cluster);
     let ends = [0, 1, 2].map(|id| cluster.log(id).log_end_offset());
     assert_eq!(ends, [ends[0]; 3], "seed {seed}: the logs end alike");
-    let values: BTreeMap<Offset, Bytes> = cluster.values(0, ends[0]).into_iter().collect();
+    let values: SortedMap<Offset, Bytes> = cluster.values(0, ends[0]).into_iter().collect();
     for id in [1, 2] {
         assert!(cluster.values(id, ends[0]).into_iter().eq(values.clone()), "seed {seed}: the logs are equal");
     }
