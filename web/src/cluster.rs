@@ -155,6 +155,19 @@ impl Cluster {
         self.0.tell_broker(id, &BrokerCommand::TakeView);
     }
 
+    /// Deletes what a broker stored; it must not run.
+    pub async fn wipe(&self, id: i32, databases: Vec<String>) -> Result<(), Str> {
+        // One that keeps its disk in memory is still there.
+        let kept = self.0.state.borrow_mut().brokers.remove(&id);
+        if let Some(broker) = kept {
+            broker.worker.terminate();
+        }
+        for name in databases {
+            delete_database(&name).await?;
+        }
+        Ok(())
+    }
+
     /// Ends all workers and deletes what the cluster of this page ever stored, `databases` of brokers among it. The page is
     /// to be loaded again after that.
     pub async fn delete_everything(&self, databases: Vec<String>) -> Result<(), Str> {

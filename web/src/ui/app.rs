@@ -2,10 +2,10 @@
 
 use super::announcer::Announcer;
 use super::dock::Dock;
-use super::groups::NewConsumer;
 use super::inspector::Inspector;
 use super::lane::Lane;
 use super::producers::Producers;
+use super::room::Room;
 use super::stage::Stage;
 use super::store::{Phase, Selection, Store};
 use super::top_bar::TopBar;
@@ -21,6 +21,8 @@ pub(crate) fn App(
     worker_script: String,
 ) -> impl IntoView {
     let store = Store::begin(module, worker_script);
+    Room::provide(store);
+    help_key(store);
     Effect::new(move |_| {
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("lang", store.language.get().tag());
@@ -54,9 +56,7 @@ pub(crate) fn App(
                     </div>
                 </div>
                 <aside class="inspector" aria-label=move || words().inspector>
-                    <Show when=move || store.selection.get() == Selection::NewConsumer fallback=|| view! { <Inspector /> }>
-                        <NewConsumer />
-                    </Show>
+                    <Inspector />
                 </aside>
             </div>
             <Dock size=dock region=region />
@@ -83,4 +83,17 @@ pub(crate) fn App(
             <Announcer />
         </div>
     }
+    .into_any()
+}
+
+/// `?` shows the first steps and the keys, wherever one does not write.
+fn help_key(store: Store) {
+    window_event_listener(leptos::ev::keydown, move |event| {
+        let writes = document()
+            .active_element()
+            .is_some_and(|active| matches!(active.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+        if event.key() == "?" && !writes {
+            store.show_steps(true);
+        }
+    });
 }

@@ -1,6 +1,7 @@
-//! Frames the switch saw going by, for the picture: headers only, the newest few thousand.
+//! Frames the switch saw going by, for the picture: headers, and what a glance tells; the newest few thousand.
 
-use super::link::Endpoint;
+use super::glance::{Frame, Glance, client_number, glance};
+use super::link::{CLIENTS, Endpoint};
 use broker_core::sorted::SortedMap;
 use broker_core::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,12 @@ use std::collections::VecDeque;
 const REMEMBERED: usize = 4096;
 /// Requests without an answer a connection may have before the oldest is forgotten (`acks=0` is never answered).
 const PENDING: usize = 64;
+
+/// Frames looked at until somebody asks; of more only headers are read, and the picture shows but a few of those.
+const GLANCES: usize = 256;
+
+/// A request without an answer: correlation id, key, version, the client's number.
+type Pending = (i32, i16, i16, i32);
 
 /// A frame that passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +39,10 @@ pub struct SeenFrame {
     pub correlation_id: i32,
     /// Bytes, without the length prefix.
     pub size: u32,
+    /// The page's client at one end: a producer's number, a consumer's number below zero, 0 for any other.
+    pub client: i32,
+    /// What a glance told; `None` where nobody looked.
+    pub glance: Option<Glance>,
 }
 
 /// What was seen since it was last taken.
@@ -48,17 +59,19 @@ pub struct Seen {
 pub struct Capture {
     frames: VecDeque<SeenFrame>,
     missed: u64,
-    /// By connection: correlation id, key and version of requests not answered yet.
-    pending: SortedMap<u64, VecDeque<(i32, i16, i16)>>,
+    /// By connection: requests not answered yet.
+    pending: SortedMap<u64, VecDeque<Pending>>,
+    looked: usize,
 }
 
 impl Capture {
     /// Takes what was seen since the last time.
     pub fn take(&mut self) -> Seen {
+        self.looked = 0;
         Seen { frames: self.frames.drain(..).collect(), missed: std::mem::take(&mut self.missed) }
     }
 
-    /// A frame passes; `head` is how it begins.
+    /// A frame passes.
     pub(super) fn frame(
         &mut self,
         now: Instant,
@@ -66,14 +79,16 @@ impl Capture {
         from: Endpoint,
         to: Endpoint,
         request: bool,
-        size: u32,
-        head: [u8; 8],
+        frame: &dyn Frame,
     ) {
+        let mut head = [0; 8];
+        frame.read(0, &mut head);
         let short = |at: usize| i16::from_be_bytes([head[at], head[at + 1]]);
         let int = |at: usize| i32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let pending = self.pending.entry(connection).or_default();
-        let (correlation_id, api_key, api_version) = if request {
-            let request = (int(4), short(0), short(2));
+        let (correlation_id, api_key, api_version, client) = if request {
+            let client = if from == CLIENTS { client_number(frame) } else { 0 };
+            let request = (int(4), short(0), short(2), client);
             if pending.len() == PENDING {
                 pending.pop_front();
             }
@@ -83,8 +98,10 @@ impl Capture {
             let id = int(0);
             // Answers come in order: what was asked before this one is never answered.
             let at = pending.iter().position(|(asked, ..)| *asked == id);
-            at.and_then(|at| pending.drain(..=at).next_back()).unwrap_or((id, -1, -1))
+            at.and_then(|at| pending.drain(..=at).next_back()).unwrap_or((id, -1, -1, 0))
         };
+        self.looked += 1;
+        let glance = (self.looked <= GLANCES).then(|| glance(frame, request, api_key, api_version));
         if self.frames.len() == REMEMBERED {
             self.frames.pop_front();
             self.missed += 1;
@@ -99,7 +116,9 @@ impl Capture {
             api_key,
             api_version,
             correlation_id,
-            size,
+            size: frame.size(),
+            client,
+            glance,
         });
     }
 

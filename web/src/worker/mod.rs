@@ -8,6 +8,7 @@ pub mod clients;
 pub mod clients_host;
 #[cfg(target_arch = "wasm32")]
 pub mod disk;
+mod glance;
 #[cfg(target_arch = "wasm32")]
 pub mod host;
 pub mod link;
@@ -20,3 +21,4 @@ pub mod switch_host;
 pub mod windows;
 
 pub use capture::{Capture, Seen, SeenFrame};
+pub use glance::Glance;

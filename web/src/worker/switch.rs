@@ -1,7 +1,7 @@
 //! The switch: every connection passes here. Links between workers can be slowed, cut and repaired; frames are seen going by.
 //!
 //! Plain data, without ports or timers ([`switch_host`](super::switch_host) has those): frames are whatever `F` is, and only
-//! their headers are read.
+//! their headers are read, and at a glance what the picture shows ([`glance`](super::glance)).
 //!
 //! # Architecture Invariant
 //! What goes from one worker to another keeps its order, whatever it is: frames, closings, credits. Nothing is lost but with
@@ -13,13 +13,7 @@ use broker_core::sorted::SortedMap;
 use broker_core::time::{Duration, Instant};
 use std::collections::VecDeque;
 
-/// A frame as the switch sees it.
-pub trait Frame {
-    /// Its bytes.
-    fn size(&self) -> u32;
-    /// Its first bytes, zeros after its end.
-    fn head(&self) -> [u8; 8];
-}
+pub use super::glance::Frame;
 
 /// Something to hand to a worker.
 #[derive(Debug, PartialEq)]
@@ -192,7 +186,7 @@ impl<F: Frame> Switch<F> {
         let Some(server) = connection.server else { return };
         let (request, to) =
             if connection.client == from { (true, server.endpoint) } else { (false, connection.client.endpoint) };
-        self.capture.frame(now, connection.number, from.endpoint, to, request, frame.size(), frame.head());
+        self.capture.frame(now, connection.number, from.endpoint, to, request, &frame);
         self.tell_peer(now, from, |connection| FromSwitch::Frame { connection }, Some(frame));
     }
 

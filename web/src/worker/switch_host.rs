@@ -17,11 +17,12 @@ impl Frame for ArrayBuffer {
         self.byte_length()
     }
 
-    fn head(&self) -> [u8; 8] {
-        let mut head = [0; 8];
-        let length = self.byte_length().min(8);
-        Uint8Array::new_with_byte_offset_and_length(self, 0, length).copy_to(&mut head[..length as usize]);
-        head
+    fn read(&self, at: u32, into: &mut [u8]) {
+        let length = self.byte_length().saturating_sub(at).min(into.len() as u32);
+        into[length as usize..].fill(0);
+        if length > 0 {
+            Uint8Array::new_with_byte_offset_and_length(self, at, length).copy_to(&mut into[..length as usize]);
+        }
     }
 }
 

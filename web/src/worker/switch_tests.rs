@@ -7,10 +7,10 @@ impl Frame for Vec<u8> {
         self.len() as u32
     }
 
-    fn head(&self) -> [u8; 8] {
-        let mut head = [0; 8];
-        head.iter_mut().zip(self).for_each(|(to, from)| *to = *from);
-        head
+    fn read(&self, at: u32, into: &mut [u8]) {
+        let rest = self.get(at as usize..).unwrap_or_default();
+        into.fill(0);
+        into.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn Dock(
 ) -> impl IntoView {
     let store = Store::get();
     let words = move || store.words();
-    let tab = RwSignal::new("events");
+    let tab = store.tab;
     Effect::new(move |_| {
         let region = region.get();
         if region == "events" || region == "records" {
@@ -35,7 +35,7 @@ pub(crate) fn Dock(
     };
     let toggle = move |to: &'static str| size.update(|size| *size = if *size == to { "normal" } else { to });
     view! {
-        <section class="dock">
+        <section class="dock" aria-label=move || words().dock>
             <header role="tablist">
                 <button role="tab" aria-selected=move || (tab.get() == "events").to_string() on:click=move |_| choose("events")>
                     {move || words().events}
@@ -55,4 +55,5 @@ pub(crate) fn Dock(
             <div class="pane" role="tabpanel" hidden=move || tab.get() != "records"><Records /></div>
         </section>
     }
+    .into_any()
 }

@@ -1,5 +1,7 @@
-//! The form of a new consumer.
+//! Groups and their members: the form of a new consumer, and lists where there is no room for columns.
 
+use crate::ui::room::{Extent, Room};
+use crate::ui::stage::heads::{add_to, chips};
 use crate::ui::store::{Selection, Store};
 use leptos::prelude::*;
 
@@ -8,63 +10,109 @@ use leptos::prelude::*;
 pub(crate) fn NewConsumer() -> impl IntoView {
     let store = Store::get();
     let words = move || store.words();
-    let group = RwSignal::new("group1".to_owned());
-    let first = store.picture.with_untracked(|picture| picture.own_topics().next().map(|topic| topic.name.to_string()));
-    let topics = RwSignal::new(first.unwrap_or_else(|| "first-topic".to_owned()));
-    let from = RwSignal::new("beginning".to_owned());
+    let drafts = store.drafts;
+    if drafts.topics.with_untracked(String::is_empty) {
+        let first = store.picture.with_untracked(|picture| picture.own_topics().next().map(|one| one.name.to_string()));
+        drafts.topics.set(first.unwrap_or_else(|| "first-topic".to_owned()));
+    }
     let add = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let group = Some(group.get_untracked().trim().to_owned()).filter(|group| !group.is_empty());
-        let names = topics.get_untracked();
+        let group = Some(drafts.group.get_untracked().trim().to_owned()).filter(|group| !group.is_empty());
+        let names = drafts.topics.get_untracked();
         let topics = names.split([',', ' ']).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
-        store.add_consumer(group, topics, from.get_untracked() == "beginning");
+        store.add_consumer(group, topics, drafts.from.get_untracked() == "beginning");
+    };
+    let command = move || {
+        let group = drafts.group.get();
+        let group = if group.trim().is_empty() { String::new() } else { format!(" --group {}", group.trim()) };
+        let from = if drafts.from.get() == "beginning" { " --from-beginning" } else { "" };
+        format!(
+            "kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic {}{group}{from}",
+            drafts.topics.get().trim()
+        )
     };
     view! {
-        <form class="sheet" on:submit=add>
+        <form class="form" on:submit=add>
             <header>
                 <h2>{move || words().add_consumer}</h2>
                 <button type="button" class="quiet" on:click=move |_| store.select(Selection::Nothing)>{move || words().close}</button>
             </header>
             <label class="field">
                 <span>{move || words().group}</span>
-                <input class="data" spellcheck="false" bind:value=group />
+                <input class="data" spellcheck="false" bind:value=drafts.group />
                 <small>{move || words().group_hint}</small>
             </label>
             <label class="field">
                 <span>{move || words().topic}</span>
-                <input class="data" spellcheck="false" bind:value=topics />
+                <input class="data" spellcheck="false" bind:value=drafts.topics />
             </label>
             <label class="field">
                 <span>{move || words().start_at}</span>
-                <select bind:value=from>
+                <select bind:value=drafts.from>
                     <option value="beginning">{move || words().from_beginning}</option>
                     <option value="latest">{move || words().from_latest}</option>
                 </select>
             </label>
             <button class="filled" type="submit">{move || words().add_consumer}</button>
-            <ConsumerList />
+            {super::inspector::command(store, command)}
+            {consumer_list(store)}
         </form>
     }
+    .into_any()
 }
 
 /// All consumers of the page, by name.
-#[component]
-pub(crate) fn ConsumerList() -> impl IntoView {
-    let store = Store::get();
+pub(crate) fn consumer_list(store: Store) -> AnyView {
+    let item = move |consumer: &crate::bridge::ConsumerView| {
+        let number = consumer.consumer;
+        let group = consumer.group.clone().unwrap_or_else(|| store.words().alone.to_owned());
+        view! {
+            <li>
+                <button type="button" class="chip data" on:click=move |_| store.select(Selection::Consumer(number))>"c"{number}</button>
+                <span>{group}</span>
+                <span class="facts">{consumer.state.clone()}</span>
+                <span class="data">{consumer.received}</span>
+            </li>
+        }
+        .into_any()
+    };
     view! {
         <ul class="consumers">
-            {move || store.clients.with(|clients| clients.consumers.iter().map(|consumer| {
-                let number = consumer.consumer;
-                let group = consumer.group.clone().unwrap_or_else(|| store.words().alone.to_owned());
-                view! {
-                    <li>
-                        <button type="button" class="chip data" on:click=move |_| store.select(Selection::Consumer(number))>"c"{number}</button>
-                        <span>{group}</span>
-                        <span class="facts">{consumer.state.clone()}</span>
-                        <span class="data">{consumer.received}</span>
-                    </li>
-                }
-            }).collect_view())}
+            {move || store.clients.with(|clients| clients.consumers.iter().map(item).collect::<Vec<_>>())}
         </ul>
     }
+    .into_any()
+}
+
+/// All groups, a line each: where there is no room for columns.
+pub(crate) fn group_list(store: Store) -> AnyView {
+    let words = move || store.words();
+    let ids = Memo::new(move |_| {
+        store.picture.with(|picture| picture.groups.iter().map(|group| group.group_id.to_string()).collect::<Vec<_>>())
+    });
+    let line = move |id: String| {
+        let (name, counted, chosen, added) = (id.clone(), id.clone(), id.clone(), id.clone());
+        let lag = Memo::new(move |_| {
+            store.picture.with(|picture| picture.group(&counted).map_or(0, |group| picture.lag_of(group)))
+        });
+        view! {
+            <li>
+                <button class="name" on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name}</button>
+                <span class="facts data">{move || (words().lag)(lag.get())}</span>
+                {chips(store, id, false)}
+                <button class="quiet" on:click=move |_| add_to(store, &added)>{move || words().add_consumer}</button>
+            </li>
+        }
+        .into_any()
+    };
+    let room = Room::get();
+    view! {
+        <section class="group-list" aria-label=move || words().groups>
+            <ul><For each=move || ids.get() key=Clone::clone let:id>{line(id)}</For></ul>
+            <Show when=move || ids.with(Vec::is_empty) && room.get().extent == Extent::Narrow>
+                <button class="quiet" on:click=move |_| store.select(Selection::NewConsumer)>{move || words().add_consumer}</button>
+            </Show>
+        </section>
+    }
+    .into_any()
 }

@@ -1,9 +1,9 @@
 //! A consumer, and what it received.
 
-use super::{facts, head};
+use super::{command, facts, head};
 use crate::ui::dock::records_table;
 use crate::ui::producers::Refused;
-use crate::ui::store::Store;
+use crate::ui::store::{Selection, Store};
 use leptos::prelude::*;
 
 /// A consumer's facts and actions.
@@ -18,7 +18,7 @@ pub(super) fn consumer(store: Store, number: u32) -> AnyView {
         let idle = consumer.assignment.is_empty() && consumer.state == "stable";
         let mut rows = vec![
             (words.state.to_owned(), if idle { words.idle_why.to_owned() } else { consumer.state.clone() }),
-            (words.group.to_owned(), consumer.group.clone().unwrap_or_else(|| words.alone.to_owned())),
+            ("group.id".to_owned(), consumer.group.clone().unwrap_or_else(|| words.alone.to_owned())),
             (words.topic.to_owned(), consumer.topics.join(", ")),
             (words.received.to_owned(), consumer.received.to_string()),
         ];
@@ -26,7 +26,7 @@ pub(super) fn consumer(store: Store, number: u32) -> AnyView {
             rows.push(("member id".to_owned(), consumer.member_id.clone()));
         }
         for (topic, partition, position, lag) in &consumer.assignment {
-            rows.push((format!("{topic}-{partition}"), format!("@{position} · {}", (words.lag)(*lag))));
+            rows.push((format!("{topic}-{partition}"), format!("{position} · {}", (words.lag)(*lag))));
         }
         let newest = consumer.newest.clone();
         view! {
@@ -41,10 +41,25 @@ pub(super) fn consumer(store: Store, number: u32) -> AnyView {
         }
         .into_any()
     };
+    let line = move || {
+        view.with(|view| {
+            let Some(consumer) = view else { return String::new() };
+            let group = consumer.group.as_ref().map(|group| format!(" --group {group}")).unwrap_or_default();
+            let topics = consumer.topics.join(",");
+            format!("kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic {topics}{group}")
+        })
+    };
+    let of_group = move || {
+        let group = view.with(|view| view.as_ref().and_then(|view| view.group.clone()))?;
+        let selection = Selection::Group(group.clone());
+        Some(view! { <button class="quiet" on:click=move |_| store.select(selection.clone())>{group}</button> })
+    };
     view! {
-        {head(store, move || format!("c{number}"))}
-        {body}
+        {head(store, move || (words().consumer)(number))}
+        {of_group}
         <button on:click=move |_| store.remove_consumer(number)>{move || words().remove_consumer}</button>
+        {body}
+        {command(store, line)}
     }
     .into_any()
 }

@@ -2,53 +2,121 @@
 
 mod broker;
 mod consumer;
+mod group;
+mod producer;
 mod steps;
 mod topic;
 
+use crate::ui::groups::NewConsumer;
 use crate::ui::store::{Selection, Store};
 use broker::broker;
 use consumer::consumer;
+use group::group;
 use leptos::prelude::*;
-use steps::Steps;
-use topic::{NewTopic, partition, topic};
+use producer::producer;
+use steps::steps;
+use topic::{new_topic, partition, topic};
+use wasm_bindgen::JsCast;
 
 /// The inspector.
 #[component]
 pub(crate) fn Inspector() -> impl IntoView {
     let store = Store::get();
     let close = move |event: leptos::ev::KeyboardEvent| {
-        if event.key() == "Escape" {
+        if event.key() == "Escape" && store.selection.get_untracked() != Selection::Nothing {
             store.select(Selection::Nothing);
+            crate::ui::stage::go_back();
         }
     };
     view! {
         <div class="sheet" on:keydown=close>
             {move || match store.selection.get() {
-                Selection::Nothing | Selection::NewConsumer => view! { <Steps /> }.into_any(),
-                Selection::NewTopic => view! { <NewTopic /> }.into_any(),
+                Selection::Nothing => steps(store),
+                Selection::NewTopic => new_topic(store),
+                Selection::NewConsumer => view! { <NewConsumer /> }.into_any(),
                 Selection::Broker(id) => broker(store, id),
                 Selection::Topic(name) => topic(store, name),
                 Selection::Partition(name, index) => partition(store, name, index),
                 Selection::Consumer(number) => consumer(store, number),
+                Selection::Producer(number) => producer(store, number),
+                Selection::Group(name) => group(store, name),
             }}
         </div>
+    }
+    .into_any()
+}
+
+/// The focus goes into the inspector: to its first field, else its first button.
+pub(crate) fn enter() {
+    let found = document().query_selector(".sheet input").ok().flatten();
+    let found = found.or_else(|| document().query_selector(".sheet button").ok().flatten());
+    if let Some(element) = found {
+        let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
     }
 }
 
 /// Name, and the way back to the steps.
-fn head(store: Store, name: impl Fn() -> String + Send + 'static) -> impl IntoView {
+fn head(store: Store, name: impl Fn() -> String + Send + 'static) -> AnyView {
     view! {
         <header>
             <h2>{name}</h2>
-            <button class="quiet" on:click=move |_| store.select(Selection::Nothing)>{move || store.words().close}</button>
+            <button type="button" class="quiet" on:click=move |_| store.select(Selection::Nothing)>{move || store.words().close}</button>
         </header>
     }
+    .into_any()
 }
 
 /// Facts in two columns: a name, an exact value.
 fn facts(rows: Vec<(String, String)>) -> AnyView {
-    let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd class="data">{value}</dd></div> });
-    view! { <dl>{rows.collect_view()}</dl> }.into_any()
+    let row = |(name, value): (String, String)| {
+        // A long value breaks after its separators.
+        let value = value.replace('_', "_\u{200b}").replace('.', ".\u{200b}").replace('-', "-\u{200b}");
+        view! { <div><dt>{name}</dt><dd class="data">{value}</dd></div> }.into_any()
+    };
+    view! { <dl>{rows.into_iter().map(row).collect::<Vec<_>>()}</dl> }.into_any()
+}
+
+/// The same thing as a line of Kafka's tools, to copy.
+pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + 'static) -> AnyView {
+    view! {
+        <details class="command">
+            <summary>{move || store.words().command}</summary>
+            <code class="data" tabindex="0">{line}</code>
+        </details>
+    }
+    .into_any()
+}
+
+/// A dangerous action: asks in place, says the loss, and has the focus on the way out.
+fn confirmed(
+    store: Store,
+    verb: fn(&crate::ui::messages::Messages) -> &'static str,
+    loss: impl Fn() -> String + Copy + Send + Sync + 'static,
+    act: impl Fn() + Copy + Send + Sync + 'static,
+) -> AnyView {
+    let asks = RwSignal::new(false);
+    let words = move || store.words();
+    let does = move |_| {
+        asks.set(false);
+        act();
+    };
+    let question = move || {
+        view! {
+            <div role="alertdialog" aria-label=move || verb(words())>
+                <p>{loss}</p>
+                <div class="buttons">
+                    <button type="button" node_ref=crate::ui::top_bar::focused() on:click=move |_| asks.set(false)>{move || words().cancel}</button>
+                    <button type="button" class="danger" on:click=does>{move || verb(words())}</button>
+                </div>
+            </div>
+        }
+        .into_any()
+    };
+    let ask = move || {
+        view! { <button type="button" class="kill" on:click=move |_| asks.set(true)>{move || verb(words())}</button> }
+            .into_any()
+    };
+    (move || if asks.get() { question() } else { ask() }).into_any()
 }
 
 /// Bytes, as people read them.

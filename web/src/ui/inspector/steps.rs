@@ -31,9 +31,7 @@ fn victim(store: Store) -> Option<(i32, String)> {
 }
 
 /// The steps; or nothing but the way back to them.
-#[component]
-pub(super) fn Steps() -> impl IntoView {
-    let store = Store::get();
+pub(super) fn steps(store: Store) -> AnyView {
     let words = move || store.words();
     let outcomes = [(); 2].map(|()| RwSignal::new(RwSignal::new(Outcome::None)));
     let topic = Memo::new(move |_| topic(store));
@@ -61,9 +59,9 @@ pub(super) fn Steps() -> impl IntoView {
     let label = move |at: usize| {
         let topic = topic.get().unwrap_or_else(|| "first-topic".to_owned());
         let what = match at {
-            3 => victim.get().map_or(String::new(), |(id, partition)| {
-                format!("{}, {} {partition}", (words().broker)(id), words().leader)
-            }),
+            3 => victim
+                .get()
+                .map_or_else(|| words().a_leader.to_owned(), |(id, partition)| (words().victim)(id, &partition)),
             _ => topic,
         };
         (words().step_buttons[at])(&what)
@@ -120,13 +118,33 @@ pub(super) fn Steps() -> impl IntoView {
                 </div>
             </li>
         }
+        .into_any()
     };
     view! {
         <h2>{move || words().intro[0]}</h2>
         <p>{move || words().intro[1]}</p>
         <Show when=move || store.steps.get()>
-            <ol class="steps">{(0..4).map(step).collect_view()}</ol>
+            <ol class="steps">{(0..4).map(step).collect::<Vec<_>>()}</ol>
             <button class="quiet" on:click=move |_| store.show_steps(false)>{move || words().close_steps}</button>
         </Show>
+        {keys(store)}
     }
+    .into_any()
+}
+
+/// What the keys do.
+fn keys(store: Store) -> AnyView {
+    let list = move || {
+        let key = |(key, what): &(&'static str, &'static str)| {
+            view! { <div><dt><kbd>{*key}</kbd></dt><dd>{*what}</dd></div> }.into_any()
+        };
+        store.words().keys.iter().map(key).collect::<Vec<_>>()
+    };
+    view! {
+        <section class="keys">
+            <h3>{move || store.words().keyboard}</h3>
+            <dl>{list}</dl>
+        </section>
+    }
+    .into_any()
 }

@@ -1,27 +1,24 @@
 //! A topic, a partition, and the form of a new topic.
 
-use super::{bytes, facts, head};
+use super::{bytes, command, confirmed, facts, head};
 use crate::ui::producers::Answer;
 use crate::ui::store::{Outcome, Selection, Store};
-use crate::ui::top_bar::focused;
 use leptos::prelude::*;
 
 /// The form of a new topic.
-#[component]
-pub(super) fn NewTopic() -> impl IntoView {
-    let store = Store::get();
+pub(super) fn new_topic(store: Store) -> AnyView {
     let words = move || store.words();
-    let text = |text: &str| RwSignal::new(text.to_owned());
-    let (name, partitions, replication) = (text("first-topic"), text("3"), text("3"));
+    let drafts = store.drafts;
+    let (name, partitions, replication) = (drafts.topic, drafts.partitions, drafts.replication);
     let outcome = RwSignal::new(RwSignal::new(Outcome::None));
     let create = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let number = |text: RwSignal<String>| text.get_untracked().trim().parse().unwrap_or(-1_i32);
         outcome.set(store.create_topic(name.get_untracked(), number(partitions), number(replication) as i16));
     };
-    let command = move || {
+    let line = move || {
         format!(
-            "kafka-topics --bootstrap-server localhost:9092 --create --topic {} --partitions {} --replication-factor {}",
+            "kafka-topics.sh --bootstrap-server localhost:9092 --create --topic {} --partitions {} --replication-factor {}",
             name.get(),
             partitions.get(),
             replication.get()
@@ -29,7 +26,7 @@ pub(super) fn NewTopic() -> impl IntoView {
     };
     view! {
         {head(store, move || words().create.to_owned())}
-        <form on:submit=create>
+        <form class="form" on:submit=create>
             <label class="field"><span>{move || words().name}</span><input class="data" spellcheck="false" bind:value=name /></label>
             <label class="field">
                 <span>{move || words().partitions}</span><input class="data" inputmode="numeric" bind:value=partitions />
@@ -41,122 +38,143 @@ pub(super) fn NewTopic() -> impl IntoView {
                 {move || if outcome.get().get() == Outcome::Waiting { words().creating } else { words().create }}
             </button>
             {move || view! { <Answer outcome=outcome.get() /> }}
-            <details>
-                <summary>{move || words().command}</summary>
-                <code class="data">{command}</code>
-            </details>
         </form>
+        {command(store, line)}
     }
+    .into_any()
 }
 
-/// A topic's facts and actions.
-pub(super) fn topic(store: Store, name: String) -> AnyView {
-    let words = move || store.words();
-    let known = {
-        let name = name.clone();
-        Memo::new(move |_| store.picture.with(|picture| picture.topic(&name).cloned()))
-    };
-    let records = {
-        let name = name.clone();
-        Memo::new(move |_| {
-            store.picture.with(|picture| {
-                let partitions = picture.topic(&name).into_iter().flat_map(|topic| &topic.partitions);
-                let leading = partitions.filter_map(|one| picture.leading(&name, one.index, one.leader));
-                leading.map(|replica| replica.log_end_offset - replica.log_start_offset).sum::<i64>()
-            })
-        })
-    };
-    let rows = move || {
-        let Some(topic) = known.get() else { return view! { <p class="facts">{words().gone}</p> }.into_any() };
+fn topic_rows(store: Store, name: &str) -> Option<Vec<(String, String)>> {
+    let words = store.words();
+    store.picture.with(|picture| {
+        let topic = picture.topic(name)?;
         let first = topic.partitions.first();
         let under = topic.partitions.iter().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count();
-        facts(vec![
-            (words().partitions.to_owned(), topic.partitions.len().to_string()),
+        let leading = || topic.partitions.iter().filter_map(|one| picture.leading(name, one.index, one.leader));
+        let size: u64 = leading().map(|replica| replica.size).sum();
+        Some(vec![
+            (words.partitions.to_owned(), topic.partitions.len().to_string()),
             ("replication.factor".to_owned(), first.map_or(0, |one| one.replicas.len()).to_string()),
-            (words().records.to_owned(), records.get().to_string()),
-            ((words().under_replicated)(under), String::new()),
+            (words.records.to_owned(), picture.records_of(name).to_string()),
+            (words.stored.to_owned(), bytes(size)),
+            ("under-replicated".to_owned(), under.to_string()),
             ("topic id".to_owned(), topic.id.to_string()),
         ])
-    };
-    let count = RwSignal::new(known.get_untracked().map_or(0, |topic| topic.partitions.len()).to_string());
-    let (raised, deleted) = (RwSignal::new(RwSignal::new(Outcome::None)), RwSignal::new(RwSignal::new(Outcome::None)));
-    let asks = RwSignal::new(false);
-    let (shown, raise, delete) = (name.clone(), name.clone(), name);
+    })
+}
+
+/// The form that asks for another number of partitions; what Kafka says of fewer is its answer.
+fn raise(store: Store, topic: String) -> AnyView {
+    let words = move || store.words();
+    let now = store.picture.with_untracked(|picture| picture.topic(&topic).map_or(0, |topic| topic.partitions.len()));
+    let count = RwSignal::new(now.to_string());
+    let outcome = RwSignal::new(RwSignal::new(Outcome::None));
+    let name = topic.clone();
     let change = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        raised.set(store.create_partitions(raise.clone(), count.get_untracked().trim().parse().unwrap_or(-1)));
+        outcome.set(store.create_partitions(topic.clone(), count.get_untracked().trim().parse().unwrap_or(-1)));
     };
-    let delete = StoredValue::new(delete);
-    let remove = move |_| {
-        asks.set(false);
-        deleted.set(store.delete_topic(delete.get_value()));
+    let line = move || {
+        format!("kafka-topics.sh --bootstrap-server localhost:9092 --alter --topic {name} --partitions {}", count.get())
     };
     view! {
-        {head(store, move || shown.clone())}
-        {rows}
         <form class="line" on:submit=change>
             <label class="field">
                 <span>{move || words().raise}</span><input class="data" inputmode="numeric" bind:value=count />
             </label>
             <button type="submit">{move || words().raise_does}</button>
         </form>
-        {move || view! { <Answer outcome=raised.get() /> }}
+        {move || view! { <Answer outcome=outcome.get() /> }}
+        {command(store, line)}
+    }
+    .into_any()
+}
+
+/// A topic's facts and actions.
+pub(super) fn topic(store: Store, name: String) -> AnyView {
+    let words = move || store.words();
+    let kept = StoredValue::new(name.clone());
+    let rows = Memo::new(move |_| kept.with_value(|name| topic_rows(store, name)));
+    let deleted = RwSignal::new(RwSignal::new(Outcome::None));
+    let loss = move || {
+        let records = store.picture.with(|picture| kept.with_value(|name| picture.records_of(name)));
+        (words().delete_asks)(records)
+    };
+    let delete = move || deleted.set(store.delete_topic(kept.get_value()));
+    let shown = name.clone();
+    let body = move || match rows.get() {
+        Some(rows) => facts(rows),
+        None => view! { <p class="facts">{words().gone}</p> }.into_any(),
+    };
+    view! {
+        {head(store, move || shown.clone())}
+        <button class="quiet" on:click=move |_| store.tab.set("records")>{move || words().see_records}</button>
+        {body}
+        {raise(store, name)}
         <section class="dangerous">
             <h3>{move || words().danger}</h3>
-            <Show
-                when=move || asks.get()
-                fallback=move || view! { <button class="kill" on:click=move |_| asks.set(true)>{move || words().delete_topic}</button> }
-            >
-                <p>{move || (words().delete_asks)(records.get())}</p>
-                <div class="buttons">
-                    <button node_ref=focused() on:click=move |_| asks.set(false)>{move || words().cancel}</button>
-                    <button class="danger" on:click=remove>{move || words().delete_topic}</button>
-                </div>
-            </Show>
+            {confirmed(store, |words| words.delete_topic, loss, delete)}
             {move || view! { <Answer outcome=deleted.get() /> }}
         </section>
     }
     .into_any()
 }
 
+/// A heading, what is special about it, and facts below it.
+type Part = (String, Option<&'static str>, Vec<(String, String)>);
+
+fn parts(store: Store, name: &str, index: i32) -> Option<Vec<Part>> {
+    let words = store.words();
+    let ids = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    store.picture.with(|picture| {
+        let known = picture.partition(name, index)?;
+        let leader = if known.leader < 0 { words.no_leader.to_owned() } else { (words.broker)(known.leader) };
+        let own = vec![
+            (words.leader.to_owned(), leader),
+            ("leader epoch".to_owned(), known.leader_epoch.to_string()),
+            ("replicas".to_owned(), ids(&known.replicas)),
+            ("ISR".to_owned(), ids(&known.in_sync_replicas)),
+        ];
+        let mut all = vec![(String::new(), None, own)];
+        for id in &known.replicas {
+            let replica = picture.replicas.get(&(name.to_owned(), index)).and_then(|all| all.get(id));
+            let Some(replica) = replica else { continue };
+            let rows = vec![
+                ("log start offset".to_owned(), replica.log_start_offset.to_string()),
+                ("high watermark".to_owned(), replica.high_watermark.to_string()),
+                ("log end offset".to_owned(), replica.log_end_offset.to_string()),
+                ("recovery point".to_owned(), replica.recovery_point.to_string()),
+                ("leader epoch".to_owned(), replica.leader_epoch.to_string()),
+                (words.stored.to_owned(), bytes(replica.size)),
+            ];
+            all.push(((words.broker)(*id), (!picture.lives(*id)).then_some(words.as_last_seen), rows));
+        }
+        Some(all)
+    })
+}
+
 /// A partition: its replicas, one below the other.
 pub(super) fn partition(store: Store, name: String, index: i32) -> AnyView {
-    let (title, topic) = (format!("{name}-{index}"), name.clone());
-    let body = move || {
-        store.picture.with(|picture| {
-            let words = store.words();
-            let Some(known) = picture.topic(&name).and_then(|topic| topic.partitions.get(index as usize)) else {
-                return view! { <p class="facts">{words.gone}</p> }.into_any();
-            };
-            let leader = if known.leader < 0 { words.no_leader.to_owned() } else { (words.broker)(known.leader) };
-            let own = facts(vec![
-                (words.leader.to_owned(), leader),
-                ("leader epoch".to_owned(), known.leader_epoch.to_string()),
-                ("replicas".to_owned(), format!("{:?}", known.replicas)),
-                ("ISR".to_owned(), format!("{:?}", known.in_sync_replicas)),
-            ]);
-            let replicas = known.replicas.iter().map(|id| {
-                let replica = picture.replicas.get(&(name.clone(), index)).and_then(|all| all.get(id));
-                let rows = replica.map(|replica| {
-                    facts(vec![
-                        ("log start offset".to_owned(), replica.log_start_offset.to_string()),
-                        ("high watermark".to_owned(), replica.high_watermark.to_string()),
-                        ("log end offset".to_owned(), replica.log_end_offset.to_string()),
-                        ("recovery point".to_owned(), replica.recovery_point.to_string()),
-                        ("leader epoch".to_owned(), replica.leader_epoch.to_string()),
-                        (words.stored.to_owned(), bytes(replica.size)),
-                    ])
-                });
-                let seen = (!picture.lives(*id)).then_some(words.as_last_seen);
-                view! { <h3>{(words.broker)(*id)} " " <span class="facts">{seen}</span></h3> {rows} }
-            });
-            view! { {own} {replicas.collect_view()} }.into_any()
-        })
+    let words = move || store.words();
+    let (title, topic, line) = (format!("{name}-{index}"), name.clone(), name.clone());
+    let parts = Memo::new(move |_| parts(store, &name, index));
+    let part = |(title, seen, rows): Part| {
+        let heading = (!title.is_empty()).then(|| view! { <h3>{title}" "<span class="facts">{seen}</span></h3> });
+        view! { {heading} {facts(rows)} }.into_any()
     };
+    let body = move || match parts.get() {
+        Some(parts) => parts.into_iter().map(part).collect::<Vec<_>>().into_any(),
+        None => view! { <p class="facts">{words().gone}</p> }.into_any(),
+    };
+    let shown = topic.clone();
     view! {
         {head(store, move || title.clone())}
-        <button class="quiet" on:click=move |_| store.select(Selection::Topic(topic.clone()))>{topic.clone()}</button>
+        <div class="buttons">
+            <button class="quiet" on:click=move |_| store.select(Selection::Topic(topic.clone()))>{shown}</button>
+            <button class="quiet" on:click=move |_| store.tab.set("records")>{move || words().see_records}</button>
+        </div>
         {body}
+        {command(store, move || format!("kafka-topics.sh --bootstrap-server localhost:9092 --describe --topic {line}"))}
     }
     .into_any()
 }

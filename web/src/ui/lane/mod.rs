@@ -1,20 +1,92 @@
-//! Frames between clients and brokers, a track for each purpose: what the switch itself saw.
+//! Frames between clients and brokers, a track for each purpose: what the switch itself saw, in its order, slowed down.
 
-use crate::ui::store::{Store, Track};
+use crate::ui::room::{Extent, GROUP, Room};
+use crate::ui::store::{FLIGHT, Load, Place, Store, Stream, Token, Track};
 use leptos::prelude::*;
 
 const TRACKS: [Track; 4] = [Track::Produce, Track::Replicate, Track::Consume, Track::Cluster];
 
-/// Where an endpoint stands, in percent of the track: clients at both ends, brokers at their columns.
-fn place(store: Store, endpoint: i32, track: Track) -> f64 {
-    if endpoint < 0 {
-        return if track == Track::Consume { 98.0 } else { 1.0 };
+/// Where an end of an arrow stands: its rank from left to right, and its place as a length of the style sheet.
+fn stand(store: Store, place: Place) -> (i64, String) {
+    let right = |group: Option<usize>| match group {
+        Some(at) => format!("calc(100% - var(--after) + {}px)", GROUP * at as i64 + GROUP / 2),
+        None => "calc(100% - 24px)".to_owned(),
+    };
+    match place {
+        Place::Producers => (0, "var(--label)".to_owned()),
+        Place::Broker(id) => store.picture.with_untracked(|picture| {
+            let all = picture.brokers.len().max(1) as f64;
+            let at = picture.brokers.iter().position(|(known, _)| *known == id).unwrap_or(0);
+            let part = (at as f64 + 0.5) / all;
+            let left = format!("calc(var(--before) + (100% - var(--before) - var(--after)) * {part:.4})");
+            (1 + at as i64, left)
+        }),
+        Place::Consumer(number) => {
+            let group = store.clients.with_untracked(|clients| {
+                let known = clients.consumers.iter().find(|one| i64::from(one.consumer) == i64::from(number));
+                known.and_then(|one| one.group.clone())
+            });
+            let shown =
+                store.shown_groups.with_untracked(|shown| shown.iter().position(|one| Some(one) == group.as_ref()));
+            (1000 + shown.unwrap_or(9) as i64, right(shown))
+        }
     }
-    store.picture.with(|picture| {
-        let all = picture.brokers.len().max(1) as f64;
-        let at = picture.brokers.iter().position(|(id, _)| *id == endpoint).unwrap_or(0) as f64;
-        16.0 + (at + 0.5) * 72.0 / all
-    })
+}
+
+/// An arrow and what travels along it.
+fn arrow(store: Store, from: Place, to: Place, class: &'static str, delay: Option<f64>, token: AnyView) -> AnyView {
+    let ((rank, from), (other, to)) = (stand(store, from), stand(store, to));
+    let back = other < rank;
+    let (left, right) = if back { (to, from) } else { (from, to) };
+    let class = format!("arrow {class}{}", if back { " back" } else { "" });
+    let style = format!(
+        "left:{left};right:calc(100% - {right});{}",
+        delay.map_or(String::new(), |delay| format!("--delay:{delay:.0}ms"))
+    );
+    view! { <span class=class style=style>{token}</span> }.into_any()
+}
+
+fn flight(store: Store, token: Token) -> AnyView {
+    let (class, text) = match &token.load {
+        Load::Record(key) => (format!("token record k{}", store.key_colour_now(key.as_deref())), String::new()),
+        Load::Records(count, more) => ("token k0".to_owned(), format!("{count}{}", if *more { "+" } else { "" })),
+        Load::Api(name) => ("token api".to_owned(), (*name).to_owned()),
+        Load::Error(name) => ("token error".to_owned(), format!("✕ {name}")),
+    };
+    let body = view! { <em class=class>{text}</em> }.into_any();
+    arrow(store, token.from, token.to, "flies", Some(token.delay), body)
+}
+
+fn stream(store: Store, at: usize, stream: &Stream) -> AnyView {
+    let text = (store.words().one_of)(stream.frames);
+    // Tokens of one track stand at different places: none covers another.
+    let body = view! { <em class="token k0" style=format!("left:{}%", 38 + at % 4 * 14)>{text}</em> }.into_any();
+    arrow(store, stream.from, stream.to, "steady", None, body)
+}
+
+fn track(store: Store, track: Track) -> AnyView {
+    let words = move || store.words();
+    let at = track as usize;
+    let rate = Memo::new(move |_| store.traffic.with(|traffic| traffic.per_second[at]));
+    let tokens = Memo::new(move |_| {
+        let own = |traffic: &crate::ui::store::Traffic| {
+            traffic.tokens.iter().filter(|token| token.track == track).cloned().collect::<Vec<_>>()
+        };
+        store.traffic.with(own)
+    });
+    let streams = Memo::new(move |_| store.traffic.with(|traffic| traffic.streams[at].clone()));
+    let steady =
+        move || streams.with(|all| all.iter().enumerate().map(|(at, one)| stream(store, at, one)).collect::<Vec<_>>());
+    view! {
+        <div class="track">
+            <span class="label">{move || words().tracks[at]} " " <b class="data">{move || rate.get()}"/s"</b></span>
+            <span class="line" aria-hidden="true">
+                <For each=move || tokens.get() key=|token| token.id let:token>{flight(store, token)}</For>
+                {steady}
+            </span>
+        </div>
+    }
+    .into_any()
 }
 
 /// The lane.
@@ -22,35 +94,33 @@ fn place(store: Store, endpoint: i32, track: Track) -> f64 {
 pub(crate) fn Lane() -> impl IntoView {
     let store = Store::get();
     let words = move || store.words();
-    let tracks = TRACKS.map(|track| {
-        let at = track as usize;
-        let newest = Memo::new(move |_| store.traffic.with(|traffic| traffic.newest[at].clone()));
-        let rate = Memo::new(move |_| store.traffic.with(|traffic| traffic.per_second[at]));
-        let arrow = move || {
-            let token = newest.get()?;
-            let (from, to) = (place(store, token.from, track), place(store, token.to, track));
-            let (left, width) = (from.min(to), (from - to).abs());
-            let class = if to < from { "arrow back" } else { "arrow" };
-            Some(view! {
-                <span class=class style:left=format!("{left}%") style:width=format!("{width}%")>
-                    <em class="token">{token.name}</em>
-                </span>
-            })
-        };
-        view! {
-            <div class="track">
-                <span class="label">
-                    {move || words().tracks[at]} " " <b class="data">{move || rate.get()}"/s"</b>
-                </span>
-                <span class="line" aria-hidden="true">{arrow}</span>
-            </div>
-        }
-    });
+    let room = Room::get();
     let background = Memo::new(move |_| store.traffic.with(|traffic| traffic.background));
+    let paused = Memo::new(move |_| store.traffic.with(|traffic| traffic.paused));
+    let shows_all = Memo::new(move |_| store.traffic.with(|traffic| traffic.shows_background));
+    let style = move || {
+        let room = room.get();
+        let label = if room.extent == Extent::Wide { 168 } else { 124 };
+        format!(
+            "--before:{}px;--after:{}px;--label:{label}px;--flight:{FLIGHT}ms",
+            room.before,
+            GROUP * room.groups as i64
+        )
+    };
     view! {
-        <section class="lane">
-            {tracks.into_iter().collect_view()}
-            <span class="background data">{move || (words().background)(background.get())}</span>
+        <section class="lane" class:paused=move || paused.get() style=style aria-label=move || words().lane>
+            {TRACKS.map(|one| track(store, one)).into_iter().collect_view()}
+            <span class="aside first">{move || (words().background)(background.get())}</span>
+            <span class="aside second">
+                <button class="quiet" aria-pressed=move || shows_all.get().to_string() on:click=move |_| store.show_background()>
+                    {move || words().show}
+                </button>
+                <button class="quiet" aria-pressed=move || paused.get().to_string() on:click=move |_| store.pause_lane()>
+                    {move || if paused.get() { words().go_on } else { words().pause }}
+                </button>
+            </span>
+            <span class="aside fourth" title=move || words().slowed_why>{move || words().slowed}</span>
         </section>
     }
+    .into_any()
 }

@@ -1,7 +1,7 @@
 //! English.
 
 use super::Messages;
-use crate::ui::store::What;
+use crate::ui::store::{Line, What};
 use broker_core::event::Event;
 use std::fmt::Write;
 
@@ -27,14 +27,24 @@ pub(super) static MESSAGES: Messages = Messages {
     starting: "starting",
     healthy: |brokers| format!("{} up, all replicas in sync", many(brokers, "broker", "brokers")),
     brokers_down: |down, all| format!("{down} of {all} brokers {} down", if down == 1 { "is" } else { "are" }),
-    no_controller: "no active controller: the metadata quorum has no majority",
+    no_controller: "no active controller yet: the others elect one",
     under_replicated: |number| format!("{} under-replicated", many(number, "partition", "partitions")),
     leaderless: |number| format!("{} without a leader", many(number, "partition", "partitions")),
+    under_replicated_short: |number| format!("{number} under-replicated"),
+    unled: |number| format!("{} led by a broker that is down", many(number, "partition", "partitions")),
+    no_majority: "no controller: the metadata quorum has lost its majority",
     other_tab: "Another tab of this browser runs the cluster. Close it, or bring the cluster here: for its brokers that is a power cut.",
     given_away: "The cluster moved to another tab.",
     take_over: "Bring the cluster here",
     tracks: ["Produce", "Replicate", "Consume", "Cluster"],
     background: |number| format!("background {number}/s"),
+    lane: "Frames under way",
+    one_of: |number| format!("1 of {number}"),
+    show: "show",
+    pause: "pause",
+    go_on: "go on",
+    slowed: "slowed to 400 ms",
+    slowed_why: "Frames are drawn in their true order, each for 400 ms: in truth one takes a millisecond or less.",
     producers: "Producers",
     topic: "Topic",
     key: "Key",
@@ -70,6 +80,7 @@ pub(super) static MESSAGES: Messages = Messages {
     partitions: "Partitions",
     broker: |id| format!("broker {id}"),
     active_controller: "active controller",
+    controller_short: "ctrl",
     kill: "Kill",
     stop: "Stop",
     start: "Start",
@@ -94,9 +105,7 @@ pub(super) static MESSAGES: Messages = Messages {
             many(records as usize, "record", "records")
         )
     },
-    internal_line: |topics, partitions| {
-        format!("Internal: {}, {}", many(topics, "topic", "topics"), many(partitions, "partition", "partitions"))
-    },
+    internal_line: |topics, partitions| format!("Internal: {topics} ({})", many(partitions, "partition", "partitions")),
     legend: [
         "leader",
         "in sync",
@@ -122,6 +131,14 @@ pub(super) static MESSAGES: Messages = Messages {
     inspector: "Inspector",
     stop_kill_hint: "Stop hands its leaders over, then exits (SIGTERM). Kill: gone at once; the others notice when its session ends (kill -9).",
     power_hint: "Gone at once, and what was not yet stored is lost. With the playground's flush setting it loses nothing that was acknowledged; with Kafka's default it can.",
+    wipe: "Wipe the disk",
+    wipe_asks: |replicas, records, size| {
+        format!(
+            "{}, {} and {size} on its disk will be gone. It gets back what other brokers have.",
+            many(replicas, "replica", "replicas"),
+            many(records.max(0) as usize, "record", "records")
+        )
+    },
     danger: "Dangerous",
     role: "Role",
     leads: "Leads",
@@ -135,6 +152,15 @@ pub(super) static MESSAGES: Messages = Messages {
     delete_topic: "Delete topic",
     delete_asks: |records| format!("{} will be gone.", many(records as usize, "record", "records")),
     group: "Group",
+    groups: "Groups",
+    members: "Members",
+    member: "Member",
+    committed: "Committed",
+    consumer: |number| format!("consumer c{number}"),
+    producer: |number| format!("producer p{number}"),
+    not_produced_yet: "It has sent nothing yet.",
+    acknowledged_name: "Acknowledged",
+    under_way: "On their way",
     group_hint: "empty: alone, reads all partitions",
     from_beginning: "the beginning",
     from_latest: "the latest",
@@ -159,6 +185,8 @@ pub(super) static MESSAGES: Messages = Messages {
         |what| format!("Kill {what}"),
     ],
     step_first: "First a topic.",
+    a_leader: "a leader",
+    victim: |id, partition| format!("broker {id}, leader of {partition}"),
     counts: |counts| {
         let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("{} records: {each}. Equal keys share a partition.", counts.iter().sum::<i64>())
@@ -168,6 +196,7 @@ pub(super) static MESSAGES: Messages = Messages {
     done: "done",
     close_steps: "Close the steps",
     events: "Events",
+    dock: "Events and records",
     records: "Records",
     no_events: "Nothing happened yet.",
     new_lines: |number| format!("↓ {number} new"),
@@ -181,6 +210,20 @@ pub(super) static MESSAGES: Messages = Messages {
     no_records: "No records here.",
     choose_topic: "Create a topic first: its records are read here.",
     stage: "Stage",
+    grid: "Partitions by broker and group",
+    older: "← Older",
+    newer: "Newer →",
+    follow: "Follow",
+    see_records: "See its records",
+    keyboard: "Keys",
+    keys: [
+        ("Tab", "into the grid, and out of it"),
+        ("← ↑ ↓ →", "walk the grid"),
+        ("Enter", "opens, and goes in"),
+        ("Esc", "closes, and goes back"),
+        ("t  c", "in the grid: a topic, a consumer"),
+        ("?", "shows this"),
+    ],
     as_last_seen: "as last seen",
     command: "As a command",
     helps: |name| {
@@ -205,49 +248,77 @@ fn list(ids: &[i32]) -> String {
     format!("[{}]", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
-fn say(who: Option<i32>, what: &What) -> String {
-    let node = who.map(|id| format!("Broker {id}")).unwrap_or_default();
-    let controller = who.map(|id| format!("Controller {id}")).unwrap_or_default();
-    let event = match what {
-        What::Killed(id) => return format!("Broker {id} was killed by you. The others notice when its session ends."),
+fn say(line: &Line) -> String {
+    let node = line.who.map(|id| format!("Broker {id}")).unwrap_or_default();
+    let controller = line.who.map(|id| format!("Controller {id}")).unwrap_or_default();
+    let event = match &line.what {
+        What::Killed(id) => return format!("You killed broker {id}. The others notice when its session ends."),
         What::PoweredOff(id) => return format!("You cut the power of broker {id}: what was not stored is lost."),
         What::Stopping(id) => return format!("You asked broker {id} to stop: it hands its leaders over first."),
         What::Starting(id) => return format!("Broker {id} starts."),
+        What::Wiped(id) => return format!("You wiped the disk of broker {id}."),
         What::WorkerFailed { worker, reason } => return format!("The worker of {worker} failed: {reason}"),
         What::Node(event) => event,
     };
+    if let (Some(topic), true) = (line.internal_topic(), line.times > 1) {
+        let number = line.times;
+        return match event {
+            Event::LeaderChanged { to, .. } if *to < 0 => {
+                format!("{number} partitions of {topic} have no leader: nobody in sync is left.")
+            }
+            Event::LeaderChanged { .. } => {
+                format!("{controller} made other replicas leaders of {number} partitions of {topic}.")
+            }
+            Event::InSyncReplicasChanged { .. } => {
+                format!("{controller} changed the ISR of {number} partitions of {topic}.")
+            }
+            Event::LogRecovered { .. } => format!("{node} recovered {number} partitions of {topic}."),
+            _ => format!("{node} cut back {number} partitions of {topic}."),
+        };
+    }
     match event {
-        Event::Started => format!("{node} started its process."),
+        Event::Started => format!("{node} is ready: its logs are recovered, its listeners answer."),
         Event::Registered { broker_epoch } => {
             format!("{node} registered with the controller, broker epoch {broker_epoch}.")
         }
         Event::ControllerElected { quorum_epoch } => {
-            format!("{node} is the active controller, quorum epoch {quorum_epoch}.")
+            format!(
+                "The quorum elected node {}: it is the active controller, quorum epoch {quorum_epoch}.",
+                line.who.unwrap_or(-1)
+            )
         }
         Event::ControllerResigned { quorum_epoch } => {
-            format!("{node} is no longer the active controller, quorum epoch {quorum_epoch}.")
+            format!("Node {} is no longer the active controller, quorum epoch {quorum_epoch}.", line.who.unwrap_or(-1))
+        }
+        Event::BrokerUnfenced { broker } if line.first_time => {
+            format!("Broker {broker} has the metadata. {controller} unfenced it: it may lead.")
         }
         Event::BrokerUnfenced { broker } => {
-            format!("{controller} let broker {broker} lead again: it caught up with the metadata.")
+            format!("Broker {broker} caught up with the metadata. {controller} unfenced it: it may lead again.")
         }
         Event::BrokerFenced { broker, session_expired: true } => {
-            format!("Session of broker {broker} ended: {controller} fenced it.")
+            format!("Session of broker {broker} ended. {controller} fenced it.")
         }
-        Event::BrokerFenced { broker, .. } => format!("{controller} fenced broker {broker}."),
-        Event::ControlledShutdown { broker } => format!("Broker {broker} hands its leaders over before it stops."),
-        Event::LeaderChanged { partition, from, to, .. } if *to < 0 => {
-            format!("{partition} has no leader: broker {from} was the last, and nobody in sync is left.")
-        }
-        Event::LeaderChanged { partition, from, to, leader_epoch, in_sync_replicas } => {
-            let before = if *from < 0 { "nobody led".to_owned() } else { format!("broker {from} led") };
-            let isr = list(in_sync_replicas);
+        Event::BrokerFenced { broker, .. } => format!("Broker {broker} left. {controller} fenced it."),
+        Event::ControlledShutdown { broker } => format!("Broker {broker} shuts down: it hands its leaders over first."),
+        Event::LeaderChanged { partition, from, to, leader_epoch, .. } => {
+            let cause = line.session_ended.map(|id| format!("Session of broker {id} ended. ")).unwrap_or_default();
+            if *to < 0 {
+                return format!("{cause}{partition} has no leader: broker {from} was the last in sync.");
+            }
             format!(
-                "{controller} made broker {to} leader of {partition} ({before}), epoch {} → {leader_epoch}. ISR {isr}",
+                "{cause}{controller} made broker {to} leader of {partition}, epoch {} → {leader_epoch}.",
                 leader_epoch - 1
             )
         }
         Event::InSyncReplicasChanged { partition, from, to } => {
-            format!("{partition}: ISR {} → {}, {} → {}.", from.len(), to.len(), list(from), list(to))
+            let gone = from.iter().filter(|id| !to.contains(id)).copied().collect::<Vec<_>>();
+            let come = to.iter().filter(|id| !from.contains(id)).copied().collect::<Vec<_>>();
+            match (gone.as_slice(), come.as_slice()) {
+                ([id], []) => format!("{controller} took broker {id} out of the ISR of {partition}."),
+                ([], [id]) => format!("Broker {id} caught up with {partition}: it is in the ISR."),
+                _ => format!("{partition}: ISR {} → {}.", list(from), list(to)),
+            }
         }
         Event::TopicCreated { topic, partitions, replication_factor } => {
             format!(
@@ -259,11 +330,14 @@ fn say(who: Option<i32>, what: &What) -> String {
         Event::Truncated { partition, from, to } => {
             format!("{node} cut {partition} back from offset {from} to {to}: the leader never had the rest.")
         }
+        Event::LogRecovered { partition, log_end_offset, discarded_bytes: 0 } => {
+            format!("{node} recovered {partition}: end {log_end_offset}, nothing torn.")
+        }
         Event::LogRecovered { partition, log_end_offset, discarded_bytes } => {
             format!("{node} recovered {partition}: end {log_end_offset}, {discarded_bytes} torn bytes dropped.")
         }
         Event::LogDirectoryOffline { path } => {
-            format!("{node} took its log directory {path} offline: the storage failed.")
+            format!("The storage failed: {node} took its log directory {path} offline.")
         }
         Event::GroupRebalancing { group, reason } => format!("Group {group} rebalances: {reason}"),
         Event::GroupStable { group, generation_id, members } => {
@@ -273,9 +347,13 @@ fn say(who: Option<i32>, what: &What) -> String {
         Event::MemberExpired { group, member } => {
             format!("{member} was silent for its session and is out of group {group}.")
         }
+        Event::RecordSkipped { partition, offset, reason } => {
+            format!("{node} left out a record of {partition} at offset {offset}: {reason}")
+        }
         Event::BadRequest { reason } => format!("{node} closed a connection: {reason}"),
         Event::Fatal { reason } => format!("{node} ended of a fault: {reason}"),
         Event::Stopped => format!("{node} stopped."),
+        // Events are non-exhaustive: one that is newer than this table is shown as it is.
         other => format!("{node}: {other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Korean. A variable never bears a particle: the noun after it does.
 
 use super::Messages;
-use crate::ui::store::What;
+use crate::ui::store::{Line, What};
 use broker_core::event::Event;
 use std::fmt::Write;
 
@@ -21,14 +21,24 @@ pub(super) static MESSAGES: Messages = Messages {
     starting: "시작 중",
     healthy: |brokers| format!("브로커 {brokers}개 정상, 모든 복제본 동기화됨"),
     brokers_down: |down, all| format!("브로커 {all}개 중 {down}개가 꺼져 있습니다"),
-    no_controller: "활성 컨트롤러 없음: 메타데이터 쿼럼이 과반수를 잃었습니다",
+    no_controller: "활성 컨트롤러 없음: 새로 뽑는 중입니다",
     under_replicated: |number| format!("복제본이 부족한 파티션 {number}개"),
     leaderless: |number| format!("리더 없는 파티션 {number}개"),
+    under_replicated_short: |number| format!("복제본 부족 {number}개"),
+    unled: |number| format!("리더 브로커가 꺼진 파티션 {number}개"),
+    no_majority: "컨트롤러 없음: 메타데이터 쿼럼이 과반수를 잃었습니다",
     other_tab: "이 브라우저의 다른 탭에서 클러스터가 실행 중입니다. 그 탭을 닫거나 클러스터를 여기로 가져오십시오. 브로커에게는 정전과 같습니다.",
     given_away: "클러스터가 다른 탭으로 옮겨졌습니다.",
     take_over: "여기로 가져오기",
     tracks: ["쓰기", "복제", "읽기", "클러스터"],
     background: |number| format!("배경 {number}/s"),
+    lane: "오가는 프레임",
+    one_of: |number| format!("{number}개 중 1"),
+    show: "보기",
+    pause: "멈춤",
+    go_on: "계속",
+    slowed: "400 ms로 늦춤",
+    slowed_why: "프레임은 실제 순서대로, 하나를 400 ms 동안 그립니다. 실제로는 1 ms도 걸리지 않습니다.",
     producers: "프로듀서",
     topic: "토픽",
     key: "키",
@@ -65,6 +75,7 @@ pub(super) static MESSAGES: Messages = Messages {
     partitions: "파티션",
     broker: |id| format!("브로커 {id}"),
     active_controller: "활성 컨트롤러",
+    controller_short: "ctrl",
     kill: "강제 종료",
     stop: "정상 종료",
     start: "시작",
@@ -85,7 +96,7 @@ pub(super) static MESSAGES: Messages = Messages {
     topic_line: |partitions, replication, records| {
         format!("파티션 {partitions}개 · RF {replication} · 레코드 {records}개")
     },
-    internal_line: |topics, partitions| format!("내부: 토픽 {topics}개, 파티션 {partitions}개"),
+    internal_line: |topics, partitions| format!("내부: {topics} (파티션 {partitions}개)"),
     legend: [
         "리더",
         "동기화됨",
@@ -111,6 +122,12 @@ pub(super) static MESSAGES: Messages = Messages {
     inspector: "살펴보기",
     stop_kill_hint: "정상 종료는 리더를 넘긴 뒤 끝냅니다(SIGTERM). 강제 종료는 바로 사라지며, 세션이 끝나야 다른 브로커가 알아챕니다(kill -9).",
     power_hint: "바로 사라지고, 아직 저장되지 않은 것은 잃습니다. 이 플레이그라운드의 flush 설정에서는 확인된 레코드를 잃지 않지만 Kafka 기본값에서는 잃을 수 있습니다.",
+    wipe: "디스크 지우기",
+    wipe_asks: |replicas, records, size| {
+        format!(
+            "디스크의 복제본 {replicas}개, 레코드 {records}개, {size} 데이터가 사라집니다. 다른 브로커에 있는 것은 다시 받습니다."
+        )
+    },
     danger: "위험한 작업",
     role: "역할",
     leads: "리더인 파티션",
@@ -124,6 +141,15 @@ pub(super) static MESSAGES: Messages = Messages {
     delete_topic: "토픽 지우기",
     delete_asks: |records| format!("레코드 {records}개가 사라집니다."),
     group: "그룹",
+    groups: "그룹",
+    members: "멤버",
+    member: "멤버",
+    committed: "커밋",
+    consumer: |number| format!("컨슈머 c{number}"),
+    producer: |number| format!("프로듀서 p{number}"),
+    not_produced_yet: "아직 보낸 것이 없습니다.",
+    acknowledged_name: "확인됨",
+    under_way: "전송 중",
     group_hint: "비우면 단독으로 모든 파티션을 읽습니다",
     from_beginning: "처음",
     from_latest: "최신",
@@ -148,6 +174,8 @@ pub(super) static MESSAGES: Messages = Messages {
         |what| format!("강제 종료: {what}"),
     ],
     step_first: "먼저 토픽이 필요합니다.",
+    a_leader: "리더",
+    victim: |id, partition| format!("브로커 {id}번({partition} 파티션의 리더)"),
     counts: |counts| {
         let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("레코드 {}개: {each}. 키가 같으면 같은 파티션에 있습니다.", counts.iter().sum::<i64>())
@@ -159,6 +187,7 @@ pub(super) static MESSAGES: Messages = Messages {
     done: "완료",
     close_steps: "단계 닫기",
     events: "이벤트",
+    dock: "이벤트와 레코드",
     records: "레코드",
     no_events: "아직 아무 일도 없습니다.",
     new_lines: |number| format!("↓ 새 이벤트 {number}개"),
@@ -172,6 +201,20 @@ pub(super) static MESSAGES: Messages = Messages {
     no_records: "레코드가 없습니다.",
     choose_topic: "먼저 토픽을 만드십시오. 여기에서 레코드를 읽습니다.",
     stage: "무대",
+    grid: "브로커와 그룹별 파티션",
+    older: "← 이전",
+    newer: "이후 →",
+    follow: "따라가기",
+    see_records: "레코드 보기",
+    keyboard: "단축키",
+    keys: [
+        ("Tab", "표 안팎으로 이동"),
+        ("← ↑ ↓ →", "표 안에서 이동"),
+        ("Enter", "열고 들어가기"),
+        ("Esc", "닫고 돌아가기"),
+        ("t  c", "표에서: 토픽, 컨슈머"),
+        ("?", "이 도움말"),
+    ],
     as_last_seen: "마지막으로 본 상태",
     command: "명령으로 보기",
     helps: |name| {
@@ -198,54 +241,82 @@ fn list(ids: &[i32]) -> String {
     format!("[{}]", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
-fn say(who: Option<i32>, what: &What) -> String {
-    let node = who.map(|id| format!("브로커 {id}번")).unwrap_or_default();
-    let controller = who.map(|id| format!("컨트롤러 {id}번")).unwrap_or_default();
-    let event = match what {
+fn say(line: &Line) -> String {
+    let node = line.who.map(|id| format!("브로커 {id}번")).unwrap_or_default();
+    let controller = line.who.map(|id| format!("컨트롤러 {id}번")).unwrap_or_default();
+    let event = match &line.what {
         What::Killed(id) => {
             return format!("브로커 {id}번을 강제 종료했습니다. 세션이 끝나면 다른 브로커가 알아챕니다.");
         }
         What::PoweredOff(id) => return format!("브로커 {id}번의 전원을 껐습니다. 저장되지 않은 것은 잃었습니다."),
         What::Stopping(id) => return format!("브로커 {id}번을 정상 종료합니다. 먼저 리더를 넘깁니다."),
         What::Starting(id) => return format!("브로커 {id}번을 시작합니다."),
+        What::Wiped(id) => return format!("브로커 {id}번의 디스크를 지웠습니다."),
         What::WorkerFailed { worker, reason } => return format!("워커 오류({worker}): {reason}"),
         What::Node(event) => event,
     };
+    if let (Some(topic), true) = (line.internal_topic(), line.times > 1) {
+        let number = line.times;
+        return match event {
+            Event::LeaderChanged { to, .. } if *to < 0 => {
+                format!("{topic} 토픽의 파티션 {number}개에 리더가 없습니다. 동기화된 복제본이 남아 있지 않습니다.")
+            }
+            Event::LeaderChanged { .. } => {
+                format!("{controller}이 {topic} 토픽의 파티션 {number}개에 다른 리더를 정했습니다.")
+            }
+            Event::InSyncReplicasChanged { .. } => {
+                format!("{controller}이 {topic} 토픽의 파티션 {number}개에서 ISR을 바꿨습니다.")
+            }
+            Event::LogRecovered { .. } => format!("{node}이 {topic} 토픽의 파티션 {number}개를 복구했습니다."),
+            _ => format!("{node}이 {topic} 토픽의 파티션 {number}개를 잘라 냈습니다."),
+        };
+    }
     match event {
-        Event::Started => format!("{node}의 프로세스가 시작되었습니다."),
+        Event::Started => format!("{node}이 준비되었습니다. 로그를 복구했고 listener가 응답합니다."),
         Event::Registered { broker_epoch } => {
             format!("{node}이 컨트롤러에 등록되었습니다. broker epoch {broker_epoch}.")
         }
         Event::ControllerElected { quorum_epoch } => {
-            format!("{node}이 활성 컨트롤러가 되었습니다. quorum epoch {quorum_epoch}.")
+            let id = line.who.unwrap_or(-1);
+            format!("쿼럼이 노드 {id}번을 활성 컨트롤러로 뽑았습니다. quorum epoch {quorum_epoch}.")
         }
         Event::ControllerResigned { quorum_epoch } => {
-            format!("{node}은 더 이상 활성 컨트롤러가 아닙니다. quorum epoch {quorum_epoch}.")
+            let id = line.who.unwrap_or(-1);
+            format!("노드 {id}번은 더 이상 활성 컨트롤러가 아닙니다. quorum epoch {quorum_epoch}.")
+        }
+        Event::BrokerUnfenced { broker } if line.first_time => {
+            format!("브로커 {broker}번이 메타데이터를 받아, 리더가 될 수 있습니다.")
         }
         Event::BrokerUnfenced { broker } => {
-            format!("브로커 {broker}번이 메타데이터를 따라잡아 다시 리더가 될 수 있습니다.")
+            format!("브로커 {broker}번이 메타데이터를 따라잡아, 다시 리더가 될 수 있습니다.")
         }
         Event::BrokerFenced { broker, session_expired: true } => {
             format!("브로커 {broker}번의 세션이 끝나 {controller}이 fenced 상태로 바꿨습니다.")
         }
-        Event::BrokerFenced { broker, .. } => format!("{controller}이 브로커 {broker}번을 fenced 상태로 바꿨습니다."),
-        Event::ControlledShutdown { broker } => format!("브로커 {broker}번이 종료 전에 리더를 넘깁니다."),
-        Event::LeaderChanged { partition, from, to, .. } if *to < 0 => {
-            format!(
-                "{partition} 파티션에 리더가 없습니다. 마지막 리더는 브로커 {from}번이었고, 동기화된 복제본이 남아 있지 않습니다."
-            )
+        Event::BrokerFenced { broker, .. } => {
+            format!("브로커 {broker}번이 떠나 {controller}이 fenced 상태로 바꿨습니다.")
         }
-        Event::LeaderChanged { partition, from, to, leader_epoch, in_sync_replicas } => {
-            let before =
-                if *from < 0 { "리더 없음".to_owned() } else { format!("이전 리더: 브로커 {from}") };
-            let isr = list(in_sync_replicas);
+        Event::ControlledShutdown { broker } => format!("브로커 {broker}번이 종료 전에 리더를 넘깁니다."),
+        Event::LeaderChanged { partition, from, to, leader_epoch, .. } => {
+            let cause = line.session_ended.map(|id| format!("브로커 {id}번의 세션이 끝났습니다. ")).unwrap_or_default();
+            if *to < 0 {
+                return format!(
+                    "{cause}{partition} 파티션에 리더가 없습니다. 동기화된 마지막 복제본은 브로커 {from}번이었습니다."
+                );
+            }
             format!(
-                "{controller}이 브로커 {to}번을 {partition} 파티션의 리더로 정했습니다({before}), epoch {} → {leader_epoch}. ISR {isr}",
+                "{cause}{controller}이 브로커 {to}번을 {partition} 파티션의 리더로 정했습니다. epoch {} → {leader_epoch}.",
                 leader_epoch - 1
             )
         }
         Event::InSyncReplicasChanged { partition, from, to } => {
-            format!("{partition} 파티션: ISR {} → {}, {} → {}.", from.len(), to.len(), list(from), list(to))
+            let gone = from.iter().filter(|id| !to.contains(id)).copied().collect::<Vec<_>>();
+            let come = to.iter().filter(|id| !from.contains(id)).copied().collect::<Vec<_>>();
+            match (gone.as_slice(), come.as_slice()) {
+                ([id], []) => format!("{controller}이 브로커 {id}번을 {partition} 파티션의 ISR에서 뺐습니다."),
+                ([], [id]) => format!("브로커 {id}번이 {partition} 파티션을 따라잡아 ISR에 들어왔습니다."),
+                _ => format!("{partition} 파티션: ISR {} → {}.", list(from), list(to)),
+            }
         }
         Event::TopicCreated { topic, partitions, replication_factor } => {
             format!("{topic} 토픽을 만들었습니다. 파티션 {partitions}개, RF {replication_factor}.")
@@ -264,9 +335,13 @@ fn say(who: Option<i32>, what: &What) -> String {
         }
         Event::GroupEmpty { group, generation_id } => format!("{group} 그룹이 비었습니다. generation {generation_id}."),
         Event::MemberExpired { group, member } => format!("{group} 그룹에서 응답 없는 멤버를 뺐습니다: {member}"),
+        Event::RecordSkipped { partition, offset, reason } => {
+            format!("{node}이 {partition} 파티션의 오프셋 {offset} 레코드를 건너뛰었습니다: {reason}")
+        }
         Event::BadRequest { reason } => format!("{node}이 연결을 닫았습니다: {reason}"),
         Event::Fatal { reason } => format!("{node}이 오류로 끝났습니다: {reason}"),
         Event::Stopped => format!("{node}이 종료되었습니다."),
+        // Events are non-exhaustive: one that is newer than this table is shown as it is.
         other => format!("{node}: {other:?}"),
     }
 }

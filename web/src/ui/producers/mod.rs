@@ -1,7 +1,7 @@
 //! Producers: a form each, and what came of it.
 
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::store::{Draft, Outcome, Store};
+use crate::ui::store::{Draft, Outcome, Selection, Store};
 use leptos::prelude::*;
 
 /// What came of something asked for, in words: Kafka's name of an error, what it says, and what helps.
@@ -124,7 +124,8 @@ fn Producer(
     view! {
         <form class="card producer" on:submit=send>
             <div class="title">
-                <b class="data">"p"{number}</b>
+                <button type="button" class="name data" aria-label=move || (words().producer)(number)
+                    on:click=move |_| store.select(Selection::Producer(number))>"p"{number}</button>
                 <select class="data" aria-label="acks" bind:value=acks>
                     <option value="-1">"acks=all"</option>
                     <option value="1">"acks=1"</option>

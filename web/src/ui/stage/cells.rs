@@ -1,96 +1,177 @@
 //! A replica in the grid.
 
-use super::{Room, Style};
 use crate::ui::icons::{Glyph, Icon};
+use crate::ui::room::{Room, Style};
 use crate::ui::store::Store;
 use broker_core::node::{PartitionView, ReplicaView};
 use leptos::prelude::*;
 
 /// Width of a cell, in pixels.
-const CELL: i64 = 24;
+pub(super) const CELL: i64 = 24;
 
-/// How a replica stands: glyph, word, class.
-pub(super) fn standing(
-    store: Store,
-    partition: &PartitionView,
-    broker: i32,
-    lives: bool,
-) -> (Glyph, &'static str, &'static str) {
-    let words = store.words();
-    if !lives {
-        (Glyph::Down, words.down, "dead")
-    } else if partition.leader == broker {
-        (Glyph::Leader, words.leader, "leader")
-    } else if partition.in_sync_replicas.contains(&broker) {
-        (Glyph::InSync, words.in_sync, "follower")
-    } else {
-        (Glyph::OutOfSync, words.out_of_sync, "follower lagging")
+/// How a replica stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its broker is down.
+    Down,
+    /// It leads.
+    Leader,
+    /// It follows, in sync.
+    InSync,
+    /// It follows, out of the ISR.
+    OutOfSync,
+}
+
+impl Standing {
+    /// Its glyph.
+    pub(super) fn glyph(self) -> Glyph {
+        match self {
+            Self::Down => Glyph::Down,
+            Self::Leader => Glyph::Leader,
+            Self::InSync => Glyph::InSync,
+            Self::OutOfSync => Glyph::OutOfSync,
+        }
+    }
+
+    /// Its word.
+    pub(super) fn word(self, store: Store) -> &'static str {
+        let words = store.words();
+        match self {
+            Self::Down => words.down,
+            Self::Leader => words.leader,
+            Self::InSync => words.in_sync,
+            Self::OutOfSync => words.out_of_sync,
+        }
+    }
+
+    /// Its class.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Down => "dead",
+            Self::Leader => "leader",
+            Self::InSync => "follower",
+            Self::OutOfSync => "follower lagging",
+        }
     }
 }
 
-/// A replica: what lies in the window of offsets that begins at `first`, the same in the whole row.
-pub(super) fn replica(
-    store: Store,
-    partition: &PartitionView,
-    broker: i32,
-    lives: bool,
-    replica: Option<&ReplicaView>,
-    first: i64,
-    room: Room,
-) -> AnyView {
-    let (glyph, word, class) = standing(store, partition, broker, lives);
-    let Some(replica) = replica else {
-        return view! { <div class=format!("replica {class}") title=word><Icon glyph=glyph /></div> }.into_any();
-    };
-    let label = (store.words().replica_label)(word, replica.log_end_offset, replica.high_watermark);
-    let drawn = match room.style {
-        Style::Cells => cells(store, replica, first, room.cells, class == "leader"),
-        Style::Bar => bar(replica, first),
-        Style::Number => view! { <span class="data">{replica.log_end_offset}</span> }.into_any(),
+/// How the replica of a partition on a broker stands.
+pub(super) fn standing(partition: &PartitionView, broker: i32, lives: bool) -> Standing {
+    if !lives {
+        Standing::Down
+    } else if partition.leader == broker {
+        Standing::Leader
+    } else if partition.in_sync_replicas.contains(&broker) {
+        Standing::InSync
+    } else {
+        Standing::OutOfSync
+    }
+}
+
+/// A record in a window of offsets: its key, where that is known.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// No record here, or not yet.
+    Gap,
+    /// A record whose key was not read.
+    Unread,
+    /// A record.
+    Record(Option<String>),
+}
+
+/// What is drawn of a replica: its part of the window that begins at `first`, the same in the whole row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Drawn {
+    pub(super) standing: Standing,
+    pub(super) first: i64,
+    pub(super) cells: Vec<Cell>,
+    pub(super) end: i64,
+    pub(super) high_watermark: i64,
+    pub(super) is_known: bool,
+}
+
+impl Drawn {
+    pub(super) fn of(standing: Standing, replica: Option<&ReplicaView>, first: i64, count: i64) -> Self {
+        let cell = |offset: i64| {
+            let Some(replica) = replica.filter(|one| offset >= one.log_start_offset && offset < one.log_end_offset)
+            else {
+                return Cell::Gap;
+            };
+            let record = replica.tail.iter().find(|record| record.offset == offset);
+            record.map_or(Cell::Unread, |record| Cell::Record(record.key.as_ref().map(ToString::to_string)))
+        };
+        Self {
+            standing,
+            first,
+            cells: (first..first + count).map(cell).collect(),
+            end: replica.map_or(0, |one| one.log_end_offset),
+            high_watermark: replica.map_or(0, |one| one.high_watermark),
+            is_known: replica.is_some(),
+        }
+    }
+}
+
+/// A replica of a row.
+pub(super) fn replica(store: Store, drawn: &Drawn, room: Room) -> AnyView {
+    let (glyph, word) = (drawn.standing.glyph(), drawn.standing.word(store));
+    let class = format!("replica {}", drawn.standing.class());
+    if !drawn.is_known {
+        return view! { <div class=class title=word><Icon glyph=glyph /></div> }.into_any();
+    }
+    let label = (store.words().replica_label)(word, drawn.end, drawn.high_watermark);
+    let body = match room.style {
+        Style::Cells => cells(store, drawn),
+        Style::Bar => bar(drawn),
+        Style::Number => view! { <span class="data" aria-hidden="true">{drawn.end}</span> }.into_any(),
     };
     view! {
-        <div class=format!("replica {class}") title=label.clone()>
+        <div class=class title=label.clone()>
             <Icon glyph=glyph />
             <span class="spoken">{label.clone()}</span>
-            {drawn}
+            {body}
         </div>
     }
     .into_any()
 }
 
-fn cells(store: Store, replica: &ReplicaView, first: i64, count: i64, leads: bool) -> AnyView {
-    let each = (first..first + count)
-        .map(|offset| {
-            if offset < replica.log_start_offset || offset >= replica.log_end_offset {
-                return view! { <i class="gap"></i> }.into_any();
+/// A cell for each offset, and the high watermark.
+pub(super) fn cells(store: Store, drawn: &Drawn) -> AnyView {
+    let leads = drawn.standing == Standing::Leader;
+    let mut all: Vec<AnyView> = Vec::with_capacity(drawn.cells.len());
+    for (offset, cell) in (drawn.first..).zip(&drawn.cells) {
+        let key = match cell {
+            Cell::Gap => {
+                all.push(view! { <i class="gap"></i> }.into_any());
+                continue;
             }
-            let record = replica.tail.iter().find(|record| record.offset == offset);
-            let key = record.and_then(|record| record.key.as_deref());
-            let colour = store.key_colour(key);
-            let open = if offset >= replica.high_watermark { " open" } else { "" };
-            let kind = if leads { "" } else { " foot" };
-            let digits = if offset > 999 { format!("{:03}", offset % 1000) } else { offset.to_string() };
-            let title = key.map(|key| format!("{offset}: {key}"));
-            view! { <i class=format!("cell k{colour}{kind}{open}") title=title>{digits}</i> }.into_any()
-        })
-        .collect_view();
-    let at = (replica.high_watermark - first).clamp(0, count) * CELL;
+            Cell::Unread => None,
+            Cell::Record(key) => Some(key.as_deref()),
+        };
+        let colour = key.map_or_else(|| "kx".to_owned(), |key| format!("k{}", store.key_colour(key)));
+        let kind = if leads { "" } else { " foot" };
+        let open = if offset >= drawn.high_watermark { " open" } else { "" };
+        let title = key.flatten().map(|key| format!("{offset}: {key}"));
+        let digits = if offset > 999 { format!("{:03}", offset % 1000) } else { offset.to_string() };
+        all.push(view! { <i class=format!("cell {colour}{kind}{open}") title=title>{digits}</i> }.into_any());
+    }
+    let count = drawn.cells.len() as i64;
+    let at = (drawn.high_watermark - drawn.first).clamp(0, count) * CELL;
     view! {
         <span class="cells" aria-hidden="true">
-            {each}
-            <b class="hw" style:left=format!("{at}px")></b>
+            {all}
+            <b class="hw" style=format!("left:{at}px")></b>
         </span>
     }
     .into_any()
 }
 
 /// How much of the window this replica has.
-fn bar(replica: &ReplicaView, first: i64) -> AnyView {
-    let length = (replica.log_end_offset - first).max(0);
-    let percent = if length == 0 { 0 } else { (length * 100 / 12).clamp(6, 100) };
+fn bar(drawn: &Drawn) -> AnyView {
+    let (length, count) = ((drawn.end - drawn.first).max(0), drawn.cells.len().max(1) as i64);
+    let percent = if length == 0 { 0 } else { (length * 100 / count).clamp(6, 100) };
     view! {
-        <span class="bar" aria-hidden="true"><i style:width=format!("{percent}%")></i></span>
-        <span class="data" aria-hidden="true">{replica.log_end_offset}</span>
+        <span class="bar" aria-hidden="true"><i style=format!("width:{percent}%")></i></span>
+        <span class="data" aria-hidden="true">{drawn.end}</span>
     }
     .into_any()
 }

@@ -1,169 +1,294 @@
-//! The rows of the grid.
+//! The rows of the grid. Each watches its own part of the picture: a record that comes redraws its row, nothing else.
 
-use super::Room;
-use super::cells::replica;
+use super::cells::{Drawn, replica, standing};
+use super::focus::focus;
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::store::{Picture, Selection, Store};
-use broker_core::node::{PartitionView, TopicView};
+use crate::ui::room::{Extent, Room};
+use crate::ui::store::{Picture, Process, Selection, Store};
+use broker_core::node::PartitionView;
 use leptos::prelude::*;
 
 /// Partitions of a topic that are shown at once; of more, the first eight and every unhealthy one.
 const MANY: usize = 12;
+/// Those shown of many.
+const FIRST: i32 = 8;
 
-/// All rows: a ghost where there is no topic; each topic and its partitions; internal topics in one line.
-pub(super) fn rows(store: Store, picture: &Picture, room: Room, wide: bool, open: RwSignal<Vec<String>>) -> AnyView {
-    let words = store.words();
-    let groups = if room.groups > 0 { room.groups.min(picture.groups.len()) } else { 0 };
-    let columns = 1 + picture.brokers.len() + if wide { groups.max(1) } else { 0 };
-    let mut all: Vec<AnyView> = Vec::new();
-    if picture.own_topics().next().is_none() {
-        all.push(ghost(store, columns));
-    }
-    for topic in picture.own_topics() {
-        all.push(topic_head(store, picture, topic, columns));
-        let shown_all = open.with(|open| open.iter().any(|name| *name == *topic.name));
-        let many = topic.partitions.len() > MANY && !shown_all;
-        let is_healthy = |one: &PartitionView| one.in_sync_replicas.len() == one.replicas.len() && one.leader >= 0;
-        let (shown, folded): (Vec<_>, Vec<_>) =
-            topic.partitions.iter().partition(|one| !many || one.index < 8 || !is_healthy(one));
-        all.extend(shown.into_iter().map(|partition| row(store, picture, topic, partition, room, wide)));
-        if !folded.is_empty() {
-            let (name, number) = (topic.name.to_string(), folded.len());
-            all.push(
-                view! {
-                    <tr class="fold"><td colspan=columns>
-                        <button class="quiet" on:click=move |_| open.update(|open| open.push(name.clone()))>
-                            {(words.show_more)(number)}
-                        </button>
-                    </td></tr>
-                }
-                .into_any(),
-            );
-        }
-    }
-    let internal: Vec<_> =
-        picture.topics.iter().filter(|topic| topic.internal || topic.name.starts_with("__")).collect();
-    if !internal.is_empty() {
-        all.push(internal_line(store, &internal, columns));
-    }
-    all.into_any()
+/// A row, by what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Row {
+    /// No topic yet.
+    Ghost,
+    /// A topic's head.
+    Topic(String),
+    /// A partition; true: of many, so its row is low.
+    Partition(String, i32, bool),
+    /// A partition opened in place.
+    Focus(String, i32),
+    /// So many healthy partitions more.
+    Fold(String, usize),
+    /// Internal topics, in one line.
+    Internal,
 }
 
-fn ghost(store: Store, columns: usize) -> AnyView {
+fn is_healthy(one: &PartitionView) -> bool {
+    one.leader >= 0 && one.in_sync_replicas.len() == one.replicas.len()
+}
+
+/// All rows, in order.
+pub(super) fn rows(store: Store, open: RwSignal<Vec<String>>) -> Vec<Row> {
+    let opened = store.selection.get();
+    store.picture.with(|picture| {
+        let mut all = Vec::new();
+        for topic in picture.own_topics() {
+            let name = topic.name.to_string();
+            let many = topic.partitions.len() > MANY;
+            let folds = many && !open.with(|open| open.contains(&name));
+            let mut hidden = 0;
+            all.push(Row::Topic(name.clone()));
+            for one in &topic.partitions {
+                let is_open =
+                    matches!(&opened, Selection::Partition(topic, index) if *topic == name && *index == one.index);
+                if folds && one.index >= FIRST && is_healthy(one) && !is_open {
+                    hidden += 1;
+                    continue;
+                }
+                all.push(Row::Partition(name.clone(), one.index, many));
+                if is_open {
+                    all.push(Row::Focus(name.clone(), one.index));
+                }
+            }
+            if hidden > 0 {
+                all.push(Row::Fold(name, hidden));
+            }
+        }
+        if all.is_empty() {
+            all.push(Row::Ghost);
+        }
+        if picture.topics.iter().any(is_internal) {
+            all.push(Row::Internal);
+        }
+        all
+    })
+}
+
+fn is_internal(topic: &broker_core::node::TopicView) -> bool {
+    topic.internal || topic.name.starts_with("__")
+}
+
+/// A row.
+pub(super) fn row(store: Store, row: Row, open: RwSignal<Vec<String>>) -> AnyView {
+    match row {
+        Row::Ghost => ghost(store),
+        Row::Topic(name) => topic_head(store, name),
+        Row::Partition(topic, index, low) => partition(store, topic, index, low),
+        Row::Focus(topic, index) => focus(store, topic, index),
+        Row::Fold(topic, number) => fold(store, topic, number, open),
+        Row::Internal => internal(store),
+    }
+}
+
+/// Cells of a row that goes from edge to edge.
+pub(super) fn columns(store: Store) -> Memo<usize> {
+    let room = Room::get();
+    Memo::new(move |_| 1 + store.picture.with(|picture| picture.brokers.len()) + room.get().groups)
+}
+
+fn ghost(store: Store) -> AnyView {
+    let columns = columns(store);
     view! {
-        <tr class="ghost"><td colspan=columns>
+        <tr class="ghost"><td colspan=move || columns.get()>
             <div>
-                <span>{store.words().no_topic}</span>
-                <button class="quiet" on:click=move |_| store.select(Selection::NewTopic)>{store.words().add_topic}</button>
+                <span>{move || store.words().no_topic}</span>
+                <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewTopic)>{move || store.words().add_topic}</button>
             </div>
         </td></tr>
     }
     .into_any()
 }
 
-fn sick(store: Store, partitions: &[&PartitionView]) -> Option<(&'static str, String)> {
+fn fold(store: Store, topic: String, number: usize, open: RwSignal<Vec<String>>) -> AnyView {
+    let columns = columns(store);
+    view! {
+        <tr class="fold"><td colspan=move || columns.get()>
+            <button class="quiet" tabindex="-1" on:click=move |_| open.update(|open| open.push(topic.clone()))>
+                {move || (store.words().show_more)(number)}
+            </button>
+        </td></tr>
+    }
+    .into_any()
+}
+
+/// What is wrong with partitions, in a word; nothing if all is well.
+fn sickness(store: Store, partitions: &[&PartitionView]) -> Option<(&'static str, String)> {
     let leaderless = partitions.iter().filter(|one| one.leader < 0).count();
     let under = partitions.iter().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count();
     if leaderless > 0 {
         return Some(("state err", (store.words().leaderless)(leaderless)));
     }
-    (under > 0).then(|| ("state warn", (store.words().under_replicated)(under)))
+    (under > 0).then(|| ("state warn", (store.words().under_replicated_short)(under)))
 }
 
-fn topic_head(store: Store, picture: &Picture, topic: &TopicView, columns: usize) -> AnyView {
-    let name = topic.name.to_string();
-    let replication = topic.partitions.first().map_or(0, |one| one.replicas.len());
-    let count = |one: &PartitionView| {
-        let replica = picture.leading(&topic.name, one.index, one.leader);
-        replica.map_or(0, |replica| replica.log_end_offset - replica.log_start_offset)
+fn topic_head(store: Store, name: String) -> AnyView {
+    let columns = columns(store);
+    let topic = name.clone();
+    let facts = Memo::new(move |_| {
+        store.picture.with(|picture| {
+            let topic = picture.topic(&topic)?;
+            let replication = topic.partitions.first().map_or(0, |one| one.replicas.len());
+            let count = |one: &PartitionView| {
+                let replica = picture.leading(&topic.name, one.index, one.leader);
+                replica.map_or(0, |replica| replica.log_end_offset - replica.log_start_offset)
+            };
+            let records = topic.partitions.iter().map(count).sum::<i64>();
+            let line = (store.words().topic_line)(topic.partitions.len(), replication, records);
+            Some((line, sickness(store, &topic.partitions.iter().collect::<Vec<_>>())))
+        })
+    });
+    let (shown, selected) = (name.clone(), Selection::Topic(name.clone()));
+    let state = move || {
+        let state = facts.with(|facts| facts.as_ref().and_then(|(_, state)| state.clone()));
+        state.map(|(class, text)| view! { <span class=class><Icon glyph=Glyph::Warning />{text}</span> })
     };
-    let records: i64 = topic.partitions.iter().map(count).sum();
-    let state = sick(store, &topic.partitions.iter().collect::<Vec<_>>());
-    let (shown, is_selected) = (name.clone(), name.clone());
     view! {
-        <tr class="topic"><th colspan=columns scope="rowgroup">
+        <tr class="topic"><th colspan=move || columns.get() scope="rowgroup">
             <div>
-                <button class="name" class:selected=move || store.selection.get() == Selection::Topic(is_selected.clone())
-                    on:click=move |_| store.select(Selection::Topic(name.clone()))>{shown}</button>
-                <span class="facts">{(store.words().topic_line)(topic.partitions.len(), replication, records)}</span>
-                {state.map(|(class, text)| view! { <span class=class><Icon glyph=Glyph::Warning />{text}</span> })}
+                <button class="name" tabindex="-1" class:selected=move || store.selection.get() == selected title=shown.clone()
+                    on:click=move |_| store.select(Selection::Topic(name.clone()))>{shown.clone()}</button>
+                <span class="facts">{move || facts.with(|facts| facts.as_ref().map(|(line, _)| line.clone()))}</span>
+                {state}
             </div>
         </th></tr>
     }
     .into_any()
 }
 
-fn internal_line(store: Store, topics: &[&TopicView], columns: usize) -> AnyView {
-    let partitions: Vec<&PartitionView> = topics.iter().flat_map(|topic| &topic.partitions).collect();
-    let (class, text) = sick(store, &partitions).unwrap_or(("state ok", store.words().in_sync.to_owned()));
-    let glyph = if class == "state ok" { Glyph::Up } else { Glyph::Warning };
-    let names: Vec<&str> = topics.iter().map(|topic| &*topic.name).collect();
+fn internal(store: Store) -> AnyView {
+    let columns = columns(store);
+    let facts = Memo::new(move |_| {
+        store.picture.with(|picture| {
+            let topics: Vec<_> = picture.topics.iter().filter(|topic| is_internal(topic)).collect();
+            let partitions: Vec<&PartitionView> = topics.iter().flat_map(|topic| &topic.partitions).collect();
+            let names: Vec<&str> = topics.iter().map(|topic| &*topic.name).collect();
+            let well = ("state ok", store.words().in_sync.to_owned());
+            let (class, text) = sickness(store, &partitions).unwrap_or(well);
+            ((store.words().internal_line)(&names.join(", "), partitions.len()), class, text)
+        })
+    });
+    let state = move || {
+        let (_, class, text) = facts.get();
+        let glyph = if class == "state ok" { Glyph::Up } else { Glyph::Warning };
+        view! { <span class=class><Icon glyph=glyph />{text}</span> }
+    };
     view! {
-        <tr class="internal"><td colspan=columns>
-            <div>
-                <span title=names.join(", ")>{(store.words().internal_line)(topics.len(), partitions.len())}</span>
-                <span class=class><Icon glyph=glyph />{text}</span>
-            </div>
+        <tr class="internal"><td colspan=move || columns.get()>
+            <div><span>{move || facts.get().0}</span>{state}</div>
         </td></tr>
     }
     .into_any()
 }
 
-fn row(
-    store: Store,
-    picture: &Picture,
-    topic: &TopicView,
-    partition: &PartitionView,
-    room: Room,
-    wide: bool,
-) -> AnyView {
+/// What a partition's row shows.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    end: i64,
+    high_watermark: i64,
+    leaderless: bool,
+    brokers: Vec<Option<Drawn>>,
+    /// By column: a group's owner of this partition and its lag, if it reads it.
+    groups: Vec<Option<(Option<String>, Option<i64>)>>,
+}
+
+impl Shown {
+    fn of(picture: &Picture, topic: &str, index: i32, room: Room, groups: &[String]) -> Option<Self> {
+        let partition = picture.partition(topic, index)?;
+        let replicas = picture.replicas.get(&(topic.to_owned(), index));
+        let leading = picture.leading(topic, index, partition.leader);
+        let ends = replicas.into_iter().flat_map(|all| all.values()).map(|replica| replica.log_end_offset);
+        let first = (ends.max().unwrap_or(0) - room.cells).max(0);
+        let column = |(id, process): &(i32, Option<Process>)| {
+            if !partition.replicas.contains(id) {
+                return None;
+            }
+            let lives = process.is_some_and(Process::lives);
+            let known = replicas.and_then(|all| all.get(id));
+            Some(Drawn::of(standing(partition, *id, lives), known, first, room.cells))
+        };
+        let group = |id: &String| {
+            let group = picture.group(id)?;
+            let (owner, committed) = Picture::owner(group, topic, index);
+            (owner.is_some() || committed.is_some()).then(|| (owner, picture.lag(group, topic, index)))
+        };
+        Some(Self {
+            end: leading.map_or(0, |one| one.log_end_offset),
+            high_watermark: leading.map_or(0, |one| one.high_watermark),
+            leaderless: partition.leader < 0,
+            brokers: picture.brokers.iter().map(column).collect(),
+            groups: groups.iter().map(group).collect(),
+        })
+    }
+}
+
+fn group_cell(store: Store, reads: Option<(Option<String>, Option<i64>)>) -> AnyView {
     let words = store.words();
-    let (name, index) = (topic.name.to_string(), partition.index);
-    let replicas = picture.replicas.get(&(name.clone(), index));
-    let all = || replicas.into_iter().flat_map(|replicas| replicas.values());
-    let end = all().map(|replica| replica.log_end_offset).max().unwrap_or(0);
-    let first = (end - room.cells).max(0);
-    let leading = picture.leading(&topic.name, index, partition.leader);
-    let (leader_end, high_watermark) = leading.map_or((0, 0), |one| (one.log_end_offset, one.high_watermark));
-    let columns = picture.brokers.iter().map(|(id, process)| {
-        if !partition.replicas.contains(id) {
-            return view! { <td class="none"></td> }.into_any();
-        }
-        let lives = process.is_some_and(crate::ui::store::Process::lives);
-        let known = replicas.and_then(|replicas| replicas.get(id));
-        let drawn = replica(store, partition, *id, lives, known, first, room);
-        view! { <td class:hatched=!lives tabindex="-1">{drawn}</td> }.into_any()
-    });
-    let groups = picture.groups.iter().take(room.groups).map(|group| {
-        let (owner, committed) = Picture::owner(group, &topic.name, index);
-        let reads = owner.is_some() || committed.is_some();
-        let lag = committed.map(|committed| (words.lag)((high_watermark - committed).max(0)));
+    let body = reads.map(|(owner, lag)| {
+        let class = if owner.is_some() { "chip data" } else { "chip data idle" };
         let chip = owner.unwrap_or_else(|| words.nobody.to_owned());
-        view! {
-            <td class="group" tabindex="-1">
-                {reads.then(|| view! { <div><span class="chip data">{chip}</span><span class="data">{lag}</span></div> })}
-            </td>
-        }
-        .into_any()
+        view! { <div><span class=class>{chip}</span><span class="data">{lag.map(words.lag)}</span></div> }
     });
-    let filler = (wide && room.groups == 0).then(|| view! { <td class="group"></td> });
-    let (selected, chosen) = (Selection::Partition(name.clone(), index), Selection::Partition(name, index));
-    let leaderless = partition.leader < 0;
+    view! { <td class="group">{body}</td> }.into_any()
+}
+
+fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
+    let room = Room::get();
+    let name = topic.clone();
+    let shown = Memo::new(move |_| {
+        let room = room.get();
+        store.shown_groups.with(|groups| store.picture.with(|picture| Shown::of(picture, &name, index, room, groups)))
+    });
+    let offsets = move || {
+        let words = store.words();
+        let (leaderless, end, high_watermark) = shown
+            .with(|shown| shown.as_ref().map_or((false, 0, 0), |one| (one.leaderless, one.end, one.high_watermark)));
+        if leaderless {
+            return view! { <span class="err">{words.no_leader}</span> }.into_any();
+        }
+        view! { <span>{(words.end_and_hw)(end, high_watermark)}</span> }.into_any()
+    };
+    let cells = move || {
+        let room = room.get();
+        shown.with(|shown| {
+            let Some(shown) = shown else { return Vec::new() };
+            let mut all: Vec<AnyView> = Vec::new();
+            for drawn in &shown.brokers {
+                all.push(match drawn {
+                    None => view! { <td class="none"></td> }.into_any(),
+                    Some(drawn) => {
+                        let class = if drawn.standing.class() == "dead" { "hatched" } else { "" };
+                        view! { <td class=class>{replica(store, drawn, room)}</td> }.into_any()
+                    }
+                });
+            }
+            if room.extent != Extent::Narrow {
+                all.extend(shown.groups.iter().map(|reads| group_cell(store, reads.clone())));
+                if shown.groups.is_empty() {
+                    all.push(group_cell(store, None));
+                }
+            }
+            all
+        })
+    };
+    let (selected, label) = (Selection::Partition(topic.clone(), index), format!("{topic}-{index}"));
+    let is_open = Memo::new(move |_| store.selection.get() == selected);
+    let choose = move |_| store.toggle(Selection::Partition(topic.clone(), index));
     view! {
-        <tr class="partition" class:selected=move || store.selection.get() == selected>
+        <tr class="partition" class:low=low class:selected=move || is_open.get()>
             <th scope="row">
-                <button class="data" title=words.partition on:click=move |_| store.select(chosen.clone())>
+                <button class="data" tabindex="-1" title=label aria-expanded=move || is_open.get().to_string() on:click=choose>
                     <b>{index}</b>
-                    {if leaderless {
-                        view! { <span class="err">{words.no_leader}</span> }.into_any()
-                    } else {
-                        view! { <span>{(words.end_and_hw)(leader_end, high_watermark)}</span> }.into_any()
-                    }}
+                    {offsets}
                 </button>
             </th>
-            {columns.collect_view()}
-            {groups.collect_view()}
-            {filler}
+            {cells}
         </tr>
     }
     .into_any()

@@ -1,18 +1,19 @@
 //! The heads of the grid's columns: brokers with what can be done to them, groups with their members.
 
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::store::{Process, SESSION_MS, Selection, Store};
+use crate::ui::store::{Process, Selection, Store};
 use leptos::prelude::*;
 
 /// A broker's state: class, glyph, words.
 pub(crate) fn broker_state(store: Store, id: i32) -> (&'static str, Glyph, String) {
     let words = store.words();
-    let (process, fenced, leads, another) = store.picture.with(|picture| {
+    let (process, fenced, leads, another, session) = store.picture.with(|picture| {
         let another = picture.brokers.iter().any(|(known, _)| *known != id && picture.lives(*known));
-        (picture.process(id), picture.fenced.contains(&id), picture.roles(id).0, another)
+        let session = picture.sessions.iter().find(|(known, _)| *known == id).map_or(0.0, |(_, session)| *session);
+        (picture.process(id), picture.fenced.contains(&id), picture.roles(id).0, another, session)
     });
     let gone = |word: &str, at: f64| {
-        let left = (SESSION_MS - (store.tick.get() - at)) / 1000.0;
+        let left = (session - (store.tick.get() - at)) / 1000.0;
         let noticed = left <= 0.0 || fenced || !another;
         let text = if noticed { word.to_owned() } else { format!("{word} · {}", (words.notice_in)(left)) };
         ("state err", Glyph::Down, text)
@@ -30,7 +31,9 @@ pub(crate) fn broker_state(store: Store, id: i32) -> (&'static str, Glyph, Strin
 }
 
 /// Kill and Stop, or Start in their place; deaf for a moment so that a second click does not undo the first.
-pub(crate) fn broker_buttons(store: Store, id: i32) -> impl IntoView {
+/// In the grid the arrow keys reach them, elsewhere the tab key.
+pub(crate) fn broker_buttons(store: Store, id: i32, in_grid: bool) -> AnyView {
+    let stop = if in_grid { "-1" } else { "0" };
     let words = move || store.words();
     let process = Memo::new(move |_| store.picture.with(|picture| picture.process(id)));
     let lives = Memo::new(move |_| process.get().is_none_or(Process::lives));
@@ -60,66 +63,126 @@ pub(crate) fn broker_buttons(store: Store, id: i32) -> impl IntoView {
             <Show
                 when=move || lives.get()
                 fallback=move || view! {
-                    <button class="filled" aria-disabled=move || deaf.get().to_string() on:click=act(Store::start_broker)>
+                    <button class="filled" tabindex=stop aria-disabled=move || deaf.get().to_string() on:click=act(Store::start_broker)>
                         {move || words().start}
                     </button>
                 }
             >
-                <button class="kill" on:click=act(Store::kill)>{move || words().kill}</button>
-                <button aria-disabled=move || (process.get() == Some(Process::Stopping)).to_string() on:click=act(Store::stop)>
+                <button class="kill" tabindex=stop on:click=act(Store::kill)>{move || words().kill}</button>
+                <button tabindex=stop aria-disabled=move || (process.get() == Some(Process::Stopping)).to_string() on:click=act(Store::stop)>
                     {move || words().stop}
                 </button>
             </Show>
         </div>
     }
+    .into_any()
 }
 
 /// The head of a broker's column.
-pub(super) fn broker_head(store: Store, id: i32) -> impl IntoView {
+pub(super) fn broker_head(store: Store, id: i32) -> AnyView {
     let words = move || store.words();
     let state = Memo::new(move |_| broker_state(store, id));
-    let controls = move || store.picture.with(|picture| picture.controller == Some(id));
-    let dead = move || store.picture.with(|picture| !picture.lives(id));
+    let controls = Memo::new(move |_| store.picture.with(|picture| picture.controller == Some(id)));
+    let lives = Memo::new(move |_| store.picture.with(|picture| picture.lives(id)));
+    let selected = Memo::new(move |_| store.selection.get() == Selection::Broker(id));
     view! {
-        <th scope="col" class="broker" class:hatched=dead class:selected=move || store.selection.get() == Selection::Broker(id)>
+        <th scope="col" class="broker" class:selected=move || selected.get() class:hatched=move || !lives.get()>
             <div class="title">
-                <button class="name" on:click=move |_| store.select(Selection::Broker(id))>{move || (words().broker)(id)}</button>
-                <Show when=controls><span class="facts">{move || words().active_controller}</span></Show>
+                <button class="name" tabindex="-1" on:click=move |_| store.select(Selection::Broker(id))>
+                    <span class="long">{move || (words().broker)(id)}</span>
+                    <span class="short" aria-hidden="true">{id}</span>
+                </button>
+                <Show when=move || controls.get()>
+                    <span class="facts">
+                        <span class="long">{move || words().active_controller}</span>
+                        <span class="short" aria-hidden="true">{move || words().controller_short}</span>
+                    </span>
+                </Show>
             </div>
             <span class=move || state.get().0>
                 <Icon glyph=Signal::derive(move || state.get().1) />
                 <span>{move || state.get().2}</span>
             </span>
-            {broker_buttons(store, id)}
+            {broker_buttons(store, id, true)}
         </th>
     }
+    .into_any()
 }
 
-/// The head of a group's column.
-pub(super) fn group_head(store: Store, group: String) -> impl IntoView {
-    let words = move || store.words();
-    let name = group.clone();
+/// Members of a group as chips: client id, and whether it has nothing to read.
+pub(crate) fn chips(store: Store, group: String, in_grid: bool) -> AnyView {
+    let stop = if in_grid { "-1" } else { "0" };
     let members = Memo::new(move |_| {
         store.picture.with(|picture| {
-            let found = picture.groups.iter().find(|known| *known.group_id == *group);
-            let members = found.into_iter().flat_map(|group| &group.members);
+            let members = picture.group(&group).into_iter().flat_map(|group| &group.members);
             members.map(|member| (member.client_id.to_string(), member.assignment.is_empty())).collect::<Vec<_>>()
         })
     });
+    let chip = move |(member, idle): (String, bool)| {
+        let words = store.words();
+        let number = member.strip_prefix('c').and_then(|number| number.parse::<u32>().ok());
+        let text = if idle { format!("{member} {}", words.idle) } else { member };
+        let class = if idle { "chip data idle" } else { "chip data" };
+        let choose = move |_| {
+            if let Some(number) = number {
+                store.select(Selection::Consumer(number));
+            }
+        };
+        view! { <button type="button" class=class tabindex=stop title=idle.then_some(words.idle_why) on:click=choose>{text}</button> }.into_any()
+    };
+    view! { <div class="chips">{move || members.get().into_iter().map(chip).collect::<Vec<_>>()}</div> }.into_any()
+}
+
+/// Opens the form of a new consumer for a group.
+pub(crate) fn add_to(store: Store, group: &str) {
+    store.drafts.group.set(group.to_owned());
+    store.select(Selection::NewConsumer);
+}
+
+/// Groups that have no column: one of them can be given one.
+fn more_groups(store: Store) -> AnyView {
+    let hidden = Memo::new(move |_| {
+        let shown = store.shown_groups.get();
+        store.picture.with(|picture| {
+            let ids = picture.groups.iter().map(|group| group.group_id.to_string());
+            ids.filter(|id| !shown.contains(id)).collect::<Vec<_>>()
+        })
+    });
+    let choose = move |event: web_sys::Event| store.pinned_group.set(Some(event_target_value(&event)));
+    let options = move || {
+        let first = (store.words().more_groups)(hidden.with(Vec::len));
+        let option = |id: String| view! { <option value=id.clone()>{id.clone()}</option> };
+        view! {
+            <option value="" selected=true>{first}</option>
+            {hidden.get().into_iter().map(option).collect_view()}
+        }
+    };
     view! {
-        <th scope="col" class="group">
-            <span class="name" title=name.clone()>{name.clone()}</span>
-            <div class="chips">
-                {move || members.get().into_iter().map(|(member, idle)| {
-                    let number = member.strip_prefix('c').and_then(|number| number.parse::<u32>().ok());
-                    let text = if idle { format!("{member} {}", words().idle) } else { member };
-                    view! {
-                        <button class="chip data" class:idle=idle title=idle.then_some(words().idle_why)
-                            on:click=move |_| if let Some(number) = number { store.select(Selection::Consumer(number)) }>{text}</button>
-                    }
-                }).collect_view()}
-            </div>
-            <button class="quiet" on:click=move |_| store.select(Selection::NewConsumer)>{move || words().add_consumer}</button>
+        <Show when=move || hidden.with(|hidden| !hidden.is_empty())>
+            <select class="more-groups" aria-label=move || store.words().groups on:change=choose>{options}</select>
+        </Show>
+    }
+    .into_any()
+}
+
+/// The head of a group's column.
+pub(super) fn group_head(store: Store, group: String) -> AnyView {
+    let words = move || store.words();
+    let (name, counted, chosen, added, last) =
+        (group.clone(), group.clone(), group.clone(), group.clone(), group.clone());
+    let lag = Memo::new(move |_| {
+        store.picture.with(|picture| picture.group(&counted).map_or(0, |group| picture.lag_of(group)))
+    });
+    let selection = Selection::Group(group.clone());
+    let is_last = Memo::new(move |_| store.shown_groups.with(|shown| shown.last() == Some(&last)));
+    view! {
+        <th scope="col" class="group" class:selected=move || store.selection.get() == selection>
+            <button class="name" tabindex="-1" title=name.clone() on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name.clone()}</button>
+            <span class="facts data">{move || (words().lag)(lag.get())}</span>
+            {chips(store, group.clone(), true)}
+            <button class="quiet" tabindex="-1" on:click=move |_| add_to(store, &added)>{move || words().add_consumer}</button>
+            <Show when=move || is_last.get()>{more_groups(store)}</Show>
         </th>
     }
+    .into_any()
 }

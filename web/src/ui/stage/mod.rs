@@ -1,56 +1,54 @@
 //! The stage: the cluster as a table. Rows are partitions, columns brokers, then groups.
 
 mod cells;
+mod focus;
 mod grid;
 pub(crate) mod heads;
 mod keyboard;
 
+use crate::ui::groups::group_list;
 use crate::ui::icons::{Glyph, Icon};
+use crate::ui::room::{Extent, Room};
 use crate::ui::store::{Selection, Store};
-use grid::rows;
+use grid::{Row, row, rows};
 use heads::{broker_head, group_head};
+pub(crate) use keyboard::go_back;
 use leptos::prelude::*;
 
-/// How much fits, by the width of the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    /// How a replica is drawn.
-    pub(super) style: Style,
-    /// Cells of a replica.
-    pub(super) cells: i64,
-    /// Columns of groups.
-    pub(super) groups: usize,
+/// The columns behind the brokers: a group each, or one to begin with.
+fn group_heads(store: Store) -> AnyView {
+    let words = move || store.words();
+    let room = Room::get();
+    let is_empty = Memo::new(move |_| store.shown_groups.with(Vec::is_empty));
+    view! {
+        <Show when=move || room.get().extent != Extent::Narrow>
+            <For each=move || store.shown_groups.get() key=Clone::clone let:group>{group_head(store, group)}</For>
+            <Show when=move || is_empty.get()>
+                <th scope="col" class="group">
+                    <span class="name">{move || words().groups}</span>
+                    <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewConsumer)>
+                        {move || words().add_consumer}
+                    </button>
+                </th>
+            </Show>
+        </Show>
+    }
+    .into_any()
 }
 
-/// How a replica is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// A cell for each record.
-    Cells,
-    /// A bar and the end offset.
-    Bar,
-    /// Glyph and number.
-    Number,
-}
-
-fn room(width: f64, brokers: usize, groups: usize) -> Room {
-    let (aside, producers, head) = match width {
-        wide if wide >= 1200.0 => (320.0, 168.0, 132.0),
-        middle if middle >= 720.0 => (0.0, 0.0, 132.0),
-        _ => (0.0, 0.0, 84.0),
-    };
-    let groups = if width < 720.0 { 0 } else { groups.min(2) };
-    let column = (width - aside - producers - head - 104.0 * groups as f64) / brokers.max(1) as f64;
-    let style = match column {
-        wide if wide >= 132.0 => Style::Cells,
-        middle if middle >= 84.0 => Style::Bar,
-        _ => Style::Number,
-    };
-    Room { style, cells: (((column - 34.0) / 24.0) as i64).clamp(3, 12), groups }
-}
-
-fn width() -> f64 {
-    window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(1440.0)
+fn legend(store: Store) -> AnyView {
+    let words = move || store.words();
+    view! {
+        <ul class="legend">
+            <li><Icon glyph=Glyph::Leader />{move || words().legend[0]}</li>
+            <li><Icon glyph=Glyph::InSync />{move || words().legend[1]}</li>
+            <li><Icon glyph=Glyph::OutOfSync />{move || words().legend[2]}</li>
+            <li class="err"><Icon glyph=Glyph::Down />{move || words().legend[3]}</li>
+            <li><b class="hw"></b>{move || words().legend[4]}</li>
+            <li><i class="cell k1"></i>{move || words().legend[5]}</li>
+        </ul>
+    }
+    .into_any()
 }
 
 /// The stage.
@@ -58,61 +56,42 @@ fn width() -> f64 {
 pub(crate) fn Stage() -> impl IntoView {
     let store = Store::get();
     let words = move || store.words();
-    let page_width = RwSignal::new(width());
-    window_event_listener(leptos::ev::resize, move |_| page_width.set(width()));
-    let room = Memo::new(move |_| {
-        store.picture.with(|picture| room(page_width.get(), picture.brokers.len(), picture.groups.len()))
-    });
     let open_topics = RwSignal::new(Vec::<String>::new());
-    let brokers = move || store.picture.with(|picture| picture.brokers.iter().map(|(id, _)| *id).collect::<Vec<_>>());
-    let groups = move || {
-        store.picture.with(|picture| {
-            let ids = picture.groups.iter().map(|group| group.group_id.to_string());
-            ids.take(room.get().groups).collect::<Vec<_>>()
-        })
-    };
-    let hidden_groups = move || store.picture.with(|picture| picture.groups.len()).saturating_sub(room.get().groups);
+    let brokers =
+        Memo::new(move |_| store.picture.with(|picture| picture.brokers.iter().map(|(id, _)| *id).collect::<Vec<_>>()));
+    let rows = Memo::new(move |_| rows(store, open_topics));
     let table = NodeRef::<leptos::html::Table>::new();
+    let room = Room::get();
     view! {
         <main class="stage" aria-label=move || words().stage>
             <div class="scroll">
-                <table class="grid" node_ref=table on:keydown=move |event| keyboard::walk(table, &event)>
+                <table class="grid" node_ref=table tabindex="0" aria-label=move || words().grid
+                    on:keydown=move |event| keyboard::key(store, table, &event)
+                    on:focusin=move |event| keyboard::enter(table, &event)
+                    on:focusout=move |event| keyboard::leave(table, &event)
+                    on:mouseover=move |event| keyboard::hover(table, &event)
+                >
                     <thead>
                         <tr>
                             <th scope="col" class="corner">
                                 <span>{move || words().partitions}</span>
-                                <button class="quiet" on:click=move |_| store.select(Selection::NewTopic)>
+                                <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewTopic)>
                                     {move || words().add_topic}
                                 </button>
-                                <button class="quiet" on:click=move |_| store.add_broker()>{move || words().add_broker}</button>
+                                <button class="quiet" tabindex="-1" on:click=move |_| store.add_broker()>{move || words().add_broker}</button>
                             </th>
-                            <For each=brokers key=|id| *id let:id>{broker_head(store, id)}</For>
-                            <For each=groups key=Clone::clone let:group>{group_head(store, group)}</For>
-                            <Show when=move || (room.get().groups > 0 || page_width.get() >= 720.0) && groups().is_empty()>
-                                <th scope="col" class="group">
-                                    <button class="quiet" on:click=move |_| store.select(Selection::NewConsumer)>
-                                        {move || words().add_consumer}
-                                    </button>
-                                </th>
-                            </Show>
+                            <For each=move || brokers.get() key=|id| *id let:id>{broker_head(store, id)}</For>
+                            {group_heads(store)}
                         </tr>
                     </thead>
                     <tbody>
-                        {move || store.picture.with(|picture| rows(store, picture, room.get(), page_width.get() >= 720.0, open_topics))}
+                        <For each=move || rows.get() key=Row::clone let:one>{row(store, one, open_topics)}</For>
                     </tbody>
                 </table>
-                <Show when=move || hidden_groups() != 0>
-                    <p class="hint">{move || (words().more_groups)(hidden_groups())}</p>
-                </Show>
+                <Show when=move || room.get().extent == Extent::Narrow>{group_list(store)}</Show>
             </div>
-            <ul class="legend">
-                <li><Icon glyph=Glyph::Leader />{move || words().legend[0]}</li>
-                <li><Icon glyph=Glyph::InSync />{move || words().legend[1]}</li>
-                <li><Icon glyph=Glyph::OutOfSync />{move || words().legend[2]}</li>
-                <li class="err"><Icon glyph=Glyph::Down />{move || words().legend[3]}</li>
-                <li><b class="hw"></b>{move || words().legend[4]}</li>
-                <li><i class="cell k1"></i>{move || words().legend[5]}</li>
-            </ul>
+            {legend(store)}
         </main>
     }
+    .into_any()
 }

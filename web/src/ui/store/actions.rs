@@ -1,7 +1,7 @@
 //! What people do: every action goes to the cluster from here.
 
 use super::{Outcome, Phase, Process, Selection, Store, What, now};
-use crate::bridge::{BrokerStart, ClientsCommand};
+use crate::bridge::{Acknowledged, BrokerStart, ClientsCommand, Refusal};
 use crate::ui::messages::Language;
 use crate::ui::store::picture::Broker;
 use broker_core::config::playground::playground_properties;
@@ -40,9 +40,15 @@ impl Store {
             return;
         }
         self.brokers.update(|all| {
-            let broker =
-                all.entry(id).or_insert(Broker { process: Process::Starting, view: None, reason: None, heard: 0 });
+            let broker = all.entry(id).or_insert(Broker {
+                process: Process::Starting,
+                view: None,
+                reason: None,
+                heard: 0,
+                properties: String::new(),
+            });
             broker.process = Process::Starting;
+            broker.properties = properties(id);
             broker.reason = None;
         });
         self.note(What::Starting(id));
@@ -127,9 +133,9 @@ impl Store {
         let highest =
             self.clients.with_untracked(|view| view.consumers.iter().map(|one| one.consumer).max().unwrap_or(0));
         let mut consumer = 0;
-        self.numbers.update_value(|(_, last, _)| {
-            *last = highest.max(*last) + 1;
-            consumer = *last;
+        self.numbers.update_value(|numbers| {
+            numbers.consumer = highest.max(numbers.consumer) + 1;
+            consumer = numbers.consumer;
         });
         self.tell_clients(&ClientsCommand::AddConsumer { consumer, group, topics, from_beginning });
     }
@@ -150,6 +156,12 @@ impl Store {
         if self.selection.with_untracked(|known| *known != what) {
             self.selection.set(what);
         }
+    }
+
+    /// Selects, or lets go of what is selected already.
+    pub(crate) fn toggle(&self, what: Selection) {
+        let is_selected = self.selection.with_untracked(|known| *known == what);
+        self.selection.set(if is_selected { Selection::Nothing } else { what });
     }
 
     /// Speaks another language, and remembers.
@@ -184,11 +196,30 @@ impl Store {
         });
     }
 
+    /// Deletes what a broker that is down has stored.
+    pub(crate) fn wipe(&self, id: i32) -> RwSignal<Outcome> {
+        let store = *self;
+        let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
+        let names = self.brokers.with_untracked(|all| all.get(&id).map(databases).unwrap_or_default());
+        if let Some(cluster) = self.cluster.get_value() {
+            wasm_bindgen_futures::spawn_local(async move {
+                let wiped = cluster.wipe(id, names).await;
+                let refused = |reason: broker_core::text::Str| {
+                    Outcome::Refused(Refusal { name: "IndexedDB".to_owned(), message: reason.to_string() })
+                };
+                if wiped.is_ok() {
+                    store.note_broker(id, |broker| broker.view = None);
+                    store.note(What::Wiped(id));
+                }
+                let _ = outcome.try_set(wiped.map_or_else(refused, |()| Outcome::Done(Acknowledged::Done)));
+            });
+        }
+        outcome
+    }
+
     /// Deletes everything, and loads the page again.
     pub(crate) fn start_over(&self) {
-        let names: Vec<String> = self.brokers.with_untracked(|all| {
-            all.keys().map(|id| crate::worker::disk::database_name(&format!("/var/lib/kafka/{id}"))).collect()
-        });
+        let names = self.brokers.with_untracked(|all| all.values().flat_map(databases).collect::<Vec<_>>());
         let store = *self;
         self.phase.set(Phase::Starting);
         if let Some(cluster) = self.cluster.get_value() {
@@ -208,16 +239,20 @@ impl Store {
     fn ask(&self, command: impl FnOnce(u32) -> ClientsCommand) -> RwSignal<Outcome> {
         let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
         let mut ticket = 0;
-        self.numbers.update_value(|(last, ..)| {
-            *last += 1;
-            ticket = *last;
+        self.numbers.update_value(|numbers| {
+            numbers.ticket += 1;
+            ticket = numbers.ticket;
         });
-        self.tickets.update_value(|tickets| {
-            tickets.insert(ticket, outcome);
-        });
+        self.tickets.update_value(|tickets| tickets.push((ticket, outcome)));
         self.tell_clients(&command(ticket));
         outcome
     }
+}
+
+/// The databases a broker stores in.
+fn databases(broker: &Broker) -> Vec<String> {
+    let directories = broker.setting("log.dirs").unwrap_or_default();
+    directories.split(',').map(|directory| crate::worker::disk::database_name(directory.trim())).collect()
 }
 
 /// `server.properties` of a node: the first three are the quorum, later ones are brokers only.

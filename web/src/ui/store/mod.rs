@@ -5,18 +5,20 @@
 //! [`actions`].
 
 mod actions;
+mod address;
 mod events;
+mod hear;
 mod picture;
 mod traffic;
 
 pub(crate) use actions::Draft;
 pub(crate) use events::{Line, What};
 pub(crate) use picture::{Picture, Process};
-pub(crate) use traffic::{Track, Traffic};
+pub(crate) use traffic::{FLIGHT, Load, Place, Stream, Token, Track, Traffic};
 
-use crate::bridge::{Acknowledged, SwitchReport};
-use crate::bridge::{BrokerReport, ClientsCommand, ClientsReport, ClientsView, RecordView, Refusal, SwitchCommand};
-use crate::cluster::{Cluster, News};
+use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, RecordView, Refusal, SwitchCommand};
+use crate::clock::Lease;
+use crate::cluster::Cluster;
 use crate::ui::messages::{Language, Messages};
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
@@ -53,6 +55,10 @@ pub(crate) enum Selection {
     Partition(String, i32),
     /// A consumer.
     Consumer(u32),
+    /// A producer.
+    Producer(u32),
+    /// A group.
+    Group(String),
     /// The form of a new topic.
     NewTopic,
     /// The form of a new consumer.
@@ -81,12 +87,18 @@ pub(crate) struct Store {
     cluster: StoredValue<Option<Cluster>, LocalStorage>,
     /// What is asked for outlives the button that asked.
     owner: StoredValue<Owner>,
-    tickets: StoredValue<SortedMap<u32, RwSignal<Outcome>>>,
-    numbers: StoredValue<(u32, u32, u64)>,
+    tickets: StoredValue<Vec<(u32, RwSignal<Outcome>)>>,
+    numbers: StoredValue<Numbers>,
+    /// The newest time the switch told, and when on the page's own clock.
+    lease: StoredValue<Option<(Lease, f64)>>,
     brokers: RwSignal<SortedMap<i32, Broker>>,
     keys: RwSignal<Vec<String>>,
     /// The whole cluster, put together.
     pub(crate) picture: Memo<Picture>,
+    /// Groups that have a column.
+    pub(crate) shown_groups: Memo<Vec<String>>,
+    /// A group that is to have one.
+    pub(crate) pinned_group: RwSignal<Option<String>>,
     /// The page's own clients.
     pub(crate) clients: RwSignal<ClientsView>,
     /// How the page stands to the cluster.
@@ -95,7 +107,7 @@ pub(crate) struct Store {
     pub(crate) not_saved: RwSignal<Option<String>>,
     /// What happened, oldest first.
     pub(crate) events: RwSignal<VecDeque<Line>>,
-    /// Frames a second.
+    /// Frames on the lane.
     pub(crate) traffic: RwSignal<Traffic>,
     /// Playground time, in milliseconds since the Unix epoch.
     pub(crate) wall_ms: RwSignal<i64>,
@@ -103,6 +115,10 @@ pub(crate) struct Store {
     pub(crate) tick: RwSignal<f64>,
     /// What is selected.
     pub(crate) selection: RwSignal<Selection>,
+    /// What the dock shows: `events`, `records`.
+    pub(crate) tab: RwSignal<&'static str>,
+    /// What was typed into forms that come and go.
+    pub(crate) drafts: Drafts,
     /// The page's language.
     pub(crate) language: RwSignal<Language>,
     /// `light`, `dark`, or the system's.
@@ -115,25 +131,70 @@ pub(crate) struct Store {
     pub(crate) has_killed: RwSignal<bool>,
 }
 
-/// `broker.session.timeout.ms` of the playground.
-pub(crate) const SESSION_MS: f64 = 3000.0;
+#[derive(Default)]
+struct Numbers {
+    ticket: u32,
+    consumer: u32,
+    /// Counts what brokers said.
+    heard: u64,
+    line: u64,
+    /// The picture is due with the next animation frame.
+    drawing: bool,
+}
+
+/// What was typed into forms that come and go with the selection.
+#[derive(Clone, Copy)]
+pub(crate) struct Drafts {
+    /// A new topic: its name.
+    pub(crate) topic: RwSignal<String>,
+    /// Its partitions.
+    pub(crate) partitions: RwSignal<String>,
+    /// Its replicas.
+    pub(crate) replication: RwSignal<String>,
+    /// A new consumer: its group.
+    pub(crate) group: RwSignal<String>,
+    /// Its topics.
+    pub(crate) topics: RwSignal<String>,
+    /// Where it begins.
+    pub(crate) from: RwSignal<String>,
+}
+
+impl Drafts {
+    fn new() -> Self {
+        let text = |text: &str| RwSignal::new(text.to_owned());
+        Self {
+            topic: text("first-topic"),
+            partitions: text("3"),
+            replication: text("3"),
+            group: text("group1"),
+            topics: text(""),
+            from: text("beginning"),
+        }
+    }
+}
+
 /// How often nodes are asked for what they show.
-const LOOK: Duration = Duration::from_millis(250);
-/// Lines kept.
-const LINES: usize = 500;
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Store {
     /// Begins to take part, and provides itself to all components.
     pub(crate) fn begin(module: JsValue, script: String) -> Self {
         let brokers = RwSignal::new(SortedMap::new());
+        let picture = Memo::new(move |_| brokers.with(Picture::of));
+        let pinned_group = RwSignal::new(None::<String>);
         let store = Self {
+            pinned_group,
+            shown_groups: Memo::new(move |_| {
+                picture.with(|picture| pinned_group.with(|pinned| picture.group_columns(pinned.as_deref())))
+            }),
             cluster: StoredValue::new_local(None),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
-            tickets: StoredValue::new(SortedMap::new()),
-            numbers: StoredValue::new((0, 0, 0)),
+            tickets: StoredValue::new(Vec::new()),
+            numbers: StoredValue::new(Numbers::default()),
+            lease: StoredValue::new(None),
             brokers,
             keys: RwSignal::new(Vec::new()),
-            picture: Memo::new(move |_| brokers.with(Picture::of)),
+            picture,
             clients: RwSignal::default(),
             phase: RwSignal::default(),
             not_saved: RwSignal::new(None),
@@ -142,6 +203,8 @@ impl Store {
             wall_ms: RwSignal::new(0),
             tick: RwSignal::new(0.0),
             selection: RwSignal::default(),
+            tab: RwSignal::new("events"),
+            drafts: Drafts::new(),
             language: RwSignal::new(Language::preferred()),
             theme: RwSignal::new(actions::remembered_theme()),
             steps: RwSignal::new(actions::remembered("steps").is_none()),
@@ -149,6 +212,7 @@ impl Store {
             has_killed: RwSignal::new(false),
         };
         provide_context(store);
+        store.follow_address();
         let cluster = Cluster::new(module, script, move |news| store.hear(news));
         store.cluster.set_value(Some(cluster));
         set_interval(move || store.look(), LOOK);
@@ -171,6 +235,11 @@ impl Store {
         self.keys.with(|keys| keys.iter().position(|known| known == key).map_or(0, |at| at % 6 + 1))
     }
 
+    /// The colour a key has at this moment.
+    pub(crate) fn key_colour_now(&self, key: Option<&str>) -> usize {
+        untrack(|| self.key_colour(key))
+    }
+
     /// Why a broker failed.
     pub(crate) fn reason(&self, id: i32) -> Option<String> {
         self.brokers.with(|all| all.get(&id).and_then(|broker| broker.reason.clone()))
@@ -181,19 +250,52 @@ impl Store {
         self.brokers.with(|all| all.get(&id).and_then(|broker| broker.view.clone()))
     }
 
+    /// A setting of a broker, from what it was started with.
+    pub(crate) fn setting(&self, id: i32, key: &str) -> Option<String> {
+        self.brokers.with(|all| all.get(&id).and_then(|broker| broker.setting(key)))
+    }
+
+    /// `server.properties` of a broker, as it was last started with.
+    pub(crate) fn properties(&self, id: i32) -> String {
+        self.brokers.with(|all| all.get(&id).map(|broker| broker.properties.clone()).unwrap_or_default())
+    }
+
+    /// Playground time now, in milliseconds since the Unix epoch; 0 before the switch told it.
+    pub(crate) fn wall_now(&self) -> i64 {
+        self.lease.with_value(|lease| {
+            lease.as_ref().map_or(0, |(lease, heard)| lease.wall_ms + ((now() - heard) * f64::from(lease.rate)) as i64)
+        })
+    }
+
+    /// Stops the picture of the lane, or lets it go on; the cluster does not mind.
+    pub(crate) fn pause_lane(&self) {
+        self.traffic.update(|traffic| traffic.paused = !traffic.paused);
+    }
+
+    /// Shows frames of the background as well, or hides them.
+    pub(crate) fn show_background(&self) {
+        self.traffic.update(|traffic| traffic.shows_background = !traffic.shows_background);
+    }
+
     /// Asks everybody for what they show, unless nobody looks.
     fn look(&self) {
-        self.traffic.update(Traffic::settle);
+        self.traffic.update(|traffic| traffic.settle(now()));
         if document().hidden() || self.phase.get_untracked() != Phase::Here {
             return;
         }
-        let counts_down = |broker: &Broker| matches!(broker.process, Process::Killed(_) | Process::PoweredOff(_));
-        if self.brokers.with_untracked(|all| all.values().any(counts_down)) {
+        let mut living = Vec::new();
+        let mut counts_down = false;
+        self.brokers.with_untracked(|all| {
+            for (id, broker) in all {
+                counts_down |= matches!(broker.process, Process::Killed(_) | Process::PoweredOff(_));
+                if broker.process.lives() {
+                    living.push(*id);
+                }
+            }
+        });
+        if counts_down {
             self.tick.set(now());
         }
-        let living = self.brokers.with_untracked(|all| {
-            all.iter().filter(|(_, broker)| broker.process.lives()).map(|(id, _)| *id).collect::<Vec<_>>()
-        });
         self.with_cluster(|cluster| {
             cluster.switch(&SwitchCommand::TakeSeen);
             for id in living {
@@ -206,169 +308,6 @@ impl Store {
     fn with_cluster(&self, act: impl FnOnce(&Cluster)) {
         if let Some(cluster) = self.cluster.get_value() {
             act(&cluster);
-        }
-    }
-
-    fn hear(&self, news: News) {
-        match news {
-            News::OtherTab => self.phase.set(Phase::OtherTab),
-            News::GivenAway => {
-                self.phase.set(Phase::GivenAway);
-                self.brokers.set(SortedMap::new());
-                self.clients.set(ClientsView::default());
-            }
-            News::NothingSaved { reason } => self.not_saved.set(Some(reason)),
-            News::Ready(remembered) => {
-                self.phase.set(Phase::Here);
-                let known = remembered.get("brokers").map_or("0,1,2", String::as_str);
-                let mut ids: Vec<i32> = known.split(',').filter_map(|id| id.parse().ok()).collect();
-                if ids.is_empty() {
-                    ids = vec![0, 1, 2];
-                }
-                for id in ids {
-                    self.start_broker(id);
-                }
-            }
-            News::Switch(SwitchReport::Seen(seen)) => self.traffic.update(|traffic| traffic.saw(&seen)),
-            News::Switch(SwitchReport::Time(lease)) => self.wall_ms.set(lease.wall_ms),
-            News::Switch(SwitchReport::Panicked(reason)) => self.failed("switch", &reason),
-            News::WorkerFailed { worker, reason } => self.failed(&worker, &reason),
-            News::Broker(id, report) => self.hear_broker(id, report),
-            News::Clients(report) => self.hear_clients(report),
-        }
-    }
-
-    fn failed(&self, worker: &str, reason: &str) {
-        if let Some(id) = worker.strip_prefix("broker ").and_then(|id| id.parse::<i32>().ok()) {
-            self.note_broker(id, |broker| {
-                broker.process = Process::Failed;
-                broker.reason = Some(reason.to_owned());
-            });
-        }
-        self.note(What::WorkerFailed { worker: worker.to_owned(), reason: reason.to_owned() });
-    }
-
-    fn note_broker(&self, id: i32, change: impl FnOnce(&mut Broker)) {
-        self.brokers.update(|all| all.get_mut(&id).into_iter().for_each(change_once(change)));
-    }
-
-    fn hear_broker(&self, id: i32, report: BrokerReport) {
-        match report {
-            BrokerReport::View(None) => {}
-            BrokerReport::View(Some(view)) => {
-                self.learn_keys(&view);
-                let counter = self.count();
-                let same =
-                    self.brokers.with_untracked(|all| all.get(&id).is_some_and(|b| b.view.as_ref() == Some(&view)));
-                let started =
-                    self.brokers.with_untracked(|all| all.get(&id).is_some_and(|b| b.process == Process::Starting));
-                if !same || (started && &*view.state == "RUNNING") {
-                    self.note_broker(id, |broker| {
-                        if broker.process == Process::Starting && &*view.state == "RUNNING" {
-                            broker.process = Process::Running;
-                        }
-                        broker.view = Some(view);
-                        broker.heard = counter;
-                    });
-                }
-            }
-            BrokerReport::Event { wall_ms, event } => self.add(Line::new(wall_ms, Some(id), What::Node(event))),
-            BrokerReport::Ended => self.note_broker(id, |broker| {
-                // One that starts is the next process already: the one before it, killed, has only now written all it had.
-                broker.process = match broker.process {
-                    Process::Stopping => Process::Stopped,
-                    Process::Running => Process::Failed,
-                    other => other,
-                };
-            }),
-            BrokerReport::Refused { reason } | BrokerReport::Panicked(reason) => {
-                self.failed(&format!("broker {id}"), &reason);
-            }
-            BrokerReport::NotSaved { directory, reason } => self.not_saved.set(Some(format!("{directory}: {reason}"))),
-        }
-    }
-
-    fn hear_clients(&self, report: ClientsReport) {
-        match report {
-            ClientsReport::View(view) => {
-                if self.clients.with_untracked(|known| *known != view) {
-                    self.clients.set(view);
-                }
-            }
-            ClientsReport::Answer { ticket, result } => {
-                self.answer(ticket, result.map_or_else(Outcome::Refused, Outcome::Done));
-            }
-            ClientsReport::Records { ticket, result } => {
-                self.answer(ticket, result.map_or_else(Outcome::Refused, Outcome::Records));
-            }
-            ClientsReport::Panicked(reason) => self.failed("clients", &reason),
-        }
-    }
-
-    fn answer(&self, ticket: u32, outcome: Outcome) {
-        let mut asked = None;
-        self.tickets.update_value(|tickets| asked = tickets.remove(&ticket));
-        if let Outcome::Refused(refusal) = &outcome {
-            self.spoken.set(format!("{}: {}", refusal.name, refusal.message));
-        }
-        if let Some(signal) = asked {
-            let _ = signal.try_set(outcome);
-        }
-    }
-
-    fn learn_keys(&self, view: &broker_core::node::NodeView) {
-        let tails = view.replicas.iter().flat_map(|replica| &replica.tail).filter_map(|record| record.key.as_deref());
-        let mut new: Vec<String> = Vec::new();
-        self.keys.with_untracked(|keys| {
-            for key in tails {
-                // A producer with a new key for every record would fill this for ever.
-                if keys.len() + new.len() < 4096 && !keys.iter().chain(&new).any(|known| known == key) {
-                    new.push(key.to_owned());
-                }
-            }
-        });
-        if !new.is_empty() {
-            self.keys.update(|keys| keys.extend(new));
-        }
-    }
-
-    fn count(&self) -> u64 {
-        let mut counted = 0;
-        self.numbers.update_value(|(_, _, counter)| {
-            *counter += 1;
-            counted = *counter;
-        });
-        counted
-    }
-
-    fn note(&self, what: What) {
-        self.add(Line::new(self.wall_ms.get_untracked(), None, what));
-    }
-
-    fn add(&self, line: Line) {
-        if line.is_heard() {
-            self.spoken.set(line.words(self.language.get_untracked()));
-        }
-        self.events.update(|lines| {
-            if let Some(last) = lines.back_mut().filter(|last| last.what == line.what && last.who == line.who) {
-                last.times += 1;
-                last.wall_ms = line.wall_ms;
-                return;
-            }
-            lines.push_back(line);
-            if lines.len() > LINES {
-                lines.pop_front();
-            }
-        });
-    }
-}
-
-/// `Iterator::for_each` over an option with a closure that may run once.
-fn change_once<T>(change: impl FnOnce(&mut T)) -> impl FnMut(&mut T) {
-    let mut change = Some(change);
-    move |value| {
-        if let Some(change) = change.take() {
-            change(value);
         }
     }
 }

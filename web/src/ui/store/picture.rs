@@ -1,6 +1,6 @@
 //! One picture out of what every node says of itself.
 
-use broker_core::node::{GroupView, NodeView, ReplicaView, TopicView};
+use broker_core::node::{GroupView, NodeView, PartitionView, ReplicaView, TopicView};
 use broker_core::sorted::SortedMap;
 
 /// What became of a broker's process.
@@ -40,6 +40,48 @@ pub(crate) struct Broker {
     pub(crate) reason: Option<String>,
     /// Counts what it said, to tell the newest.
     pub(crate) heard: u64,
+    /// `server.properties` it was last started with.
+    pub(crate) properties: String,
+}
+
+impl Broker {
+    /// One of its settings, as text.
+    pub(crate) fn setting(&self, key: &str) -> Option<String> {
+        let value = |line: &str| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim().to_owned());
+        self.properties.lines().find_map(value)
+    }
+
+    /// How long the others take to notice its end, in milliseconds.
+    pub(crate) fn session_ms(&self) -> f64 {
+        const KAFKA: f64 = 9_000.0;
+        self.setting("broker.session.timeout.ms").and_then(|text| text.parse().ok()).unwrap_or(KAFKA)
+    }
+
+    /// It votes on the metadata.
+    fn votes(&self) -> bool {
+        self.setting("process.roles").is_some_and(|roles| roles.contains("controller"))
+    }
+}
+
+/// How the cluster is, counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Health {
+    /// All brokers known.
+    pub(crate) brokers: usize,
+    /// Those that are down.
+    pub(crate) down: Vec<i32>,
+    /// Some start.
+    pub(crate) starting: bool,
+    /// Partitions without a leader.
+    pub(crate) leaderless: usize,
+    /// Partitions whose leader is down, and nobody has noticed yet.
+    pub(crate) unled: usize,
+    /// Partitions with fewer replicas in sync than they have.
+    pub(crate) under_replicated: usize,
+    /// An active controller is there.
+    pub(crate) has_controller: bool,
+    /// Enough voters live for there to be one.
+    pub(crate) has_majority: bool,
 }
 
 /// A replica, and whether it is shown as last seen.
@@ -60,6 +102,10 @@ pub(crate) struct Picture {
     pub(crate) groups: Vec<GroupView>,
     /// Brokers the metadata has as fenced.
     pub(crate) fenced: Vec<i32>,
+    /// Milliseconds of every broker's session.
+    pub(crate) sessions: Vec<(i32, f64)>,
+    /// Nodes that vote on the metadata: those that live, and all.
+    pub(crate) voters: (usize, usize),
 }
 
 impl Picture {
@@ -92,7 +138,10 @@ impl Picture {
                 }
             }
         }
+        let voters = || brokers.values().filter(|broker| broker.votes());
         Self {
+            voters: (voters().filter(|broker| broker.process.lives()).count(), voters().count()),
+            sessions: brokers.iter().map(|(id, broker)| (*id, broker.session_ms())).collect(),
             brokers: brokers.iter().map(|(id, broker)| (*id, Some(broker.process))).collect(),
             controller,
             topics: metadata.map(|view| view.topics.clone()).unwrap_or_default(),
@@ -128,11 +177,64 @@ impl Picture {
         all.get(&leader).or_else(|| all.values().max_by_key(|replica| replica.log_end_offset))
     }
 
-    /// Partitions with fewer in sync than replicas, over all topics; and those without a leader.
-    pub(crate) fn unhealthy(&self) -> (usize, usize) {
+    /// How the cluster is, over all topics.
+    pub(crate) fn health(&self) -> Health {
         let all = || self.topics.iter().flat_map(|topic| &topic.partitions);
-        let under = all().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count();
-        (under, all().filter(|one| one.leader < 0).count())
+        let lives = |process: &Option<Process>| process.is_some_and(Process::lives);
+        let (living, voters) = self.voters;
+        Health {
+            brokers: self.brokers.len(),
+            down: self.brokers.iter().filter(|(_, process)| !lives(process)).map(|(id, _)| *id).collect(),
+            starting: self.brokers.iter().any(|(_, process)| *process == Some(Process::Starting)),
+            leaderless: all().filter(|one| one.leader < 0).count(),
+            unled: all().filter(|one| one.leader >= 0 && !self.lives(one.leader)).count(),
+            under_replicated: all().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count(),
+            has_controller: self.controller.is_some(),
+            has_majority: living * 2 > voters,
+        }
+    }
+
+    /// A partition by topic and index.
+    pub(crate) fn partition(&self, topic: &str, index: i32) -> Option<&PartitionView> {
+        self.topic(topic)?.partitions.iter().find(|known| known.index == index)
+    }
+
+    /// Records of a topic, by what its leaders have.
+    pub(crate) fn records_of(&self, topic: &str) -> i64 {
+        let partitions = self.topic(topic).into_iter().flat_map(|topic| &topic.partitions);
+        let leading = partitions.filter_map(|one| self.leading(topic, one.index, one.leader));
+        leading.map(|replica| replica.log_end_offset - replica.log_start_offset).sum()
+    }
+
+    /// A group by name.
+    pub(crate) fn group(&self, id: &str) -> Option<&GroupView> {
+        self.groups.iter().find(|group| &*group.group_id == id)
+    }
+
+    /// Groups that have a column: the first two, the pinned one among them.
+    pub(crate) fn group_columns(&self, pinned: Option<&str>) -> Vec<String> {
+        const COLUMNS: usize = 2;
+        let mut shown: Vec<String> = self.groups.iter().map(|group| group.group_id.to_string()).collect();
+        if let Some(at) = shown.iter().position(|id| Some(id.as_str()) == pinned)
+            && at >= COLUMNS
+        {
+            shown.swap(COLUMNS - 1, at);
+        }
+        shown.truncate(COLUMNS);
+        shown
+    }
+
+    /// How far a group is behind the high watermark in one partition; nothing where it committed nothing.
+    pub(crate) fn lag(&self, group: &GroupView, topic: &str, index: i32) -> Option<i64> {
+        let (_, committed) = Self::owner(group, topic, index);
+        let partition = self.partition(topic, index)?;
+        let replica = self.leading(topic, index, partition.leader)?;
+        Some((replica.high_watermark - committed?).max(0))
+    }
+
+    /// How far a group is behind in all.
+    pub(crate) fn lag_of(&self, group: &GroupView) -> i64 {
+        group.offsets.iter().filter_map(|(topic, index, _)| self.lag(group, topic, *index)).sum()
     }
 
     /// Partitions a broker leads, and those it follows.

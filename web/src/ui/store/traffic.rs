@@ -1,7 +1,7 @@
-//! Frames the switch saw, counted by what they are for.
+//! Frames the switch saw: counted by what they are for, and those that tell something put on the lane in their order.
 
-use crate::worker::Seen;
-use broker_core::protocol::ApiKey;
+use crate::worker::{Seen, SeenFrame};
+use broker_core::protocol::{ApiKey, ErrorCode};
 
 /// A track of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,78 +16,233 @@ pub(crate) enum Track {
     Cluster,
 }
 
-/// One frame to draw: who, to whom, the API's name, and its number.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Token {
-    /// Sender; -1 for the clients.
-    pub(crate) from: i32,
-    /// Receiver.
-    pub(crate) to: i32,
-    /// Its API.
-    pub(crate) name: &'static str,
+/// Where an arrow begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A broker, by id.
+    Broker(i32),
+    /// A producer, or whoever else asks from there.
+    Producers,
+    /// A consumer, by number; 0 for one that is not known.
+    Consumer(i32),
 }
 
-/// Counters of the four tracks.
+/// What a frame on the lane shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// One record, its key if it has one.
+    Record(Option<String>),
+    /// Several records; true: more than that.
+    Records(u32, bool),
+    /// No records: the API's name.
+    Api(&'static str),
+    /// An error's name.
+    Error(&'static str),
+}
+
+/// A frame on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Token {
+    /// Counts them.
+    pub(crate) id: u64,
+    /// Its track.
+    pub(crate) track: Track,
+    /// Sender.
+    pub(crate) from: Place,
+    /// Receiver.
+    pub(crate) to: Place,
+    /// What it shows.
+    pub(crate) load: Load,
+    /// When it sets out after it was put there, in milliseconds of the page.
+    pub(crate) delay: f64,
+    /// When it has arrived and goes, on the page's own clock.
+    ends: f64,
+}
+
+/// A link with more frames than one can watch.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stream {
+    /// Sender.
+    pub(crate) from: Place,
+    /// Receiver.
+    pub(crate) to: Place,
+    /// Frames in the last second.
+    pub(crate) frames: u32,
+}
+
+/// The lane: counters, frames on their way, streams.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Traffic {
-    /// Requests a second, by track.
+    /// Frames a second that tell something, by track.
     pub(crate) per_second: [u32; 4],
     /// Heartbeats, empty fetches, metadata a second.
     pub(crate) background: u32,
-    /// The newest telling frame of every track.
-    pub(crate) newest: [Option<Token>; 4],
+    /// On their way, in order.
+    pub(crate) tokens: Vec<Token>,
+    /// Instead of tokens, by track.
+    pub(crate) streams: [Vec<Stream>; 4],
+    /// The reader stopped the picture.
+    pub(crate) paused: bool,
+    /// The reader wants to see the background as well.
+    pub(crate) shows_background: bool,
     counted: [u32; 4],
+    links: [Vec<Stream>; 4],
     quiet: u32,
-    looks: u8,
-    fresh: [u8; 4],
+    second: f64,
+    next_id: u64,
+    last_start: f64,
 }
 
-/// A fetch response that carries nothing is about this long.
-const EMPTY_FETCH: u32 = 160;
+/// A token takes so long, in milliseconds.
+pub(crate) const FLIGHT: f64 = 400.0;
+/// An arrow stays so long after its token arrived.
+const LINGER: f64 = 120.0;
+/// Frames of a track a second that can be watched one by one.
+const WATCHABLE: u32 = 20;
+/// Tokens at once.
+const TOKENS: usize = 24;
+/// Between two that did not wait for each other.
+const GAP: f64 = 90.0;
+/// The picture is never further behind than this.
+const BEHIND: f64 = 1600.0;
+/// Arrows of a track that has streams.
+const STREAMS: usize = 8;
 
 impl Traffic {
-    /// Takes what the switch saw.
-    pub(crate) fn saw(&mut self, seen: &Seen) {
+    /// Takes what the switch saw; `now` on the page's own clock. The keys of what was put on the lane come back.
+    pub(crate) fn saw(&mut self, seen: &Seen, now: f64) -> Vec<String> {
+        let mut keys = Vec::new();
         for frame in &seen.frames {
-            let Some(key) = ApiKey::from_code(frame.api_key) else { continue };
-            let (track, telling) = classify(key, frame.from, frame.to, frame.request, frame.size);
-            if !telling {
-                self.quiet += u32::from(frame.request);
-                continue;
-            }
+            let told = telling(frame);
+            self.quiet += u32::from(told.is_none() && frame.request);
+            let shown = || (self.shows_background && frame.request).then(|| background(frame)).flatten();
+            let Some((track, load)) = told.or_else(shown) else { continue };
             let at = track as usize;
             self.counted[at] += 1;
-            self.newest[at] = Some(Token { from: frame.from, to: frame.to, name: key.name() });
-            self.fresh[at] = 4;
-        }
-    }
-
-    /// Once a look: four of them are a second.
-    pub(crate) fn settle(&mut self) {
-        self.looks += 1;
-        for at in 0..4 {
-            self.fresh[at] = self.fresh[at].saturating_sub(1);
-            if self.fresh[at] == 0 {
-                self.newest[at] = None;
+            let (from, to) = (place(frame.from, frame, track), place(frame.to, frame, track));
+            match self.links[at].iter_mut().find(|link| link.from == from && link.to == to) {
+                Some(link) => link.frames += 1,
+                None => self.links[at].push(Stream { from, to, frames: 1 }),
             }
+            if self.paused || self.counted[at].max(self.per_second[at]) > WATCHABLE || self.tokens.len() >= TOKENS {
+                continue;
+            }
+            if let Load::Record(Some(key)) = &load {
+                keys.push(key.clone());
+            }
+            self.launch(track, from, to, load, now);
         }
-        if self.looks >= 4 {
-            self.looks = 0;
-            self.per_second = std::mem::take(&mut self.counted);
-            self.background = std::mem::take(&mut self.quiet);
+        keys
+    }
+
+    /// What a broker sends on sets out after what it got has arrived, as long as the picture does not fall behind.
+    fn launch(&mut self, track: Track, from: Place, to: Place, load: Load, now: f64) {
+        let is_broker = matches!(from, Place::Broker(_));
+        let arrived = self.tokens.iter().filter(|token| is_broker && token.to == from).map(|token| token.ends - LINGER);
+        let waited = arrived.fold(0.0, f64::max);
+        let together = self.tokens.last().is_some_and(|last| last.track == track && last.from == from);
+        // Words would cover one another: one after the other, or not at all where that takes too long.
+        let has_words = |load: &Load| matches!(load, Load::Api(_) | Load::Error(_));
+        let same = self.tokens.iter().filter(|token| token.track == track);
+        let before = same.filter(|token| has_words(&token.load) || has_words(&load)).map(|token| token.ends - LINGER);
+        let waited = before.fold(waited, f64::max);
+        if has_words(&load) && waited > now + BEHIND {
+            return;
+        }
+        let next = if together { self.last_start } else { self.last_start + GAP };
+        let start = next.max(waited).min(now + BEHIND).max(self.last_start).max(now);
+        self.last_start = start;
+        self.next_id += 1;
+        let (delay, ends) = (start - now, start + FLIGHT + LINGER);
+        self.tokens.push(Token { id: self.next_id, track, from, to, load, delay, ends });
+    }
+
+    /// Takes away what has arrived, and once a second counts anew.
+    pub(crate) fn settle(&mut self, now: f64) {
+        if self.paused {
+            return;
+        }
+        self.tokens.retain(|token| token.ends > now);
+        let passed = now - self.second;
+        if passed < 1000.0 {
+            return;
+        }
+        self.second = now;
+        // A page that did not look for a while has more than a second in its hands.
+        let rate = |count: u32| (f64::from(count) * 1000.0 / passed.min(60_000.0)).round() as u32;
+        self.per_second = std::mem::take(&mut self.counted).map(rate);
+        for (at, links) in std::mem::take(&mut self.links).into_iter().enumerate() {
+            self.streams[at] = if self.per_second[at] > WATCHABLE { busiest(links) } else { Vec::new() };
+        }
+        let quiet = rate(std::mem::take(&mut self.quiet));
+        // A number that jumps by one or two every second is read as news.
+        if quiet.abs_diff(self.background) > 2 + self.background / 8 {
+            self.background = quiet;
         }
     }
 }
 
-/// The track of a frame, and whether it tells anything: of a fetch, the answer that carries records does.
-fn classify(key: ApiKey, from: i32, to: i32, request: bool, size: u32) -> (Track, bool) {
-    let client = from < 0 || to < 0;
-    match key {
-        ApiKey::Produce => (Track::Produce, request),
-        ApiKey::Fetch if client => (Track::Consume, !request && size > EMPTY_FETCH),
-        ApiKey::Fetch => (Track::Replicate, !request && size > EMPTY_FETCH),
-        ApiKey::OffsetCommit | ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::LeaveGroup => (Track::Consume, request),
-        ApiKey::Heartbeat | ApiKey::BrokerHeartbeat | ApiKey::Metadata | ApiKey::ApiVersions => (Track::Cluster, false),
-        _ => (Track::Cluster, request),
+fn busiest(mut links: Vec<Stream>) -> Vec<Stream> {
+    links.sort_unstable_by_key(|link| std::cmp::Reverse(link.frames));
+    links.truncate(STREAMS);
+    links
+}
+
+fn place(endpoint: i32, frame: &SeenFrame, track: Track) -> Place {
+    match endpoint {
+        id if id >= 0 => Place::Broker(id),
+        _ if track == Track::Consume => Place::Consumer(-frame.client.min(0)),
+        _ => Place::Producers,
     }
 }
+
+/// The track of a frame and what it shows; nothing for what is only counted: of a fetch, the answer with records tells.
+fn telling(frame: &SeenFrame) -> Option<(Track, Load)> {
+    let key = ApiKey::from_code(frame.api_key)?;
+    let is_client = frame.from < 0 || frame.to < 0;
+    let glance = frame.glance.as_ref();
+    let track = match key {
+        ApiKey::Produce | ApiKey::InitProducerId => Track::Produce,
+        ApiKey::Fetch if glance.is_some_and(|glance| glance.metadata) => Track::Cluster,
+        ApiKey::Fetch if !is_client => Track::Replicate,
+        ApiKey::Fetch
+        | ApiKey::OffsetCommit
+        | ApiKey::JoinGroup
+        | ApiKey::SyncGroup
+        | ApiKey::LeaveGroup
+        | ApiKey::Heartbeat => Track::Consume,
+        _ => Track::Cluster,
+    };
+    if let Some(glance) = glance {
+        if glance.error != 0 {
+            let name = ErrorCode::from_code(glance.error).map_or("UNKNOWN", ErrorCode::name);
+            return Some((track, Load::Error(name)));
+        }
+        match glance.records {
+            0 => {}
+            _ if glance.quiet => return None,
+            1 => return Some((track, Load::Record(glance.key.clone()))),
+            many => return Some((track, Load::Records(many, glance.more))),
+        }
+    }
+    let tells = match key {
+        // Of a frame nobody looked into only its length speaks: an answer without records is short.
+        ApiKey::Fetch => !frame.request && glance.is_none_or(|glance| glance.more) && frame.size > EMPTY_FETCH,
+        ApiKey::Heartbeat
+        | ApiKey::BrokerHeartbeat
+        | ApiKey::Metadata
+        | ApiKey::ApiVersions
+        | ApiKey::FindCoordinator
+        | ApiKey::ListOffsets
+        | ApiKey::OffsetFetch => false,
+        _ => frame.request,
+    };
+    tells.then_some((track, Load::Api(key.name())))
+}
+
+/// What a frame of the background would show.
+fn background(frame: &SeenFrame) -> Option<(Track, Load)> {
+    Some((Track::Cluster, Load::Api(ApiKey::from_code(frame.api_key)?.name())))
+}
+
+const EMPTY_FETCH: u32 = 160;

@@ -1,7 +1,7 @@
 //! The bar at the top: health in words, what is saved, the clock, language, theme, starting over.
 
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::store::{Phase, Process, Store};
+use crate::ui::store::{Phase, Picture, Store};
 use leptos::prelude::*;
 
 /// Worst first.
@@ -10,34 +10,39 @@ fn health(store: Store) -> (&'static str, Glyph, String) {
     if store.phase.get() != Phase::Here {
         return ("plain", Glyph::Starting, words.starting.to_owned());
     }
-    store.picture.with(|picture| {
-        let all = picture.brokers.len();
-        let down = picture.brokers.iter().filter(|(_, process)| !process.is_some_and(Process::lives)).count();
-        let (under, leaderless) = picture.unhealthy();
-        let mut texts = Vec::new();
-        if leaderless > 0 {
-            texts.push((words.leaderless)(leaderless));
+    let health = store.picture.with(Picture::health);
+    let starting = ("plain", Glyph::Starting, words.starting.to_owned());
+    let is_lost = !health.has_majority && !health.starting;
+    let mut texts = Vec::new();
+    let mut say = |number: usize, text: fn(usize) -> String| {
+        if number > 0 {
+            texts.push(text(number));
         }
-        if down > 0 {
-            texts.push((words.brokers_down)(down, all));
+    };
+    say(health.leaderless, words.leaderless);
+    say(health.unled, words.unled);
+    let is_bad = health.leaderless + health.unled > 0 || is_lost;
+    if is_lost {
+        texts.push(words.no_majority.to_owned());
+    }
+    if !health.down.is_empty() {
+        texts.push((words.brokers_down)(health.down.len(), health.brokers));
+    }
+    if !health.has_controller && health.has_majority {
+        if health.starting && texts.is_empty() {
+            return starting;
         }
-        let starting = picture.brokers.iter().any(|(_, process)| *process == Some(Process::Starting));
-        if picture.controller.is_none() {
-            if starting && down == 0 {
-                return ("plain", Glyph::Starting, words.starting.to_owned());
-            }
-            texts.push(words.no_controller.to_owned());
-        }
-        if under > 0 {
-            texts.push((words.under_replicated)(under));
-        }
-        match texts.is_empty() {
-            true if starting => ("plain", Glyph::Starting, words.starting.to_owned()),
-            true => ("ok", Glyph::Up, (words.healthy)(all)),
-            false if leaderless > 0 || picture.controller.is_none() => ("err", Glyph::Warning, texts.join(" · ")),
-            false => ("warn", Glyph::Warning, texts.join(" · ")),
-        }
-    })
+        texts.push(words.no_controller.to_owned());
+    }
+    if health.under_replicated > 0 {
+        texts.push((words.under_replicated)(health.under_replicated));
+    }
+    match (texts.is_empty(), is_bad) {
+        (true, _) if health.starting => starting,
+        (true, _) => ("ok", Glyph::Up, (words.healthy)(health.brokers)),
+        (false, true) => ("err", Glyph::Warning, texts.join(" · ")),
+        (false, false) => ("warn", Glyph::Warning, texts.join(" · ")),
+    }
 }
 
 /// `14:03:41`, in the reader's time zone.
