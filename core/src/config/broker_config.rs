@@ -1,8 +1,8 @@
 //! [`BrokerConfig`]: `server.properties`, checked and typed.
 
 use super::broker_sections::{
-    CleanerConfig, GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig,
-    ReplicationConfig, TopicDefaults, TransactionConfig,
+    GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig, ReplicationConfig,
+    TopicDefaults,
 };
 use super::endpoint::{
     Endpoint, HostAndPort, ProtocolMap, QuorumVoter, SecurityProtocol, parse_bootstrap_servers, parse_endpoints,
@@ -102,12 +102,8 @@ pub struct BrokerConfig {
     pub network: NetworkConfig,
     /// All logs together.
     pub log: LogConfigDefaults,
-    /// The log cleaner.
-    pub cleaner: CleanerConfig,
     /// Groups and offsets.
     pub groups: GroupConfig,
-    /// Transactions.
-    pub transactions: TransactionConfig,
     /// The configuration of a topic that overrides nothing.
     pub topic_defaults: TopicConfig,
     given: Overrides,
@@ -229,9 +225,7 @@ impl BrokerConfig {
             replication: ReplicationConfig::of(&values),
             network: NetworkConfig::of(&values),
             log: LogConfigDefaults::of(&values),
-            cleaner: CleanerConfig::of(&values),
             groups: GroupConfig::of(&values),
-            transactions: TransactionConfig::of(&values),
             topic_defaults: TopicConfig::kafka_defaults(),
             given,
             dynamic,

@@ -16,12 +16,8 @@ pub struct QuorumConfig {
     pub request_timeout: Duration,
     /// Pause before a request is tried again.
     pub retry_backoff: Duration,
-    /// How long the leader gathers records.
-    pub append_linger: Duration,
     /// Bytes of one fetch.
     pub fetch_max_bytes: i32,
-    /// Bytes of one piece of a snapshot.
-    pub fetch_snapshot_max_bytes: i32,
 }
 
 impl QuorumConfig {
@@ -32,9 +28,7 @@ impl QuorumConfig {
             election_backoff_max: values.millis("controller.quorum.election.backoff.max.ms"),
             request_timeout: values.millis("controller.quorum.request.timeout.ms"),
             retry_backoff: values.millis("controller.quorum.retry.backoff.ms"),
-            append_linger: values.millis("controller.quorum.append.linger.ms"),
             fetch_max_bytes: values.int("controller.quorum.fetch.max.bytes"),
-            fetch_snapshot_max_bytes: values.int("controller.quorum.fetch.snapshot.max.bytes"),
         }
     }
 }
@@ -54,8 +48,6 @@ pub struct MetadataLogConfig {
     pub max_idle_interval: Duration,
     /// Bytes up to which old segments and snapshots are kept; -1 for no limit.
     pub max_retention_bytes: i64,
-    /// Milliseconds for which old segments and snapshots are kept; -1 for no limit.
-    pub max_retention_ms: i64,
 }
 
 impl MetadataLogConfig {
@@ -67,7 +59,6 @@ impl MetadataLogConfig {
             max_snapshot_interval: values.millis("metadata.log.max.snapshot.interval.ms"),
             max_idle_interval: values.millis("metadata.max.idle.interval.ms"),
             max_retention_bytes: values.long("metadata.max.retention.bytes"),
-            max_retention_ms: values.long("metadata.max.retention.ms"),
         }
     }
 }
@@ -79,12 +70,8 @@ pub struct LifecycleConfig {
     pub heartbeat_interval: Duration,
     /// `broker.session.timeout.ms`.
     pub session_timeout: Duration,
-    /// `initial.broker.registration.timeout.ms`.
-    pub initial_registration_timeout: Duration,
     /// `controlled.shutdown.enable`.
     pub controlled_shutdown_enable: bool,
-    /// `log.dir.failure.timeout.ms`.
-    pub log_dir_failure_timeout: Duration,
 }
 
 impl LifecycleConfig {
@@ -92,9 +79,7 @@ impl LifecycleConfig {
         Self {
             heartbeat_interval: values.millis("broker.heartbeat.interval.ms"),
             session_timeout: values.millis("broker.session.timeout.ms"),
-            initial_registration_timeout: values.millis("initial.broker.registration.timeout.ms"),
             controlled_shutdown_enable: values.boolean("controlled.shutdown.enable"),
-            log_dir_failure_timeout: values.millis("log.dir.failure.timeout.ms"),
         }
     }
 }
@@ -172,10 +157,6 @@ impl ReplicationConfig {
 /// Connections and requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkConfig {
-    /// `socket.request.max.bytes`: largest frame taken.
-    pub request_max_bytes: i32,
-    /// `connections.max.idle.ms`; `None` where it is negative: never.
-    pub connections_max_idle: Option<Duration>,
     /// `request.timeout.ms` of the broker's own requests.
     pub request_timeout: Duration,
     /// `fetch.max.bytes`: most bytes of one fetch response.
@@ -188,10 +169,7 @@ pub struct NetworkConfig {
 
 impl NetworkConfig {
     pub(super) fn of(values: &Values) -> Self {
-        let idle = values.long("connections.max.idle.ms");
         Self {
-            request_max_bytes: values.int("socket.request.max.bytes"),
-            connections_max_idle: u64::try_from(idle).ok().map(Duration::from_millis),
             request_timeout: values.millis("request.timeout.ms"),
             fetch_max_bytes: values.int("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: values.int("max.incremental.fetch.session.cache.slots"),
@@ -207,16 +185,8 @@ pub struct LogConfigDefaults {
     pub retention_check_interval: Duration,
     /// `log.initial.task.delay.ms`.
     pub initial_task_delay: Duration,
-    /// `log.flush.scheduler.interval.ms`.
-    pub flush_scheduler_interval: Duration,
-    /// `log.flush.offset.checkpoint.interval.ms`.
-    pub flush_offset_checkpoint_interval: Duration,
-    /// `log.flush.start.offset.checkpoint.interval.ms`.
-    pub flush_start_offset_checkpoint_interval: Duration,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration: Duration,
-    /// `producer.id.expiration.check.interval.ms`.
-    pub producer_id_expiration_check_interval: Duration,
 }
 
 impl LogConfigDefaults {
@@ -224,32 +194,7 @@ impl LogConfigDefaults {
         Self {
             retention_check_interval: values.millis("log.retention.check.interval.ms"),
             initial_task_delay: values.millis("log.initial.task.delay.ms"),
-            flush_scheduler_interval: values.millis("log.flush.scheduler.interval.ms"),
-            flush_offset_checkpoint_interval: values.millis("log.flush.offset.checkpoint.interval.ms"),
-            flush_start_offset_checkpoint_interval: values.millis("log.flush.start.offset.checkpoint.interval.ms"),
             producer_id_expiration: values.millis("producer.id.expiration.ms"),
-            producer_id_expiration_check_interval: values.millis("producer.id.expiration.check.interval.ms"),
-        }
-    }
-}
-
-/// The log cleaner (`log.cleaner.*`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CleanerConfig {
-    /// `log.cleaner.enable`.
-    pub enable: bool,
-    /// `log.cleaner.backoff.ms`.
-    pub backoff: Duration,
-    /// `log.cleaner.dedupe.buffer.size`, in bytes.
-    pub dedupe_buffer_size: i64,
-}
-
-impl CleanerConfig {
-    pub(super) fn of(values: &Values) -> Self {
-        Self {
-            enable: values.boolean("log.cleaner.enable"),
-            backoff: values.millis("log.cleaner.backoff.ms"),
-            dedupe_buffer_size: values.long("log.cleaner.dedupe.buffer.size"),
         }
     }
 }
@@ -296,39 +241,6 @@ impl GroupConfig {
             offsets_retention_check_interval: values.millis("offsets.retention.check.interval.ms"),
             offsets_commit_timeout: values.millis("offsets.commit.timeout.ms"),
             offset_metadata_max_bytes: values.int("offset.metadata.max.bytes"),
-        }
-    }
-}
-
-/// Transactions (`transaction.*`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransactionConfig {
-    /// `transaction.max.timeout.ms`.
-    pub max_timeout: Duration,
-    /// `transactional.id.expiration.ms`.
-    pub transactional_id_expiration: Duration,
-    /// `transaction.state.log.num.partitions`.
-    pub state_log_num_partitions: i32,
-    /// `transaction.state.log.replication.factor`.
-    pub state_log_replication_factor: i16,
-    /// `transaction.state.log.min.isr`.
-    pub state_log_min_isr: i32,
-    /// `transaction.state.log.segment.bytes`.
-    pub state_log_segment_bytes: i32,
-    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
-    pub abort_timed_out_interval: Duration,
-}
-
-impl TransactionConfig {
-    pub(super) fn of(values: &Values) -> Self {
-        Self {
-            max_timeout: values.millis("transaction.max.timeout.ms"),
-            transactional_id_expiration: values.millis("transactional.id.expiration.ms"),
-            state_log_num_partitions: values.int("transaction.state.log.num.partitions"),
-            state_log_replication_factor: values.int("transaction.state.log.replication.factor") as i16,
-            state_log_min_isr: values.int("transaction.state.log.min.isr"),
-            state_log_segment_bytes: values.int("transaction.state.log.segment.bytes"),
-            abort_timed_out_interval: values.millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
         }
     }
 }

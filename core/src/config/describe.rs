@@ -112,6 +112,77 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
     rows
 }
 
+/// What is set for all running brokers at once (`--entity-default`).
+pub fn describe_broker_defaults(broker: &BrokerConfig) -> Vec<DescribedConfig> {
+    let set = &broker.dynamic().cluster_default;
+    let rows = set.iter().filter_map(|(name, text)| {
+        let key = broker_key(name)?;
+        let value = (!key.is_sensitive()).then(|| text.clone());
+        let source = ConfigSource::DynamicDefaultBroker;
+        let synonyms = alloc::vec![ConfigSynonym { name: name.clone(), value: value.clone(), source }];
+        Some(row(key, value, synonyms))
+    });
+    rows.collect()
+}
+
+/// Every key of a group: nobody can set them here yet, so each is what the broker's own key of that meaning says.
+pub fn describe_group(broker: &BrokerConfig) -> Vec<DescribedConfig> {
+    let of_broker = GROUP_KEYS.iter().filter_map(|name| {
+        let synonym = alloc::format!("group.{name}");
+        let key = broker_key(&synonym)?;
+        let synonyms = broker.synonyms(key.name, &[]);
+        let row = row(key, shown(broker.value(key.name)), synonyms);
+        Some(DescribedConfig { name: (*name).into(), read_only: false, ..row })
+    });
+    let of_groups_alone = GROUP_ONLY_KEYS.iter().map(|(name, value_type, default, documentation)| {
+        let value = Some(Str::from_static(default));
+        let synonym = ConfigSynonym { name: (*name).into(), value: value.clone(), source: ConfigSource::Default };
+        DescribedConfig {
+            name: (*name).into(),
+            value,
+            read_only: false,
+            source: ConfigSource::Default,
+            sensitive: false,
+            synonyms: alloc::vec![synonym],
+            config_type: Some(*value_type),
+            documentation: Some(documentation),
+        }
+    });
+    let mut rows: Vec<DescribedConfig> = of_broker.chain(of_groups_alone).collect();
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    rows
+}
+
+/// Keys of a group; the broker's own are the same with `group.` before.
+const GROUP_KEYS: [&str; 14] = [
+    "consumer.assignment.interval.ms",
+    "consumer.heartbeat.interval.ms",
+    "consumer.session.timeout.ms",
+    "share.assignment.interval.ms",
+    "share.delivery.count.limit",
+    "share.heartbeat.interval.ms",
+    "share.partition.max.record.locks",
+    "share.record.lock.duration.ms",
+    "share.session.timeout.ms",
+    "streams.assignment.interval.ms",
+    "streams.heartbeat.interval.ms",
+    "streams.initial.rebalance.delay.ms",
+    "streams.num.standby.replicas",
+    "streams.session.timeout.ms",
+];
+
+/// Keys only groups have: name, type, default, meaning.
+const GROUP_ONLY_KEYS: [(&str, ValueType, &str, &str); 3] = [
+    ("share.auto.offset.reset", ValueType::String, "latest", "Where a new share group begins to read."),
+    (
+        "share.isolation.level",
+        ValueType::String,
+        "read_uncommitted",
+        "Which records of transactions a share group reads.",
+    ),
+    ("share.renew.acknowledge.enable", ValueType::Boolean, "true", "Whether members may renew their lock on a record."),
+];
+
 impl BrokerConfig {
     /// All values set for `name` under any of `names` (`name` itself where those are none), the strongest first. As in
     /// Kafka, what stands before the first value of `name` itself is left out.

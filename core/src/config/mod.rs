@@ -17,13 +17,16 @@ mod value;
 
 pub use broker_config::{BrokerConfig, ConfigWarning, DynamicConfigs, Overrides};
 pub use broker_sections::{
-    CleanerConfig, GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig,
-    ReplicationConfig, TopicDefaults, TransactionConfig,
+    GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig, ReplicationConfig,
+    TopicDefaults,
 };
-pub use describe::{ConfigSource, ConfigSynonym, DescribedConfig, describe_broker, describe_topic};
+pub use describe::{
+    ConfigSource, ConfigSynonym, DescribedConfig, describe_broker, describe_broker_defaults, describe_group,
+    describe_topic,
+};
 pub use endpoint::{Endpoint, HostAndPort, QuorumVoter, SecurityProtocol};
 pub use properties::{Properties, Property};
-pub use topic_config::{CleanupPolicy, CompressionType, TimestampType, TopicConfig, validate_topic_config};
+pub use topic_config::{CleanupPolicy, TimestampType, TopicConfig, validate_topic_config};
 pub use value::Value;
 
 use crate::text::Str;

@@ -115,7 +115,6 @@ fn the_defaults_are_kafkas() {
     assert_eq!(config.groups.offsets_topic_replication_factor, 3);
     assert_eq!(config.network.fetch_max_bytes, 57_671_680);
     assert_eq!(config.topics.num_partitions, 1);
-    assert_eq!(config.transactions.max_timeout.as_millis(), 900_000);
 }
 
 /// Every section asks [`value::Values`] for its keys by text; a misspelt one would be silently zero.
@@ -329,4 +328,16 @@ fn deviations_are_the_designs() {
         ]
     );
     assert!(playground::deviations(1).iter().any(|row| row.key == "offsets.topic.replication.factor"));
+}
+
+#[test]
+fn groups_are_described_by_the_keys_of_their_broker() {
+    let rows = describe_group(&config("group.consumer.session.timeout.ms=50000"));
+    assert_eq!(rows.len(), 17);
+    let row = |name: &str| rows.iter().find(|row| row.name == *name).unwrap();
+    let session = row("consumer.session.timeout.ms");
+    assert_eq!((session.value.as_deref(), session.source), (Some("50000"), ConfigSource::StaticBroker));
+    assert_eq!(session.synonyms[0].name, *"group.consumer.session.timeout.ms");
+    let reset = row("share.auto.offset.reset");
+    assert_eq!((reset.value.as_deref(), reset.source), (Some("latest"), ConfigSource::Default));
 }

@@ -4,7 +4,6 @@ use super::broker_config::{BrokerConfig, Overrides};
 use super::table::{topic_key, topic_keys};
 use super::value::{Value, Values};
 use super::{ConfigError, table};
-use crate::text::Str;
 use alloc::format;
 
 /// Checks one override, with Kafka's own text where it is wrong or unknown.
@@ -24,23 +23,6 @@ pub struct CleanupPolicy {
     pub delete: bool,
 }
 
-/// `compression.type` of a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompressionType {
-    /// Whatever the producer chose.
-    Producer,
-    /// None.
-    Uncompressed,
-    /// gzip.
-    Gzip,
-    /// snappy.
-    Snappy,
-    /// lz4.
-    Lz4,
-    /// zstd.
-    Zstd,
-}
-
 /// `message.timestamp.type` of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimestampType {
@@ -55,22 +37,10 @@ pub enum TimestampType {
 pub struct TopicConfig {
     /// `cleanup.policy`.
     pub cleanup_policy: CleanupPolicy,
-    /// `compression.type`.
-    pub compression_type: CompressionType,
-    /// `delete.retention.ms`.
-    pub delete_retention_ms: i64,
-    /// `file.delete.delay.ms`.
-    pub file_delete_delay_ms: i64,
     /// `flush.messages`; 1 makes every acknowledged record durable.
     pub flush_messages: i64,
-    /// `flush.ms`.
-    pub flush_ms: i64,
     /// `index.interval.bytes`.
     pub index_interval_bytes: i32,
-    /// `max.compaction.lag.ms`.
-    pub max_compaction_lag_ms: i64,
-    /// `min.compaction.lag.ms`.
-    pub min_compaction_lag_ms: i64,
     /// `max.message.bytes`.
     pub max_message_bytes: i32,
     /// `message.timestamp.type`.
@@ -79,8 +49,6 @@ pub struct TopicConfig {
     pub message_timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub message_timestamp_after_max_ms: i64,
-    /// `min.cleanable.dirty.ratio`, 0 to 1.
-    pub min_cleanable_dirty_ratio: f64,
     /// `min.insync.replicas`.
     pub min_insync_replicas: i32,
     /// `retention.bytes`; -1 for no limit.
@@ -91,8 +59,6 @@ pub struct TopicConfig {
     pub segment_bytes: i32,
     /// `segment.index.bytes`.
     pub segment_index_bytes: i32,
-    /// `segment.jitter.ms`.
-    pub segment_jitter_ms: i64,
     /// `segment.ms`.
     pub segment_ms: i64,
     /// `unclean.leader.election.enable`.
@@ -133,14 +99,8 @@ impl TopicConfig {
         let has = |name: &str| policy.iter().any(|entry| *entry == *name);
         Self {
             cleanup_policy: CleanupPolicy { compact: has("compact"), delete: has("delete") },
-            compression_type: compression_type(values.text("compression.type").as_ref()),
-            delete_retention_ms: values.long("delete.retention.ms"),
-            file_delete_delay_ms: values.long("file.delete.delay.ms"),
             flush_messages: values.long("flush.messages"),
-            flush_ms: values.long("flush.ms"),
             index_interval_bytes: values.int("index.interval.bytes"),
-            max_compaction_lag_ms: values.long("max.compaction.lag.ms"),
-            min_compaction_lag_ms: values.long("min.compaction.lag.ms"),
             max_message_bytes: values.int("max.message.bytes"),
             message_timestamp_type: match values.text("message.timestamp.type") {
                 Some(text) if text == *"LogAppendTime" => TimestampType::LogAppendTime,
@@ -148,27 +108,14 @@ impl TopicConfig {
             },
             message_timestamp_before_max_ms: values.long("message.timestamp.before.max.ms"),
             message_timestamp_after_max_ms: values.long("message.timestamp.after.max.ms"),
-            min_cleanable_dirty_ratio: values.double("min.cleanable.dirty.ratio"),
             min_insync_replicas: values.int("min.insync.replicas"),
             retention_bytes: values.long("retention.bytes"),
             retention_ms: values.long("retention.ms"),
             segment_bytes: values.int("segment.bytes"),
             segment_index_bytes: values.int("segment.index.bytes"),
-            segment_jitter_ms: values.long("segment.jitter.ms"),
             segment_ms: values.long("segment.ms"),
             unclean_leader_election_enable: values.boolean("unclean.leader.election.enable"),
         }
-    }
-}
-
-fn compression_type(text: Option<&Str>) -> CompressionType {
-    match text.map_or("producer", Str::as_str) {
-        "uncompressed" => CompressionType::Uncompressed,
-        "gzip" => CompressionType::Gzip,
-        "snappy" => CompressionType::Snappy,
-        "lz4" => CompressionType::Lz4,
-        "zstd" => CompressionType::Zstd,
-        _ => CompressionType::Producer,
     }
 }
 

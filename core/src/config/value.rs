@@ -71,13 +71,6 @@ impl Values {
         self.long(name) as i32
     }
 
-    pub(super) fn double(&self, name: &str) -> f64 {
-        match self.value(name) {
-            Value::Double(number) => *number,
-            _ => 0.0,
-        }
-    }
-
     /// A number of milliseconds; negative ones are none.
     pub(super) fn millis(&self, name: &str) -> Duration {
         Duration::from_millis(u64::try_from(self.long(name)).unwrap_or(0))

@@ -105,6 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn a_broker_key_acts_like_the_topic_key_it_stands_for() {
+        for key in topic_keys() {
+            for synonym in broker_synonyms(key.name) {
+                let acts = broker_key(synonym).map(|broker| broker.acted_on);
+                assert_eq!(acts, Some(key.acted_on), "{synonym} and {}", key.name);
+            }
+        }
+    }
+
+    #[test]
     fn a_key_acted_on_has_a_sentence_of_its_own() {
         let mut sentences: Vec<&str> =
             broker::KEYS.iter().filter(|key| key.acted_on).map(|key| key.documentation).collect();
