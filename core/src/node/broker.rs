@@ -2,7 +2,7 @@
 
 use super::auto_topic_creation::AutoTopicCreation;
 use super::broker_lifecycle::{BrokerLifecycle, LifecycleChange, LifecycleRequest};
-use super::channels::{Channel, Channels, Sent};
+use super::channels::{Answered, Channel, Channels, Sent};
 use super::controller_channel::{Forward, Forwarding};
 use super::controller_registration::ControllerRegistration;
 use super::group_coordinator::GroupLoading;
@@ -122,9 +122,7 @@ impl Broker {
         }
         match input {
             Input::Accepted { connection, listener, peer } => self.inbound.accepted(connection, listener, peer),
-            Input::Connected { connection } => {
-                self.channels.connected(connection);
-            }
+            Input::Connected { connection } => self.channels.connected(connection, &mut self.outputs),
             Input::ConnectFailed { connection } | Input::Closed { connection } => self.connection_lost(connection),
             Input::Frame { connection, bytes } => self.frame(connection, bytes),
             Input::Stored { directory, ticket } => self.stored(directory, ticket),
@@ -235,11 +233,13 @@ impl Broker {
             return;
         }
         self.outputs.push_back(Output::Taken { connection });
-        if let Some(sent) = self.channels.answer(connection, &bytes) {
-            self.answered(connection, sent, &bytes);
-        } else {
-            self.outputs.push_back(Output::Close { connection });
-            self.connection_lost(connection);
+        match self.channels.answer(connection, &bytes) {
+            Answered::Request(sent) => self.answered(connection, sent, &bytes),
+            Answered::Greeting => {}
+            Answered::Nothing => {
+                self.outputs.push_back(Output::Close { connection });
+                self.connection_lost(connection);
+            }
         }
     }
 
@@ -392,8 +392,14 @@ impl Broker {
                 }
             }
             ReplicaOutput::Respond { token, response } => match response {
-                Response::Produce(response) => self.respond::<m::ProduceRequest>(token, &response),
-                Response::Fetch(response) => self.respond::<m::FetchRequest>(token, &response),
+                Response::Produce(mut response) => {
+                    self.name_leaders_of_produce(token, &mut response);
+                    self.respond::<m::ProduceRequest>(token, &response);
+                }
+                Response::Fetch(mut response) => {
+                    self.name_leaders_of_fetch(token, &mut response);
+                    self.respond::<m::FetchRequest>(token, &response);
+                }
                 Response::ListOffsets(response) => self.respond::<m::ListOffsetsRequest>(token, &response),
                 Response::DeleteRecords(response) => self.respond::<m::DeleteRecordsRequest>(token, &response),
             },

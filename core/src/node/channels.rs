@@ -1,9 +1,11 @@
 //! Connections this node opens to other nodes, one per peer and purpose, as Kafka keeps them apart: the quorum's, the replica
-//! fetchers', and the one to the active controller.
+//! fetchers', and the one to the active controller. Like Kafka's, those to controllers first ask for `ApiVersions`; the
+//! fetchers know what the brokers of their release speak.
 
 use super::Output;
 use crate::ids::{ConnectionId, NodeId};
-use crate::protocol::{ApiKey, Request, encode_request};
+use crate::protocol::messages::ApiVersionsRequest;
+use crate::protocol::{ApiKey, ErrorCode, Request, decode_response, encode_request};
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -45,11 +47,31 @@ pub(super) struct Sent<P> {
     deadline: Instant,
 }
 
+/// To what an answer belongs.
+#[derive(Clone, Debug)]
+pub(super) enum Answered<P> {
+    /// To this request.
+    Request(Sent<P>),
+    /// To the `ApiVersions` a connection begins with.
+    Greeting,
+    /// To nothing, or it makes no sense: the connection is of no use any more.
+    Nothing,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Connecting,
+    /// It stands; the answer to `ApiVersions`, sent with this correlation id, is to come.
+    Greeting(i32),
+    Ready,
+}
+
 #[derive(Clone, Debug)]
 struct Open<P> {
     endpoint: Endpoint,
     connection: Option<ConnectionId>,
-    connected: bool,
+    progress: Progress,
     unsent: VecDeque<Vec<Bytes>>,
     in_flight: VecDeque<Sent<P>>,
     next_correlation_id: i32,
@@ -69,6 +91,8 @@ pub(super) struct Channels<P> {
 /// `reconnect.backoff.ms` and its maximum, as the brokers' own clients have them.
 const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// The version in which `ApiVersions` is asked for.
+const API_VERSIONS: i16 = 4;
 
 impl<P> Channels<P> {
     /// No connection yet; `client_id` names the node in its requests.
@@ -91,8 +115,7 @@ impl<P> Channels<P> {
         if open.endpoint != *endpoint && open.connection.is_none() {
             open.endpoint = endpoint.clone();
         }
-        let correlation_id = open.next_correlation_id;
-        open.next_correlation_id = open.next_correlation_id.wrapping_add(1) & i32::MAX;
+        let correlation_id = open.take_correlation_id();
         open.unsent.push_back(encode_request::<R>(version, correlation_id, Some(&client_id), request));
         open.in_flight.push_back(Sent { api_key: R::KEY, version, purpose, correlation_id, deadline });
     }
@@ -117,7 +140,7 @@ impl<P> Channels<P> {
                     let Endpoint { host, port } = open.endpoint.clone();
                     outputs.push_back(Output::Connect { connection, host, port });
                 }
-                Some(connection) if open.connected => {
+                Some(connection) if open.progress == Progress::Ready => {
                     outputs.extend(open.unsent.drain(..).map(|bytes| Output::Send { connection, bytes }));
                 }
                 _ => {}
@@ -125,14 +148,22 @@ impl<P> Channels<P> {
         }
     }
 
-    /// A connection stands; false where it is none of these.
-    pub(super) fn connected(&mut self, connection: ConnectionId) -> bool {
-        let Some(open) = self.connections.get(&connection).and_then(|channel| self.open.get_mut(channel)) else {
-            return false;
-        };
-        open.connected = true;
+    /// A connection stands, if it is one of these.
+    pub(super) fn connected(&mut self, connection: ConnectionId, outputs: &mut VecDeque<Output>) {
+        let Some(channel) = self.connections.get(&connection) else { return };
+        let Some(open) = self.open.get_mut(channel) else { return };
         open.failures = 0;
-        true
+        open.progress = Progress::Ready;
+        if !matches!(channel, Channel::Replica(_)) {
+            let correlation_id = open.take_correlation_id();
+            open.progress = Progress::Greeting(correlation_id);
+            let request = ApiVersionsRequest {
+                client_software_name: Str::from_static("broker-playground"),
+                client_software_version: Str::from_static(env!("CARGO_PKG_VERSION")),
+            };
+            let bytes = encode_request(API_VERSIONS, correlation_id, Some(&self.client_id), &request);
+            outputs.push_back(Output::Send { connection, bytes });
+        }
     }
 
     /// A connection was refused or broke: its channel's requests fail, in order.
@@ -142,12 +173,26 @@ impl<P> Channels<P> {
         Some(open.fail(now, rng))
     }
 
-    /// An answer came; `None` where nobody asked, which closes the connection.
-    pub(super) fn answer(&mut self, connection: ConnectionId, frame: &Bytes) -> Option<Sent<P>> {
-        let open = self.connections.get(&connection).and_then(|channel| self.open.get_mut(channel))?;
-        let correlation_id = i32::from_be_bytes(frame.get(..4)?.try_into().ok()?);
-        let sent = open.in_flight.pop_front_if(|sent| sent.correlation_id == correlation_id)?;
-        Some(sent)
+    /// An answer came.
+    pub(super) fn answer(&mut self, connection: ConnectionId, frame: &Bytes) -> Answered<P> {
+        let Some(open) = self.connections.get(&connection).and_then(|channel| self.open.get_mut(channel)) else {
+            return Answered::Nothing;
+        };
+        let Some(correlation_id) = frame.first_chunk().map(|bytes| i32::from_be_bytes(*bytes)) else {
+            return Answered::Nothing;
+        };
+        if open.progress == Progress::Greeting(correlation_id) {
+            // Nodes of one release speak the same versions, so there is nothing to choose by it.
+            return match decode_response::<ApiVersionsRequest>(API_VERSIONS, frame) {
+                Ok((_, response)) if response.error_code == ErrorCode::None.code() => {
+                    open.progress = Progress::Ready;
+                    Answered::Greeting
+                }
+                _ => Answered::Nothing,
+            };
+        }
+        let sent = open.in_flight.pop_front_if(|sent| sent.correlation_id == correlation_id);
+        sent.map_or(Answered::Nothing, Answered::Request)
     }
 
     /// True where the connection is one of these.
@@ -201,13 +246,19 @@ impl<P> Open<P> {
         Self {
             endpoint,
             connection: None,
-            connected: false,
+            progress: Progress::Connecting,
             unsent: VecDeque::new(),
             in_flight: VecDeque::new(),
             next_correlation_id: 0,
             failures: 0,
             not_before: Instant::ZERO,
         }
+    }
+
+    fn take_correlation_id(&mut self) -> i32 {
+        let correlation_id = self.next_correlation_id;
+        self.next_correlation_id = self.next_correlation_id.wrapping_add(1) & i32::MAX;
+        correlation_id
     }
 
     fn fail(&mut self, now: Instant, rng: &mut Rng) -> Vec<Sent<P>> {
@@ -217,7 +268,7 @@ impl<P> Open<P> {
         self.failures = self.failures.saturating_add(1);
         self.not_before = now + jittered;
         self.connection = None;
-        self.connected = false;
+        self.progress = Progress::Connecting;
         self.unsent.clear();
         self.in_flight.drain(..).collect()
     }

@@ -14,6 +14,7 @@ mod broker_lifecycle;
 mod channels;
 mod controller_channel;
 mod controller_registration;
+mod current_leader;
 mod group_coordinator;
 mod handlers;
 mod inbound;

@@ -1,7 +1,8 @@
-//! `DescribeConfigs`: of topics and of this broker.
+//! `DescribeConfigs`: of topics, of this broker, of all brokers' common settings and of groups.
 
 use super::RequestContext;
 use crate::config::{self, DescribedConfig, Overrides};
+use crate::ids::NodeId;
 use crate::metadata::ConfigResource;
 use crate::node::broker::Broker;
 use crate::protocol::ErrorCode;
@@ -17,6 +18,8 @@ use alloc::vec::Vec;
 /// `ConfigResource.Type`.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const GROUP: i8 = 32;
 
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &DescribeConfigsRequest) {
     let results = request.resources.iter().map(|resource| describe(broker, request, resource)).collect();
@@ -32,6 +35,8 @@ fn describe(
     let rows = match resource.resource_type {
         TOPIC => topic(broker, &resource.resource_name),
         BROKER => this_broker(broker, &resource.resource_name),
+        BROKER_LOGGER => loggers(broker, &resource.resource_name),
+        GROUP => group(broker, &resource.resource_name),
         other => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
     };
     let mut result = DescribeConfigsResult {
@@ -68,11 +73,40 @@ fn topic(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode
 }
 
 fn this_broker(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
-    if name.parse() == Ok(broker.config.node_id) {
-        return Ok(config::describe_broker(&broker.config));
+    if name.is_empty() {
+        return Ok(config::describe_broker_defaults(&broker.config));
     }
     let id = broker.config.node_id;
-    let message = format!("Unexpected broker id, expected {id} or empty string, but received {name}");
+    if broker_id(name)? == id {
+        return Ok(config::describe_broker(&broker.config));
+    }
+    refused(format!("Unexpected broker id, expected {id} or empty string, but received {name}"))
+}
+
+/// Nothing here logs by levels one could set.
+fn loggers(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
+    let id = broker.config.node_id;
+    if name.is_empty() {
+        refused("Broker id must not be empty".into())
+    } else if broker_id(name)? == id {
+        Ok(Vec::new())
+    } else {
+        refused(format!("Unexpected broker id, expected {id} but received {name}"))
+    }
+}
+
+fn group(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
+    if name.is_empty() {
+        return refused("Group name must not be empty".into());
+    }
+    Ok(config::describe_group(&broker.config))
+}
+
+fn broker_id(name: &str) -> Result<NodeId, (ErrorCode, String)> {
+    name.parse().or_else(|_| refused(format!("Broker id must be an integer, but it is: {name}")))
+}
+
+fn refused<T>(message: String) -> Result<T, (ErrorCode, String)> {
     Err((ErrorCode::InvalidRequest, message))
 }
 

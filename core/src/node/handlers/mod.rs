@@ -24,7 +24,7 @@ use super::inbound::{Answer, Asked, Token};
 use crate::ids::ConnectionId;
 use crate::protocol::api_versions::{Listener, Lookup, ReleaseLine, look_up};
 use crate::protocol::messages as m;
-use crate::protocol::{ApiKey, DecodeError, Reader, Request, RequestHeader, decode_body, decode_request_header};
+use crate::protocol::{ApiKey, DecodeError, Reader, Request, RequestHeader, decode_request_header};
 use crate::text::Str;
 use bytes::Bytes;
 
@@ -96,7 +96,8 @@ fn unserved(header: &RequestHeader) -> DecodeError {
 }
 
 fn body<R: Request>(reader: &mut Reader, context: &RequestContext) -> Result<R, DecodeError> {
-    decode_body(reader, context.version)
+    // Bytes behind the body are left alone, as Kafka does: librdkafka's Metadata of all topics has three of them.
+    R::decode(reader, context.version)
 }
 
 /// Hands a request whose header is read to its handler.
