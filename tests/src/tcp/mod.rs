@@ -14,6 +14,7 @@ use broker_core::node::MetaProperties;
 use broker_core::rng::Rng;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 /// A cluster of combined nodes 0, 1, 2 … on this machine.
@@ -25,6 +26,9 @@ pub struct TcpCluster {
     rng: Rng,
     verbose: bool,
 }
+
+/// Controllers listen so far above their brokers.
+const CONTROLLER_PORTS: u16 = 100;
 
 /// How a cluster is made.
 #[derive(Clone, Debug)]
@@ -98,14 +102,24 @@ impl TcpCluster {
     }
 }
 
+/// A port from `from` on at which a cluster of so many brokers would find all its ports free. Tests begin below 32768:
+/// from there on Linux hands ports to whoever connects somewhere, which may happen while a node is down.
+pub fn free_port(from: u16, brokers: u16) -> io::Result<u16> {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let fits = |first: &u16| (0..brokers).all(|id| is_free(first + id) && is_free(first + CONTROLLER_PORTS + id));
+    let mut candidates = (0..10).map(|attempt| from + attempt * 10);
+    candidates.find(fits).ok_or_else(|| io::Error::other(format!("no free ports from {from} on")))
+}
+
 fn node_config(id: NodeId, options: &ClusterOptions) -> io::Result<BrokerConfig> {
     let mut properties = parse(&playground_properties(id, options.brokers))?;
     let port = |id: i32| i32::from(options.port) + id;
+    let controller = |id: i32| port(id) + i32::from(CONTROLLER_PORTS);
     let voters: Vec<String> =
-        (0..i32::from(options.brokers)).map(|id| format!("{id}@localhost:{}", port(id) + 100)).collect();
+        (0..i32::from(options.brokers)).map(|id| format!("{id}@localhost:{}", controller(id))).collect();
     let client = format!("PLAINTEXT://localhost:{}", port(id));
     properties.set("controller.quorum.voters", voters.join(","));
-    properties.set("listeners", format!("{client},CONTROLLER://localhost:{}", port(id) + 100));
+    properties.set("listeners", format!("{client},CONTROLLER://localhost:{}", controller(id)));
     properties.set("advertised.listeners", client);
     for property in parse(&options.properties)?.iter() {
         properties.set(property.key.clone(), property.value.clone());
