@@ -42,8 +42,6 @@ pub fn deviations(brokers: u16) -> Vec<Deviation> {
         ("default.replication.factor", format!("{replicas}"), REPLICATED),
         ("min.insync.replicas", format!("{in_sync}"), REPLICATED),
         ("offsets.topic.replication.factor", format!("{replicas}"), "There may be fewer than three brokers."),
-        ("transaction.state.log.replication.factor", format!("{replicas}"), "There may be fewer than three brokers."),
-        ("transaction.state.log.min.isr", format!("{in_sync}"), "There may be fewer than three brokers."),
         ("log.flush.interval.messages", "1".into(), "Reloading the page is a power cut of the whole cluster."),
         ("log.segment.bytes", "16777216".into(), SMALLER),
         ("log.retention.bytes", "268435456".into(), SMALLER),

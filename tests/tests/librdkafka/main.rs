@@ -4,3 +4,4 @@ mod faults;
 mod groups;
 mod produce;
 mod support;
+mod wire;
