@@ -41,8 +41,6 @@ pub(crate) struct Room {
     pub(crate) groups: usize,
     /// Pixels left of the brokers' columns, from the lane's edge.
     pub(crate) before: i64,
-    /// Pixels left of the partitions' column.
-    pub(crate) producers: i64,
 }
 
 /// Width of a group's column, in pixels.
@@ -72,7 +70,6 @@ impl Room {
             focus_cells: ((table - if extent == Extent::Narrow { 160 } else { 280 }) / 24).clamp(6, 40),
             groups,
             before: producers + head,
-            producers,
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) fn glance(frame: &dyn Frame, request: bool, api_key: i16, api_version
         (_, false) => {
             if let Some((_, _, at)) = ERRORS.iter().find(|(key, from, _)| *key == api_key && api_version >= *from) {
                 eye.skip_response_header();
-                eye.at += at;
+                eye.skip(*at);
                 found.error = eye.short();
             }
         }
@@ -93,14 +93,14 @@ pub(super) fn client_number(frame: &dyn Frame) -> i32 {
 fn produce(eye: &mut Eye<'_>, version: i16, found: &mut Glance) {
     eye.at = 8;
     let client_id = eye.short();
-    eye.at += u32::from(client_id.max(0).unsigned_abs());
+    eye.skip(u32::from(client_id.max(0).unsigned_abs()));
     eye.skip_tags();
     eye.skip_text();
-    eye.at += 2 + 4;
+    eye.skip(2 + 4);
     for _ in 0..eye.length() {
         eye.skip_topic(version >= 13);
         for _ in 0..eye.length() {
-            eye.at += 4;
+            eye.skip(4);
             records(eye, found);
             eye.skip_tags();
             if eye.is_tired(found) {
@@ -116,12 +116,12 @@ fn produced(eye: &mut Eye<'_>, version: i16, found: &mut Glance) {
     for _ in 0..eye.length() {
         eye.skip_topic(version >= 13);
         for _ in 0..eye.length() {
-            eye.at += 4;
+            eye.skip(4);
             found.error = eye.short();
             if found.error != 0 || eye.is_tired(found) {
                 return;
             }
-            eye.at += 8 + 8 + 8;
+            eye.skip(8 + 8 + 8);
             if eye.length() != 0 {
                 return;
             }
@@ -135,25 +135,25 @@ fn produced(eye: &mut Eye<'_>, version: i16, found: &mut Glance) {
 fn fetched(eye: &mut Eye<'_>, version: i16, found: &mut Glance) {
     found.quiet = true;
     eye.skip_response_header();
-    eye.at += 4;
+    eye.skip(4);
     found.error = eye.short();
-    eye.at += 4;
+    eye.skip(4);
     for _ in 0..eye.length() {
         found.metadata = version >= 13 && eye.is_metadata_topic();
         eye.skip_topic(version >= 13);
         for _ in 0..eye.length() {
-            eye.at += 4;
+            eye.skip(4);
             let error = eye.short();
             if found.error == 0 {
                 found.error = error;
             }
-            eye.at += 8 + 8 + 8;
+            eye.skip(8 + 8 + 8);
             let aborted = eye.length();
             for _ in 0..aborted.min(STEPS) {
-                eye.at += 16;
+                eye.skip(16);
                 eye.skip_tags();
             }
-            eye.at += 4;
+            eye.skip(4);
             records(eye, found);
             eye.skip_tags();
             if eye.is_tired(found) {
@@ -169,7 +169,7 @@ fn fetched(eye: &mut Eye<'_>, version: i16, found: &mut Glance) {
 fn records(eye: &mut Eye<'_>, found: &mut Glance) {
     let end = eye.length();
     let end = eye.at.saturating_add(end);
-    while eye.at + RECORDS < end {
+    while eye.at.saturating_add(RECORDS) < end {
         let batch = eye.at;
         eye.at = batch + LENGTH;
         let length = eye.int().max(1).unsigned_abs();
@@ -194,7 +194,7 @@ fn records(eye: &mut Eye<'_>, found: &mut Glance) {
 /// The key of a batch's first record, and whether its value is a no-op of the metadata log.
 fn first_record(eye: &mut Eye<'_>) -> (Option<String>, bool) {
     eye.varint();
-    eye.at += 1;
+    eye.skip(1);
     eye.varint();
     eye.varint();
     let length = unzigzag(eye.varint());
@@ -205,7 +205,7 @@ fn first_record(eye: &mut Eye<'_>) -> (Option<String>, bool) {
             eye.frame.read(eye.at, &mut bytes[..length]);
             key = core::str::from_utf8(&bytes[..length]).ok().map(str::to_owned);
         }
-        eye.at = eye.at.saturating_add(length as u32);
+        eye.skip(length as u32);
     }
     let value = unzigzag(eye.varint());
     let mut begins = [0; 3];
@@ -243,6 +243,10 @@ impl Eye<'_> {
         byte
     }
 
+    fn skip(&mut self, bytes: u32) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
     fn short(&mut self) -> i16 {
         i16::from_be_bytes([self.byte(), self.byte()])
     }
@@ -274,19 +278,20 @@ impl Eye<'_> {
     }
 
     fn skip_text(&mut self) {
-        self.at += self.length();
+        let length = self.length();
+        self.skip(length);
     }
 
     fn skip_tags(&mut self) {
         for _ in 0..self.varint().min(STEPS) {
             self.varint();
             let length = self.varint();
-            self.at = self.at.saturating_add(length);
+            self.skip(length);
         }
     }
 
     fn skip_topic(&mut self, by_id: bool) {
-        if by_id { self.at += 16 } else { self.skip_text() }
+        if by_id { self.skip(16) } else { self.skip_text() }
     }
 
     fn skip_response_header(&mut self) {

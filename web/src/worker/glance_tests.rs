@@ -16,7 +16,9 @@ use bytes::Bytes;
 
 fn batch(keys: &[&str]) -> Bytes {
     let mut builder = BatchBuilder::new(0);
-    keys.iter().for_each(|key| builder.append(7, Some(key.as_bytes()), Some(b"value"), &[]));
+    for key in keys {
+        builder.append(7, Some(key.as_bytes()), Some(b"value"), &[]);
+    }
     builder.build()
 }
 
@@ -28,7 +30,6 @@ fn produce(batches: &[Bytes]) -> Vec<u8> {
     let data = |(index, records): (usize, &Bytes)| PartitionProduceData {
         index: index as i32,
         records: Some(records.clone().into()),
-        ..Default::default()
     };
     let topic = TopicProduceData {
         topic_id: Uuid::default(),
@@ -40,7 +41,8 @@ fn produce(batches: &[Bytes]) -> Vec<u8> {
 }
 
 fn fetched(topic_id: Uuid, error_code: i16, records: &[Bytes]) -> Vec<u8> {
-    let partition = PartitionData { error_code, records: Some(records.concat().into()), ..Default::default() };
+    let partition =
+        PartitionData { error_code, records: Some(Bytes::from(records.concat()).into()), ..Default::default() };
     let topic = FetchableTopicResponse { topic_id, partitions: vec![partition], ..Default::default() };
     let response = FetchResponse { responses: vec![topic], ..Default::default() };
     frame(&encode_response::<FetchRequest>(17, 5, &response))

@@ -18,7 +18,8 @@ fn line_view(store: Store, line: &Line) -> AnyView {
     };
     let changed = line.in_sync.filter(|(before, now)| before != now);
     let chip = changed.map(|(before, now)| format!("ISR {before} → {now}"));
-    let times = (line.times > 1).then(|| format!("×{}", line.times));
+    // What is folded by its topic counts its partitions in its words.
+    let times = (line.times > 1 && line.internal_topic().is_none()).then(|| format!("×{}", line.times));
     view! {
         <li class=gravity>
             <time class="data">{clock(line.wall_ms, true)}</time>

@@ -46,7 +46,7 @@ fn arrow(store: Store, from: Place, to: Place, class: &'static str, delay: Optio
     view! { <span class=class style=style>{token}</span> }.into_any()
 }
 
-fn flight(store: Store, token: Token) -> AnyView {
+fn flight(store: Store, token: &Token) -> AnyView {
     let (class, text) = match &token.load {
         Load::Record(key) => (format!("token record k{}", store.key_colour_now(key.as_deref())), String::new()),
         Load::Records(count, more) => ("token k0".to_owned(), format!("{count}{}", if *more { "+" } else { "" })),
@@ -57,11 +57,10 @@ fn flight(store: Store, token: Token) -> AnyView {
     arrow(store, token.from, token.to, "flies", Some(token.delay), body)
 }
 
-fn stream(store: Store, at: usize, stream: &Stream) -> AnyView {
-    let text = (store.words().one_of)(stream.frames);
-    // Tokens of one track stand at different places: none covers another.
-    let body = view! { <em class="token k0" style=format!("left:{}%", 38 + at % 4 * 14)>{text}</em> }.into_any();
-    arrow(store, stream.from, stream.to, "steady", None, body)
+/// The arrow of a busy link. The busiest of a track bears the one token: of how many frames it is one.
+fn stream(store: Store, link: &Stream, all: Option<u32>) -> AnyView {
+    let token = all.map(|all| view! { <em class="token k0">{(store.words().one_of)(all)}</em> });
+    arrow(store, link.from, link.to, "steady", None, token.into_any())
 }
 
 fn track(store: Store, track: Track) -> AnyView {
@@ -75,13 +74,16 @@ fn track(store: Store, track: Track) -> AnyView {
         store.traffic.with(own)
     });
     let streams = Memo::new(move |_| store.traffic.with(|traffic| traffic.streams[at].clone()));
-    let steady =
-        move || streams.with(|all| all.iter().enumerate().map(|(at, one)| stream(store, at, one)).collect::<Vec<_>>());
+    let steady = move || {
+        let all = rate.get();
+        let link = |(at, link): (usize, &Stream)| stream(store, link, (at == 0).then_some(all));
+        streams.with(|links| links.iter().enumerate().map(link).collect::<Vec<_>>())
+    };
     view! {
         <div class="track">
             <span class="label">{move || words().tracks[at]} " " <b class="data">{move || rate.get()}"/s"</b></span>
             <span class="line" aria-hidden="true">
-                <For each=move || tokens.get() key=|token| token.id let:token>{flight(store, token)}</For>
+                <For each=move || tokens.get() key=|token| token.id let:token>{flight(store, &token)}</For>
                 {steady}
             </span>
         </div>

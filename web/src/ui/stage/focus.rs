@@ -77,11 +77,14 @@ impl Shown {
 fn pointer(group: &str, committed: i64, first: i64, count: i64) -> AnyView {
     let inside = (0..=count).contains(&(committed - first));
     let at = (committed - first).clamp(0, count) * CELL;
-    let text = match inside {
-        true => format!("▲ {group} {committed}"),
-        false if committed < first => format!("◂ {group} {committed}"),
-        false => format!("▸ {group} {committed}"),
+    let sign = if inside {
+        '▲'
+    } else if committed < first {
+        '◂'
+    } else {
+        '▸'
     };
+    let text = format!("{sign} {group} {committed}");
     // Near the right edge the words stand left of their pointer.
     let class = if inside && committed - first > count / 2 { "pointer data left" } else { "pointer data" };
     let text = if class.ends_with("left") { format!("{group} {committed} ▲") } else { text };
@@ -117,6 +120,7 @@ fn body(store: Store, shown: &Shown, count: i64) -> AnyView {
 pub(super) fn focus(store: Store, topic: String, index: i32) -> AnyView {
     let words = move || store.words();
     let columns = columns(store);
+    let title = format!("{topic}-{index}");
     let room = Room::get();
     let count = Memo::new(move |_| room.get().focus_cells);
     let back = RwSignal::new(None::<i64>);
@@ -128,7 +132,7 @@ pub(super) fn focus(store: Store, topic: String, index: i32) -> AnyView {
         store.picture.with(|picture| read.with(|read| Shown::of(picture, &name, index, count, back, read)))
     });
     // Nodes show the keys of their newest records only: older ones are read as a client would read them.
-    let name = topic.clone();
+    let name = topic;
     let fetch = move |first: i64| {
         outcome.set(store.browse(name.clone(), index, Some(first), count.get_untracked() as u32));
     };
@@ -156,7 +160,6 @@ pub(super) fn focus(store: Store, topic: String, index: i32) -> AnyView {
         let to = first + count.get_untracked();
         back.set((to < end - count.get_untracked()).then_some(to));
     };
-    let title = format!("{topic}-{index}");
     let facts = move || {
         shown.with(|shown| {
             let fact = |(name, value): &(&'static str, String)| view! { <span><small>{*name}</small>" "<b class="data">{value.clone()}</b></span> };

@@ -51,10 +51,10 @@ pub(crate) fn broker_buttons(store: Store, id: i32, in_grid: bool) -> AnyView {
         }
         now
     });
-    let act = move |act: fn(&Store, i32)| {
+    let act = move |act: fn(Store, i32)| {
         move |_| {
             if !deaf.get_untracked() {
-                act(&store, id);
+                act(store, id);
             }
         }
     };
@@ -179,7 +179,7 @@ pub(super) fn group_head(store: Store, group: String) -> AnyView {
         <th scope="col" class="group" class:selected=move || store.selection.get() == selection>
             <button class="name" tabindex="-1" title=name.clone() on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name.clone()}</button>
             <span class="facts data">{move || (words().lag)(lag.get())}</span>
-            {chips(store, group.clone(), true)}
+            {chips(store, group, true)}
             <button class="quiet" tabindex="-1" on:click=move |_| add_to(store, &added)>{move || words().add_consumer}</button>
             <Show when=move || is_last.get()>{more_groups(store)}</Show>
         </th>

@@ -28,15 +28,24 @@ pub(super) fn enter(table: NodeRef<Table>, event: &web_sys::FocusEvent) {
     if target.is_same_node(Some(&table)) {
         // A click beside the buttons moves no focus.
         if table.matches(":focus-visible").unwrap_or(false) {
-            let all = buttons(&table);
-            let last = all.iter().find(|button| button.class_list().contains(LAST)).or(all.first());
-            last.iter().for_each(|button| drop(button.focus()));
+            // Not within this event: the focus that moves on is told to the same listener.
+            set_timeout(move || go_in(&table), std::time::Duration::ZERO);
         }
         return;
     }
     let _ = table.set_attribute("tabindex", "-1");
-    buttons(&table).iter().for_each(|button| drop(button.class_list().remove_1(LAST)));
+    for button in buttons(&table) {
+        let _ = button.class_list().remove_1(LAST);
+    }
     let _ = target.class_list().add_1(LAST);
+}
+
+fn go_in(table: &HtmlElement) {
+    let all = buttons(table);
+    let last = all.iter().find(|button| button.class_list().contains(LAST)).or(all.first());
+    if let Some(button) = last {
+        let _ = button.focus();
+    }
 }
 
 /// The focus goes.

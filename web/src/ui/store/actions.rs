@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 
 impl Store {
     /// Starts a broker, known or new.
-    pub(crate) fn start_broker(&self, id: i32) {
+    pub(crate) fn start_broker(self, id: i32) {
         if self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives())) {
             return;
         }
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// A broker more.
-    pub(crate) fn add_broker(&self) {
+    pub(crate) fn add_broker(self) {
         let next = self.brokers.with_untracked(|all| all.keys().next_back().map_or(0, |last| last + 1));
         self.start_broker(next);
         let ids = self.brokers.with_untracked(|all| all.keys().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -67,14 +67,14 @@ impl Store {
     }
 
     /// SIGTERM.
-    pub(crate) fn stop(&self, id: i32) {
+    pub(crate) fn stop(self, id: i32) {
         self.note_broker(id, |broker| broker.process = Process::Stopping);
         self.note(What::Stopping(id));
         self.with_cluster(|cluster| cluster.stop(id));
     }
 
     /// SIGKILL.
-    pub(crate) fn kill(&self, id: i32) {
+    pub(crate) fn kill(self, id: i32) {
         self.note_broker(id, |broker| broker.process = Process::Killed(now()));
         self.tick.set(now());
         self.has_killed.set(true);
@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// Power off.
-    pub(crate) fn power_off(&self, id: i32) {
+    pub(crate) fn power_off(self, id: i32) {
         self.note_broker(id, |broker| broker.process = Process::PoweredOff(now()));
         self.tick.set(now());
         self.has_killed.set(true);
@@ -92,22 +92,22 @@ impl Store {
     }
 
     /// Creates a topic.
-    pub(crate) fn create_topic(&self, name: String, partitions: i32, replication_factor: i16) -> RwSignal<Outcome> {
+    pub(crate) fn create_topic(self, name: String, partitions: i32, replication_factor: i16) -> RwSignal<Outcome> {
         self.ask(|ticket| ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor })
     }
 
     /// Deletes a topic.
-    pub(crate) fn delete_topic(&self, name: String) -> RwSignal<Outcome> {
+    pub(crate) fn delete_topic(self, name: String) -> RwSignal<Outcome> {
         self.ask(|ticket| ClientsCommand::DeleteTopic { ticket, name })
     }
 
     /// Raises the number of partitions; also asks for fewer, which Kafka refuses.
-    pub(crate) fn create_partitions(&self, name: String, count: i32) -> RwSignal<Outcome> {
+    pub(crate) fn create_partitions(self, name: String, count: i32) -> RwSignal<Outcome> {
         self.ask(|ticket| ClientsCommand::CreatePartitions { ticket, name, count })
     }
 
     /// Produces.
-    pub(crate) fn produce(&self, draft: Draft) -> RwSignal<Outcome> {
+    pub(crate) fn produce(self, draft: Draft) -> RwSignal<Outcome> {
         let Draft { producer, acks, topic, partition, key, value, headers, count, rate } = draft;
         self.ask(|ticket| ClientsCommand::Produce {
             ticket,
@@ -124,12 +124,12 @@ impl Store {
     }
 
     /// Ends a producer and what it repeats.
-    pub(crate) fn remove_producer(&self, producer: u32) {
+    pub(crate) fn remove_producer(self, producer: u32) {
         self.tell_clients(&ClientsCommand::RemoveProducer { producer });
     }
 
     /// Adds a consumer.
-    pub(crate) fn add_consumer(&self, group: Option<String>, topics: Vec<String>, from_beginning: bool) {
+    pub(crate) fn add_consumer(self, group: Option<String>, topics: Vec<String>, from_beginning: bool) {
         let highest =
             self.clients.with_untracked(|view| view.consumers.iter().map(|one| one.consumer).max().unwrap_or(0));
         let mut consumer = 0;
@@ -141,43 +141,43 @@ impl Store {
     }
 
     /// A consumer leaves.
-    pub(crate) fn remove_consumer(&self, consumer: u32) {
+    pub(crate) fn remove_consumer(self, consumer: u32) {
         self.tell_clients(&ClientsCommand::RemoveConsumer { consumer });
         self.select(Selection::Nothing);
     }
 
     /// Reads records to look at.
-    pub(crate) fn browse(&self, topic: String, partition: i32, from: Option<i64>, limit: u32) -> RwSignal<Outcome> {
+    pub(crate) fn browse(self, topic: String, partition: i32, from: Option<i64>, limit: u32) -> RwSignal<Outcome> {
         self.ask(|ticket| ClientsCommand::Browse { ticket, topic, partition, from, limit })
     }
 
     /// Selects.
-    pub(crate) fn select(&self, what: Selection) {
+    pub(crate) fn select(self, what: Selection) {
         if self.selection.with_untracked(|known| *known != what) {
             self.selection.set(what);
         }
     }
 
     /// Selects, or lets go of what is selected already.
-    pub(crate) fn toggle(&self, what: Selection) {
+    pub(crate) fn toggle(self, what: Selection) {
         let is_selected = self.selection.with_untracked(|known| *known == what);
         self.selection.set(if is_selected { Selection::Nothing } else { what });
     }
 
     /// Speaks another language, and remembers.
-    pub(crate) fn speak(&self, language: Language) {
+    pub(crate) fn speak(self, language: Language) {
         self.language.set(language);
         remember("language", Some(language.tag()));
     }
 
     /// Another theme; `None` is the system's.
-    pub(crate) fn set_theme(&self, theme: Option<&'static str>) {
+    pub(crate) fn set_theme(self, theme: Option<&'static str>) {
         self.theme.set(theme);
         remember("theme", theme);
     }
 
     /// Shows the steps, or closes them for good.
-    pub(crate) fn show_steps(&self, shown: bool) {
+    pub(crate) fn show_steps(self, shown: bool) {
         self.steps.set(shown);
         remember("steps", (!shown).then_some("closed"));
         if shown {
@@ -186,7 +186,7 @@ impl Store {
     }
 
     /// Asks the other tab for the cluster, or waits for it again.
-    pub(crate) fn take_over(&self) {
+    pub(crate) fn take_over(self) {
         let given_away = self.phase.get_untracked() == Phase::GivenAway;
         self.with_cluster(|cluster| {
             if given_away {
@@ -197,8 +197,8 @@ impl Store {
     }
 
     /// Deletes what a broker that is down has stored.
-    pub(crate) fn wipe(&self, id: i32) -> RwSignal<Outcome> {
-        let store = *self;
+    pub(crate) fn wipe(self, id: i32) -> RwSignal<Outcome> {
+        let store = self;
         let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
         let names = self.brokers.with_untracked(|all| all.get(&id).map(databases).unwrap_or_default());
         if let Some(cluster) = self.cluster.get_value() {
@@ -218,9 +218,9 @@ impl Store {
     }
 
     /// Deletes everything, and loads the page again.
-    pub(crate) fn start_over(&self) {
+    pub(crate) fn start_over(self) {
         let names = self.brokers.with_untracked(|all| all.values().flat_map(databases).collect::<Vec<_>>());
-        let store = *self;
+        let store = self;
         self.phase.set(Phase::Starting);
         if let Some(cluster) = self.cluster.get_value() {
             wasm_bindgen_futures::spawn_local(async move {
@@ -232,11 +232,11 @@ impl Store {
         }
     }
 
-    pub(super) fn tell_clients(&self, command: &ClientsCommand) {
+    pub(super) fn tell_clients(self, command: &ClientsCommand) {
         self.with_cluster(|cluster| cluster.clients(command));
     }
 
-    fn ask(&self, command: impl FnOnce(u32) -> ClientsCommand) -> RwSignal<Outcome> {
+    fn ask(self, command: impl FnOnce(u32) -> ClientsCommand) -> RwSignal<Outcome> {
         let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
         let mut ticket = 0;
         self.numbers.update_value(|numbers| {

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 
 impl Store {
     /// Reads the address now and whenever it changes, and writes it whenever the selection or the tab does.
-    pub(super) fn follow_address(&self) {
-        let store = *self;
+    pub(super) fn follow_address(self) {
+        let store = self;
         store.read_address();
         window_event_listener(leptos::ev::hashchange, move |_| store.read_address());
         Effect::new(move |_| {
@@ -18,7 +18,7 @@ impl Store {
         });
     }
 
-    fn read_address(&self) {
+    fn read_address(self) {
         let hash = window().location().hash().unwrap_or_default();
         let (selection, tab) = read(hash.trim_start_matches('#'));
         if self.selection.with_untracked(|known| *known != selection) {

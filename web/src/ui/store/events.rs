@@ -152,6 +152,7 @@ pub(super) fn put(lines: &mut VecDeque<Line>, mut line: Line) {
             && line.internal_topic().is_none()
         {
             line.session_ended = Some(*from);
+            line.wall_ms = lines[at].wall_ms;
             lines[at] = line;
             return;
         }

@@ -16,7 +16,7 @@ const KEYS: usize = 4096;
 
 impl Store {
     /// Everything the cluster tells comes in here.
-    pub(super) fn hear(&self, news: News) {
+    pub(super) fn hear(self, news: News) {
         match news {
             News::OtherTab => self.phase.set(Phase::OtherTab),
             News::GivenAway => {
@@ -52,7 +52,7 @@ impl Store {
         }
     }
 
-    fn hear_time(&self, lease: Lease) {
+    fn hear_time(self, lease: Lease) {
         let first = self.lease.with_value(Option::is_none);
         self.wall_ms.set(lease.wall_ms);
         if first {
@@ -64,7 +64,7 @@ impl Store {
         self.lease.set_value(Some((lease, now())));
     }
 
-    fn failed(&self, worker: &str, reason: &str) {
+    fn failed(self, worker: &str, reason: &str) {
         if let Some(id) = worker.strip_prefix("broker ").and_then(|id| id.parse::<i32>().ok()) {
             self.note_broker(id, |broker| {
                 broker.process = Process::Failed;
@@ -74,7 +74,7 @@ impl Store {
         self.note(What::WorkerFailed { worker: worker.to_owned(), reason: reason.to_owned() });
     }
 
-    pub(super) fn note_broker(&self, id: i32, change: impl FnOnce(&mut Broker)) {
+    pub(super) fn note_broker(self, id: i32, change: impl FnOnce(&mut Broker)) {
         self.brokers.update(|all| {
             if let Some(broker) = all.get_mut(&id) {
                 change(broker);
@@ -82,7 +82,7 @@ impl Store {
         });
     }
 
-    fn hear_broker(&self, id: i32, report: BrokerReport) {
+    fn hear_broker(self, id: i32, report: BrokerReport) {
         match report {
             BrokerReport::View(None) => {}
             BrokerReport::View(Some(view)) => self.hear_view(id, view),
@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// Views of all brokers are drawn together, with the next animation frame.
-    fn hear_view(&self, id: i32, view: NodeView) {
+    fn hear_view(self, id: i32, view: NodeView) {
         self.learn_keys(
             view.replicas.iter().flat_map(|replica| &replica.tail).filter_map(|record| record.key.as_deref()),
         );
@@ -135,7 +135,7 @@ impl Store {
             numbers.drawing |= due;
         });
         if due {
-            let store = *self;
+            let store = self;
             request_animation_frame(move || {
                 store.numbers.update_value(|numbers| numbers.drawing = false);
                 store.brokers.notify();
@@ -143,7 +143,7 @@ impl Store {
         }
     }
 
-    fn hear_clients(&self, report: ClientsReport) {
+    fn hear_clients(self, report: ClientsReport) {
         match report {
             ClientsReport::View(view) => {
                 if self.clients.with_untracked(|known| *known != view) {
@@ -160,7 +160,7 @@ impl Store {
         }
     }
 
-    fn answer(&self, ticket: u32, outcome: Outcome) {
+    fn answer(self, ticket: u32, outcome: Outcome) {
         let mut asked = None;
         self.tickets.update_value(|tickets| {
             let at = tickets.iter().position(|(known, _)| *known == ticket);
@@ -174,7 +174,7 @@ impl Store {
         }
     }
 
-    fn learn_keys<'a>(&self, seen: impl Iterator<Item = &'a str>) {
+    fn learn_keys<'a>(self, seen: impl Iterator<Item = &'a str>) {
         let mut new: Vec<String> = Vec::new();
         self.keys.with_untracked(|keys| {
             for key in seen {
@@ -189,7 +189,7 @@ impl Store {
     }
 
     /// What an event leaves out and the picture before it knew.
-    fn explain(&self, line: &mut Line) {
+    fn explain(self, line: &mut Line) {
         match &line.what {
             What::Node(Event::LeaderChanged { partition, in_sync_replicas, .. }) => {
                 let before = self.picture.with_untracked(|picture| {
@@ -209,11 +209,11 @@ impl Store {
         }
     }
 
-    pub(super) fn note(&self, what: What) {
+    pub(super) fn note(self, what: What) {
         self.add(Line::new(self.wall_now(), None, what));
     }
 
-    fn add(&self, mut line: Line) {
+    fn add(self, mut line: Line) {
         if line.is_heard() {
             self.spoken.set(line.words(self.language.get_untracked()));
         }

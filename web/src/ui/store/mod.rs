@@ -81,9 +81,20 @@ pub(crate) enum Outcome {
     Refused(Refusal),
 }
 
-/// What the page knows. A copy is the same.
+/// What the page knows. A copy is the same: there is one page, and its signals live as long as it does.
 #[derive(Clone, Copy)]
-pub(crate) struct Store {
+pub(crate) struct Store(&'static Signals);
+
+impl std::ops::Deref for Store {
+    type Target = Signals;
+
+    fn deref(&self) -> &Signals {
+        self.0
+    }
+}
+
+/// Everything in the store. A view holds a pointer to it, not forty handles.
+pub(crate) struct Signals {
     cluster: StoredValue<Option<Cluster>, LocalStorage>,
     /// What is asked for outlives the button that asked.
     owner: StoredValue<Owner>,
@@ -182,10 +193,11 @@ impl Store {
         let brokers = RwSignal::new(SortedMap::new());
         let picture = Memo::new(move |_| brokers.with(Picture::of));
         let pinned_group = RwSignal::new(None::<String>);
-        let store = Self {
+        let signals = Signals {
             pinned_group,
-            shown_groups: Memo::new(move |_| {
-                picture.with(|picture| pinned_group.with(|pinned| picture.group_columns(pinned.as_deref())))
+            shown_groups: Memo::new(move |before: Option<&Vec<String>>| {
+                let before = before.map_or(&[][..], Vec::as_slice);
+                picture.with(|picture| pinned_group.with(|pinned| picture.group_columns(before, pinned.as_deref())))
             }),
             cluster: StoredValue::new_local(None),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
@@ -211,6 +223,7 @@ impl Store {
             spoken: RwSignal::default(),
             has_killed: RwSignal::new(false),
         };
+        let store = Self(Box::leak(Box::new(signals)));
         provide_context(store);
         store.follow_address();
         let cluster = Cluster::new(module, script, move |news| store.hear(news));
@@ -225,60 +238,60 @@ impl Store {
     }
 
     /// The words of the page's language.
-    pub(crate) fn words(&self) -> &'static Messages {
+    pub(crate) fn words(self) -> &'static Messages {
         self.language.get().messages()
     }
 
     /// The colour of a key, 1 to 6 in order of appearance; 0 without one.
-    pub(crate) fn key_colour(&self, key: Option<&str>) -> usize {
+    pub(crate) fn key_colour(self, key: Option<&str>) -> usize {
         let Some(key) = key else { return 0 };
         self.keys.with(|keys| keys.iter().position(|known| known == key).map_or(0, |at| at % 6 + 1))
     }
 
     /// The colour a key has at this moment.
-    pub(crate) fn key_colour_now(&self, key: Option<&str>) -> usize {
+    pub(crate) fn key_colour_now(self, key: Option<&str>) -> usize {
         untrack(|| self.key_colour(key))
     }
 
     /// Why a broker failed.
-    pub(crate) fn reason(&self, id: i32) -> Option<String> {
+    pub(crate) fn reason(self, id: i32) -> Option<String> {
         self.brokers.with(|all| all.get(&id).and_then(|broker| broker.reason.clone()))
     }
 
     /// What a broker last said of itself.
-    pub(crate) fn node(&self, id: i32) -> Option<broker_core::node::NodeView> {
+    pub(crate) fn node(self, id: i32) -> Option<broker_core::node::NodeView> {
         self.brokers.with(|all| all.get(&id).and_then(|broker| broker.view.clone()))
     }
 
     /// A setting of a broker, from what it was started with.
-    pub(crate) fn setting(&self, id: i32, key: &str) -> Option<String> {
+    pub(crate) fn setting(self, id: i32, key: &str) -> Option<String> {
         self.brokers.with(|all| all.get(&id).and_then(|broker| broker.setting(key)))
     }
 
     /// `server.properties` of a broker, as it was last started with.
-    pub(crate) fn properties(&self, id: i32) -> String {
+    pub(crate) fn properties(self, id: i32) -> String {
         self.brokers.with(|all| all.get(&id).map(|broker| broker.properties.clone()).unwrap_or_default())
     }
 
     /// Playground time now, in milliseconds since the Unix epoch; 0 before the switch told it.
-    pub(crate) fn wall_now(&self) -> i64 {
+    pub(crate) fn wall_now(self) -> i64 {
         self.lease.with_value(|lease| {
             lease.as_ref().map_or(0, |(lease, heard)| lease.wall_ms + ((now() - heard) * f64::from(lease.rate)) as i64)
         })
     }
 
     /// Stops the picture of the lane, or lets it go on; the cluster does not mind.
-    pub(crate) fn pause_lane(&self) {
+    pub(crate) fn pause_lane(self) {
         self.traffic.update(|traffic| traffic.paused = !traffic.paused);
     }
 
     /// Shows frames of the background as well, or hides them.
-    pub(crate) fn show_background(&self) {
+    pub(crate) fn show_background(self) {
         self.traffic.update(|traffic| traffic.shows_background = !traffic.shows_background);
     }
 
     /// Asks everybody for what they show, unless nobody looks.
-    fn look(&self) {
+    fn look(self) {
         self.traffic.update(|traffic| traffic.settle(now()));
         if document().hidden() || self.phase.get_untracked() != Phase::Here {
             return;
@@ -305,7 +318,7 @@ impl Store {
         self.tell_clients(&ClientsCommand::TakeView);
     }
 
-    fn with_cluster(&self, act: impl FnOnce(&Cluster)) {
+    fn with_cluster(self, act: impl FnOnce(&Cluster)) {
         if let Some(cluster) = self.cluster.get_value() {
             act(&cluster);
         }

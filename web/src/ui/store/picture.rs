@@ -120,7 +120,7 @@ impl Picture {
         let of_controller = controller.and_then(|id| brokers.get(&id)?.view.as_ref());
         let metadata = of_controller.or(newest).or_else(last);
         let mut replicas = Replicas::new();
-        let mut groups = SortedMap::new();
+        let mut groups: SortedMap<_, GroupView> = SortedMap::new();
         for (id, broker) in brokers {
             let Some(view) = &broker.view else { continue };
             for replica in &view.replicas {
@@ -129,12 +129,15 @@ impl Picture {
                     .or_default()
                     .insert(*id, replica.clone());
             }
-            if broker.process.lives() {
-                for group in &view.groups {
-                    let known: Option<&GroupView> = groups.get(&group.group_id);
-                    if known.is_none_or(|known| known.generation_id <= group.generation_id) {
-                        groups.insert(group.group_id.clone(), group.clone());
-                    }
+        }
+        // Groups of a dead coordinator stay, as last seen, until another one has loaded them.
+        for lives in [false, true] {
+            let views =
+                brokers.values().filter(|broker| broker.process.lives() == lives).filter_map(|b| b.view.as_ref());
+            for group in views.flat_map(|view| &view.groups) {
+                let known = groups.get(&group.group_id);
+                if known.is_none_or(|known| known.generation_id <= group.generation_id) {
+                    groups.insert(group.group_id.clone(), group.clone());
                 }
             }
         }
@@ -211,16 +214,20 @@ impl Picture {
         self.groups.iter().find(|group| &*group.group_id == id)
     }
 
-    /// Groups that have a column: the first two, the pinned one among them.
-    pub(crate) fn group_columns(&self, pinned: Option<&str>) -> Vec<String> {
+    /// Groups that have a column: those that had one keep it; the pinned one takes the last.
+    pub(crate) fn group_columns(&self, before: &[String], pinned: Option<&str>) -> Vec<String> {
         const COLUMNS: usize = 2;
-        let mut shown: Vec<String> = self.groups.iter().map(|group| group.group_id.to_string()).collect();
-        if let Some(at) = shown.iter().position(|id| Some(id.as_str()) == pinned)
-            && at >= COLUMNS
-        {
-            shown.swap(COLUMNS - 1, at);
-        }
+        let mut shown: Vec<String> = before.iter().filter(|id| self.group(id).is_some()).cloned().collect();
+        let others = self.groups.iter().map(|group| group.group_id.to_string());
+        let others = others.filter(|id| !before.contains(id)).collect::<Vec<_>>();
+        shown.extend(others);
         shown.truncate(COLUMNS);
+        if let Some(pinned) = pinned.filter(|id| self.group(id).is_some())
+            && !shown.iter().any(|id| id == pinned)
+        {
+            shown.pop();
+            shown.push(pinned.to_owned());
+        }
         shown
     }
 

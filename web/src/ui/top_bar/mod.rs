@@ -79,7 +79,7 @@ pub(crate) fn TopBar() -> impl IntoView {
     view! {
         <header class="top-bar">
             <h1>"Broker Playground"</h1>
-            <span class=move || format!("state health {}", health.get().0)>
+            <span class=move || format!("state health {}", health.get().0) title=move || health.get().2>
                 <Icon glyph=Signal::derive(move || health.get().1) />
                 <span>{move || health.get().2}</span>
             </span>
