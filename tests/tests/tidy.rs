@@ -283,3 +283,33 @@ fn every_event_is_worded_in_both_languages() {
     }
     report("events without words", &wrong);
 }
+
+#[test]
+fn a_typed_config_is_read_by_somebody() {
+    let sections = ["broker_sections.rs", "topic_config.rs"].map(|file| format!("core/src/config/{file}"));
+    let sources = files("core/src", &[".rs"]);
+    let (own, others): (Vec<_>, Vec<_>) =
+        sources.into_iter().partition(|(path, _)| path.starts_with("core/src/config/"));
+    let others: String = others.into_iter().map(|(_, text)| code(&text)).collect();
+    let tables: String =
+        own.iter().filter(|(path, _)| path.contains("/table/")).map(|(_, text)| text.as_str()).collect();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (path, text) in own.iter().filter(|(path, _)| sections.contains(path)) {
+        // `field: values.int("some.key"),`
+        for line in text.lines() {
+            let Some((field, rest)) = line.trim().split_once(": values.") else { continue };
+            let Some(key) = rest.split('"').nth(1) else { continue };
+            count += 1;
+            if !others.contains(&format!(".{field}")) {
+                wrong.push(format!("{path}: nobody reads {field}, which is {key}"));
+            }
+            let row = tables.lines().find(|line| line.contains(&format!("key(\"{key}\"")));
+            if row.is_none_or(|row| !row.contains("ACTED_ON")) {
+                wrong.push(format!("{path}: {key} acts, and its table does not say so"));
+            }
+        }
+    }
+    assert!(count > 50, "only {count} configs were found");
+    report("configs", &wrong);
+}

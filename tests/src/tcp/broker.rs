@@ -1,6 +1,6 @@
 //! One node on real sockets: an event loop in a thread of its own.
 
-use super::connection::{Connection, Received};
+use super::connection::{Connection, READ_SIZE, Received};
 use super::disk::Disk;
 use broker_core::config::BrokerConfig;
 use broker_core::event::Event;
@@ -97,6 +97,7 @@ struct Host {
     started: std::time::Instant,
     stopped: bool,
     verbose: bool,
+    buffer: Vec<u8>,
 }
 
 impl Host {
@@ -123,6 +124,7 @@ impl Host {
             started: std::time::Instant::now(),
             stopped: false,
             verbose: setup.verbose,
+            buffer: vec![0; READ_SIZE],
         })
     }
 
@@ -264,7 +266,7 @@ impl Host {
     /// Reads and writes what a connection can take now.
     fn ready(&mut self, connection: ConnectionId) {
         let Some(open) = self.connections.get_mut(&connection) else { return };
-        match open.progress() {
+        match open.progress(&mut self.buffer) {
             Received::Frames { connected, frames, closed } => {
                 if connected {
                     self.inputs.push_back(Input::Connected { connection });

@@ -8,7 +8,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 /// Reading pauses while the node has more than this many bytes of frames it did not take, one frame excepted.
 const WINDOW: usize = 1 << 20;
-const READ_SIZE: usize = 256 << 10;
+/// Size of the buffer a host reads with.
+pub(super) const READ_SIZE: usize = 256 << 10;
 /// `socket.request.max.bytes`.
 const MAX_FRAME: i32 = 104_857_600;
 const MAX_SLICES: usize = 64;
@@ -81,8 +82,8 @@ impl Connection {
         was_full && self.untaken_bytes < WINDOW
     }
 
-    /// Reads and writes until the socket would block.
-    pub(super) fn progress(&mut self) -> Received {
+    /// Reads and writes until the socket would block; `buffer` is only lent, so that not every call makes its own.
+    pub(super) fn progress(&mut self, buffer: &mut [u8]) -> Received {
         let mut connected = false;
         if self.state == State::Connecting {
             match self.stream.take_error() {
@@ -101,14 +102,13 @@ impl Connection {
             }
         }
         let mut frames = Vec::new();
-        let closed = self.read(&mut frames).and_then(|()| self.write()).is_err();
+        let closed = self.read(buffer, &mut frames).and_then(|()| self.write()).is_err();
         Received::Frames { connected, frames, closed }
     }
 
-    fn read(&mut self, frames: &mut Vec<Bytes>) -> io::Result<()> {
-        let mut buffer = vec![0; READ_SIZE];
+    fn read(&mut self, buffer: &mut [u8], frames: &mut Vec<Bytes>) -> io::Result<()> {
         while self.untaken_bytes < WINDOW {
-            match self.stream.read(&mut buffer) {
+            match self.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.reader.push(Bytes::copy_from_slice(&buffer[..count])),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

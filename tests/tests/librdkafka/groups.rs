@@ -4,11 +4,12 @@ use super::support::{Deliveries, LIMIT, Running, Watched, consumer, create_topic
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Members of one group, and everything they read.
-struct Members<'a> {
+struct Group<'a> {
     running: &'a Running,
     topic: &'a str,
     settings: &'a [(&'a str, &'a str)],
@@ -16,7 +17,7 @@ struct Members<'a> {
     seen: BTreeSet<String>,
 }
 
-impl<'a> Members<'a> {
+impl<'a> Group<'a> {
     fn new(running: &'a Running, topic: &'a str, settings: &'a [(&'a str, &'a str)]) -> Self {
         Self { running, topic, settings, members: Vec::new(), seen: BTreeSet::new() }
     }
@@ -31,7 +32,8 @@ impl<'a> Members<'a> {
     fn assigned(&self) -> Vec<Vec<i32>> {
         let partitions = |(member, _): &(BaseConsumer<Watched>, Watched)| {
             let assignment = member.assignment().expect("an assignment");
-            let mut partitions: Vec<i32> = assignment.elements().iter().map(|element| element.partition()).collect();
+            let mut partitions: Vec<i32> =
+                assignment.elements().iter().map(TopicPartitionListElem::partition).collect();
             partitions.sort_unstable();
             partitions
         };
@@ -86,7 +88,7 @@ fn a_group_of_three_shares_the_partitions_and_the_rest_takes_over_when_one_leave
     let running = start(21500);
     create_topic(&running, "shared", 6);
     produce(&running, "shared", 0..600);
-    let mut group = Members::new(&running, "shared", &[]);
+    let mut group = Group::new(&running, "shared", &[]);
     for _ in 0..3 {
         group.join();
     }
@@ -107,7 +109,7 @@ fn cooperative_members_keep_what_does_not_move_when_one_joins() {
     let running = start(23500);
     create_topic(&running, "cooperative", 6);
     produce(&running, "cooperative", 0..60);
-    let mut group = Members::new(&running, "cooperative", &[("partition.assignment.strategy", "cooperative-sticky")]);
+    let mut group = Group::new(&running, "cooperative", &[("partition.assignment.strategy", "cooperative-sticky")]);
     group.join();
     group.join();
     group.poll_until(|group| group.share(&[3, 3]), |_| {});
