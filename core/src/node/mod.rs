@@ -21,6 +21,7 @@ mod inbound;
 mod io;
 mod meta_properties;
 mod metadata_publisher;
+mod parts;
 mod producer_ids;
 mod startup;
 mod view;
@@ -28,6 +29,7 @@ mod view;
 pub use broker_lifecycle::BrokerState;
 pub use io::{Input, Output};
 pub use meta_properties::{META_PROPERTIES, MetaProperties};
+pub(crate) use parts::Parts;
 pub use view::{
     BrokerView, GroupView, MemberView, NodeView, PartitionView, QuorumView, ReplicaView, TAIL_RECORDS, TailRecord,
     TopicView,

@@ -87,6 +87,11 @@ impl MetadataLog {
         }
     }
 
+    /// The log below, to look at.
+    pub(crate) fn unified_log(&self) -> &UnifiedLog {
+        &self.log
+    }
+
     /// First offset that can be read.
     pub fn log_start_offset(&self) -> Offset {
         self.log.log_start_offset()

@@ -1,16 +1,19 @@
 //! Nodes as processes on simulated disks and a simulated network, moved one happening at a time.
 
 use super::disk::{Disk, DiskLatency};
-use super::network::{Arrival, Delivery, End, Latency, Life, Network, ProcessId};
+use super::network::{Arrival, Delivery, End, FIRST_ACCEPTED, Latency, Life, Network, ProcessId};
 use crate::config::BrokerConfig;
 use crate::event::Event;
 use crate::ids::NodeId;
 use crate::log::storage::{FileRange, Ticket};
 use crate::node::{Input, MetaProperties, Node, Output};
+use crate::protocol::ApiKey;
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
@@ -55,6 +58,11 @@ impl NodeProcess {
     /// The running node, if it runs.
     pub fn node(&self) -> Option<&Node> {
         self.node.as_ref()
+    }
+
+    /// Counts its starts.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
     }
 
     /// Its disks, in the order of `log.dirs`.
@@ -115,6 +123,8 @@ pub struct Cluster {
     client_timers: BTreeMap<u32, u64>,
     options: Options,
     events: Vec<(Instant, NodeId, Event)>,
+    /// What frames arrived, where somebody wants to know.
+    tap: Option<Vec<(Instant, String)>>,
 }
 
 /// The id of every simulated cluster.
@@ -136,6 +146,7 @@ impl Cluster {
             client_timers: BTreeMap::new(),
             options,
             events: Vec::new(),
+            tap: None,
         }
     }
 
@@ -171,6 +182,16 @@ impl Cluster {
     /// What the nodes told since the last call.
     pub fn take_events(&mut self) -> Vec<(Instant, NodeId, Event)> {
         core::mem::take(&mut self.events)
+    }
+
+    /// Notes every frame that arrives, for [`Self::take_frames`].
+    pub fn set_tap(&mut self, on: bool) {
+        self.tap = on.then(Vec::new);
+    }
+
+    /// What frames arrived since the last call.
+    pub fn take_frames(&mut self) -> Vec<(Instant, String)> {
+        self.tap.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     /// Starts a node that does not run.
@@ -227,6 +248,11 @@ impl Cluster {
         }
     }
 
+    /// How long messages take from now on.
+    pub fn set_latency(&mut self, latency: Latency) {
+        self.network.set_latency(latency);
+    }
+
     /// Silences a link.
     pub fn cut(&mut self, one: ProcessId, other: ProcessId) {
         self.network.cut(one, other);
@@ -255,6 +281,14 @@ impl Cluster {
     /// A client closes a connection.
     pub fn client_close(&mut self, client: u32, connection: crate::ids::ConnectionId) {
         let deliveries = self.network.close(self.now, &mut self.rng, client_end(client, connection));
+        self.schedule(deliveries);
+    }
+
+    /// A client's process ends without a word.
+    pub fn client_kill(&mut self, client: u32) {
+        self.client_timers.remove(&client);
+        let life = Life { process: ProcessId::Client(client), incarnation: 0 };
+        let deliveries = self.network.end_life(self.now, &mut self.rng, life);
         self.schedule(deliveries);
     }
 
@@ -323,6 +357,9 @@ impl Cluster {
 
     fn arrive(&mut self, to: End, what: Arrival) -> Step {
         let connection = to.connection;
+        if let (Some(tap), Arrival::Frame(bytes)) = (self.tap.as_mut(), &what) {
+            tap.push((self.now, frame_text(to, bytes)));
+        }
         match to.life.process {
             ProcessId::Node(id) => {
                 if self.living_node(to.life).is_none() {
@@ -443,6 +480,17 @@ impl Cluster {
         self.next_number += 1;
         self.queue.insert((at, number), happening);
     }
+}
+
+/// A frame in one line. Connections that others opened carry requests, and only those are numbered so high.
+fn frame_text(to: End, bytes: &Bytes) -> String {
+    let number = |at: usize| bytes.get(at..at + 2).map_or(-1, |two| i16::from_be_bytes([two[0], two[1]]));
+    let (process, connection, size) = (to.life.process, to.connection.0, bytes.len());
+    if connection < FIRST_ACCEPTED {
+        return format!("{process:?} on {connection}: answer {}, {size} bytes", number(2));
+    }
+    let api = ApiKey::from_code(number(0));
+    format!("{process:?} on {connection}: {api:?} v{} number {}, {size} bytes", number(2), number(6))
 }
 
 fn client_end(client: u32, connection: crate::ids::ConnectionId) -> End {

@@ -97,6 +97,9 @@ struct Direction {
     closed: bool,
 }
 
+/// Connections that were accepted are numbered from here on, those a process opened below.
+pub(super) const FIRST_ACCEPTED: u64 = 1 << 32;
+
 /// All connections and who listens where.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -115,8 +118,13 @@ impl Network {
             listeners: BTreeMap::new(),
             directions: BTreeMap::new(),
             cut: BTreeSet::new(),
-            next_accepted: 1 << 32,
+            next_accepted: FIRST_ACCEPTED,
         }
+    }
+
+    /// How long messages take from now on.
+    pub fn set_latency(&mut self, latency: Latency) {
+        self.latency = latency;
     }
 
     /// A process listens at `host:port`; false where somebody does already.

@@ -1,5 +1,7 @@
 //! Whole clusters.
 
+mod seeds;
+
 use super::cluster::{Cluster, Options, Step};
 use crate::config::playground::playground_properties;
 use crate::config::{BrokerConfig, Properties};

@@ -6,7 +6,7 @@ use super::super::storage::FileRange;
 use super::UnifiedLog;
 use crate::ids::Offset;
 use crate::protocol::{ErrorCode, Records};
-use crate::record::{Batches, Record};
+use crate::record::{Batches, Record, RecordBatch};
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -104,6 +104,36 @@ impl UnifiedLog {
             }
         }
         records
+    }
+
+    /// The batches that hold offsets from `from` on, below `to`, to look at; `stored` reads what is not in memory.
+    pub(crate) fn batches(
+        &self,
+        from: Offset,
+        to: Offset,
+        stored: impl Fn(&FileRange) -> Option<Bytes>,
+    ) -> Vec<RecordBatch> {
+        let mut found = Vec::new();
+        for segment in &self.segments[self.segment_of(from)..] {
+            if segment.base_offset >= to {
+                break;
+            }
+            let mut position = match segment.find(from) {
+                Ok(Some((position, _))) => position,
+                Ok(None) => continue,
+                Err(_) => 0,
+            };
+            while position < segment.size() {
+                let chunk = segment.chunk_at(position).or_else(|Cold(range)| stored(&range).ok_or(()));
+                let Ok(chunk) = chunk else { return found };
+                let whole = Batches::new(chunk.clone()).map_while(Result::ok);
+                found.extend(
+                    whole.filter(|batch| batch.header().last_offset() >= from && batch.header().base_offset < to),
+                );
+                position += chunk.len() as u64;
+            }
+        }
+        found
     }
 
     /// The first record at or after the log start with a timestamp at or above `timestamp`.

@@ -2,6 +2,8 @@
 
 use super::ReplicaManager;
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use crate::log::UnifiedLog;
+use crate::replication::partition::Partition;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
@@ -54,6 +56,13 @@ impl ReplicaManager {
     /// All replicas of this broker, by partition.
     pub fn view(&self, now: Instant) -> Vec<PartitionView> {
         self.partitions.keys().filter_map(|partition| self.partition_view(now, partition)).collect()
+    }
+
+    /// Every replica of this broker and its log, without those whose directory failed.
+    pub(crate) fn hosted_logs(&self) -> impl Iterator<Item = (&Partition, &UnifiedLog)> {
+        (self.partitions.iter())
+            .filter(|(_, hosted)| !hosted.offline)
+            .filter_map(|(name, hosted)| Some((&hosted.partition, self.logs.log(name)?)))
     }
 
     /// One replica.

@@ -1,0 +1,171 @@
+//! Faults as verbs: what goes wrong, and with whom.
+
+use super::cluster::Cluster;
+use super::network::{Latency, ProcessId};
+use crate::ids::NodeId;
+use crate::time::{Duration, Instant};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// Something that goes wrong, or is put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `kill -9`: what was handed to the disk still arrives there.
+    Kill(NodeId),
+    /// What is not on the disk is lost.
+    PowerOff(NodeId),
+    /// Every node's power goes: a reload of the page.
+    PowerOffAll,
+    /// Controlled shutdown.
+    Stop(NodeId),
+    /// A node that does not run is started.
+    Start(NodeId),
+    /// A link falls silent.
+    Cut(ProcessId, ProcessId),
+    /// All links of a node to other nodes fall silent.
+    Isolate(NodeId),
+    /// All links are repaired.
+    Repair,
+    /// A disk becomes slow.
+    SlowDisk(NodeId),
+    /// It is quick again.
+    QuickDisk(NodeId),
+    /// Messages take up to this many microseconds from now on.
+    Delay(u64),
+}
+
+/// Which faults may happen, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultRules {
+    /// Without a flush of every append a power cut really loses records: then none happens.
+    pub power: bool,
+    /// Longest time a node stays away.
+    pub longest_absence: Duration,
+}
+
+/// Draws faults, and starts what they ended.
+#[derive(Clone, Debug)]
+pub struct FaultSchedule {
+    rules: FaultRules,
+    calm: Latency,
+    starts: BTreeMap<NodeId, Instant>,
+    /// When the network is repaired at the latest.
+    repair_at: Option<Instant>,
+    happened: u64,
+}
+
+impl FaultSchedule {
+    /// Nothing has happened yet; `calm` is how long messages take without faults.
+    pub fn new(rules: FaultRules, calm: Latency) -> Self {
+        Self { rules, calm, starts: BTreeMap::new(), repair_at: None, happened: 0 }
+    }
+
+    /// How many faults there were.
+    pub fn happened(&self) -> u64 {
+        self.happened
+    }
+
+    /// A fault, carried out; what it was.
+    pub fn strike(&mut self, cluster: &mut Cluster) -> Fault {
+        let fault = self.draw(cluster);
+        self.happened += 1;
+        self.carry_out(cluster, fault);
+        fault
+    }
+
+    /// Starts the nodes whose time away is over, and repairs the network in time.
+    pub fn recover(&mut self, cluster: &mut Cluster) -> Vec<Fault> {
+        let now = cluster.now().monotonic;
+        let mut done = Vec::new();
+        let down: Vec<NodeId> =
+            cluster.nodes().iter().filter(|(_, process)| process.node().is_none()).map(|(id, _)| *id).collect();
+        for id in down {
+            // A stopped node ends in its own time; its absence counts from then.
+            let absence = cluster.rng.below(self.rules.longest_absence.as_millis() as u64);
+            let at = *self.starts.entry(id).or_insert(now + Duration::from_millis(absence));
+            if at <= now {
+                done.push(Fault::Start(id));
+            }
+        }
+        if self.repair_at.is_some_and(|at| at <= now) {
+            done.push(Fault::Repair);
+        }
+        for fault in &done {
+            self.carry_out(cluster, *fault);
+        }
+        done
+    }
+
+    /// Everything is put right.
+    pub fn end(&mut self, cluster: &mut Cluster) {
+        let ids: Vec<NodeId> = cluster.nodes().keys().copied().collect();
+        self.carry_out(cluster, Fault::Repair);
+        cluster.set_latency(self.calm);
+        for id in ids {
+            self.carry_out(cluster, Fault::QuickDisk(id));
+            self.carry_out(cluster, Fault::Start(id));
+        }
+    }
+
+    fn draw(&self, cluster: &mut Cluster) -> Fault {
+        let ids: Vec<NodeId> = cluster.nodes().keys().copied().collect();
+        let rng = &mut cluster.rng;
+        let node = ids.get(rng.below(ids.len() as u64) as usize).copied().unwrap_or_default();
+        let other = ids.get(rng.below(ids.len() as u64) as usize).copied().unwrap_or_default();
+        match rng.below(20) {
+            4..=6 if self.rules.power => Fault::PowerOff(node),
+            7 if self.rules.power => Fault::PowerOffAll,
+            0..=7 => Fault::Kill(node),
+            8..=9 => Fault::Stop(node),
+            10..=11 if node != other => Fault::Cut(ProcessId::Node(node), ProcessId::Node(other)),
+            12 => Fault::Cut(ProcessId::Node(node), ProcessId::Client(rng.below(8) as u32)),
+            10..=13 => Fault::Isolate(node),
+            14..=15 => Fault::SlowDisk(node),
+            16 => Fault::QuickDisk(node),
+            17 => Fault::Repair,
+            _ => Fault::Delay(if rng.chance(1, 2) { self.calm.max_micros } else { 1_000 + rng.below(60_000) }),
+        }
+    }
+
+    fn carry_out(&mut self, cluster: &mut Cluster, fault: Fault) {
+        match fault {
+            Fault::Kill(id) => cluster.kill(id),
+            Fault::PowerOff(id) => cluster.power_off(id),
+            Fault::PowerOffAll => {
+                let ids: Vec<NodeId> = cluster.nodes().keys().copied().collect();
+                for id in ids {
+                    cluster.power_off(id);
+                }
+            }
+            Fault::Stop(id) => cluster.stop(id),
+            Fault::Start(id) => {
+                self.starts.remove(&id);
+                cluster.start(id);
+            }
+            Fault::Cut(one, other) => {
+                cluster.cut(one, other);
+                self.repair_soon(cluster);
+            }
+            Fault::Isolate(id) => {
+                let others: Vec<NodeId> = cluster.nodes().keys().copied().filter(|other| *other != id).collect();
+                for other in others {
+                    cluster.cut(ProcessId::Node(id), ProcessId::Node(other));
+                }
+                self.repair_soon(cluster);
+            }
+            Fault::Repair => {
+                self.repair_at = None;
+                cluster.repair_all();
+            }
+            Fault::SlowDisk(id) => cluster.set_slow_disk(id, true),
+            Fault::QuickDisk(id) => cluster.set_slow_disk(id, false),
+            Fault::Delay(max_micros) => cluster.set_latency(Latency { max_micros, ..self.calm }),
+        }
+    }
+
+    fn repair_soon(&mut self, cluster: &mut Cluster) {
+        let longest = 2 * self.rules.longest_absence.as_millis() as u64;
+        let at = cluster.now().monotonic + Duration::from_millis(cluster.rng.below(longest));
+        self.repair_at = Some(self.repair_at.map_or(at, |known| known.min(at)));
+    }
+}

@@ -1,0 +1,50 @@
+//! Below the high watermark all replicas of a partition are equal, the metadata log's too: batch by batch, byte by byte.
+
+use super::Moved;
+use crate::ids::{NodeId, Offset, Uuid};
+use crate::log::UnifiedLog;
+use crate::sim::history::{History, PartitionId};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+/// How far each replica was compared, in which life of its node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CommittedLog {
+    compared: BTreeMap<(NodeId, PartitionId), (u32, Offset)>,
+}
+
+impl CommittedLog {
+    pub(super) fn node_moved(&mut self, history: &mut History, moved: &Moved<'_>) -> Result<(), String> {
+        for (id, _, log) in moved.replicas() {
+            self.compare(history, moved, id, log)?;
+        }
+        self.compare(history, moved, (Uuid::METADATA_TOPIC, 0), moved.parts.raft.log().unified_log())
+    }
+
+    fn compare(
+        &mut self,
+        history: &mut History,
+        moved: &Moved<'_>,
+        id: PartitionId,
+        log: &UnifiedLog,
+    ) -> Result<(), String> {
+        let high_watermark = log.high_watermark();
+        // A node that starts is compared as a whole: its disk may have kept something else.
+        let known = self.compared.entry((moved.node, id)).or_default();
+        if known.0 != moved.incarnation {
+            *known = (moved.incarnation, 0);
+        }
+        if known.1 >= high_watermark {
+            return Ok(());
+        }
+        let from = known.1.max(log.log_start_offset());
+        known.1 = high_watermark;
+        for batch in log.batches(from, high_watermark, |range| moved.stored(log, range)) {
+            history
+                .commit(id, &batch)
+                .map_err(|what| format!("node {}, {}: {what}", moved.node, log.topic_partition()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The metadata of a node only goes forward, all nodes are told the same, and an ISR contains the leader.
+
+use super::Moved;
+use crate::ids::{BrokerEpoch, LeaderEpoch, NO_NODE, NodeId, Offset};
+use crate::metadata::{PartitionRegistration, TopicImage};
+use crate::sim::history::{History, PartitionId};
+use crate::text::Str;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// What one partition epoch says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+    leader: NodeId,
+    leader_epoch: LeaderEpoch,
+    isr: Vec<NodeId>,
+    replicas: Vec<NodeId>,
+}
+
+/// What was seen of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metadata {
+    said: BTreeMap<(PartitionId, i32), Said>,
+    /// By node: its life, the end of its image, each partition's epochs.
+    images: BTreeMap<NodeId, (u32, Offset)>,
+    epochs: BTreeMap<(NodeId, PartitionId), (u32, i32, LeaderEpoch)>,
+    broker_epochs: BTreeMap<(NodeId, NodeId), (u32, BrokerEpoch)>,
+    lasting: BTreeSet<Str>,
+}
+
+impl Metadata {
+    pub(super) fn expect_topic(&mut self, topic: Str) {
+        self.lasting.insert(topic);
+    }
+
+    pub(super) fn node_moved(&mut self, history: &mut History, moved: &Moved<'_>) -> Result<(), String> {
+        let image = moved.parts.image;
+        let offset = image.provenance.offset;
+        let seen = self.images.entry(moved.node).or_insert((moved.incarnation, -1));
+        if *seen == (moved.incarnation, offset) {
+            return Ok(());
+        }
+        if seen.0 == moved.incarnation && seen.1 > offset {
+            return Err(format!("node {}: the image went back from {} to {offset}", moved.node, seen.1));
+        }
+        *seen = (moved.incarnation, offset);
+        for broker in image.cluster.brokers() {
+            let key = (moved.node, broker.id);
+            let seen = self.broker_epochs.entry(key).or_insert((moved.incarnation, broker.epoch));
+            if seen.0 == moved.incarnation && seen.1 > broker.epoch {
+                return Err(format!("broker {} went back from epoch {} to {}", broker.id, seen.1, broker.epoch));
+            }
+            *seen = (moved.incarnation, broker.epoch);
+        }
+        for topic in image.topics.iter() {
+            if self.lasting.contains(&topic.name) {
+                history.name_topic(topic.name.clone(), topic.id);
+            }
+            for (index, partition) in topic.partitions() {
+                self.check(moved, topic, index, partition)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check(
+        &mut self,
+        moved: &Moved<'_>,
+        topic: &TopicImage,
+        index: i32,
+        partition: &PartitionRegistration,
+    ) -> Result<(), String> {
+        let id = (topic.id, index);
+        let of = || format!("{}-{index} on node {}", topic.name, moved.node);
+        let now = (moved.incarnation, partition.partition_epoch, partition.leader_epoch);
+        let seen = self.epochs.insert((moved.node, id), now);
+        if seen == Some(now) {
+            return Ok(());
+        }
+        if let Some(seen) = seen.filter(|seen| seen.0 == moved.incarnation)
+            && (seen.1 > partition.partition_epoch || seen.2 > partition.leader_epoch)
+        {
+            return Err(format!("{}: epochs went back from {seen:?} to {now:?}", of()));
+        }
+        let isr = &partition.isr;
+        if partition.leader != NO_NODE && !isr.contains(&partition.leader) {
+            return Err(format!("{}: the leader {} is not in the ISR {isr:?}", of(), partition.leader));
+        }
+        if isr.is_empty() || isr.iter().any(|member| !partition.replicas.contains(member)) {
+            return Err(format!("{}: the ISR {isr:?} is no part of {:?}", of(), partition.replicas));
+        }
+        let said = Said {
+            leader: partition.leader,
+            leader_epoch: partition.leader_epoch,
+            isr: isr.clone(),
+            replicas: partition.replicas.clone(),
+        };
+        let first = self.said.entry((id, partition.partition_epoch)).or_insert_with(|| said.clone());
+        if *first != said {
+            return Err(format!("{}: {said:?}, another node was told {first:?}", of()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! The cluster simulator: `sim [--seeds N] [--seed S] [--trace]`. Runs seeds from S on, prints what they did; ends at the
+//! first that fails, with what happened before and how to repeat it. `--trace` prints everything of every seed.
+
+use broker_core::sim::simulation::{Simulation, Summary};
+use lexopt::prelude::*;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What was asked for.
+struct Arguments {
+    first: u64,
+    seeds: u64,
+    trace: bool,
+    keep_going: bool,
+}
+
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let arguments = arguments()?;
+    let last = arguments.first + arguments.seeds - 1;
+    println!("seeds {} to {last}", arguments.first);
+    let began = Instant::now();
+    let mut total = Summary::default();
+    let mut failed = Vec::new();
+    for seed in arguments.first..=last {
+        match Simulation::new(seed, arguments.trace).run() {
+            Ok((summary, trace)) => {
+                if arguments.trace {
+                    print!("{trace}");
+                    println!("seed {seed}: {summary:?}");
+                }
+                add(&mut total, &summary);
+            }
+            Err(failure) => {
+                if arguments.keep_going {
+                    println!("seed {}: {}", failure.seed, failure.violation);
+                } else {
+                    println!("{failure}\nto repeat it: cargo xtask sim --seed {seed} --trace");
+                }
+                failed.push(seed);
+                if !arguments.keep_going {
+                    break;
+                }
+            }
+        }
+    }
+    let took = began.elapsed().as_secs_f64();
+    println!(
+        "{} steps, {} faults, {} records acknowledged by all, {} consumed; {:.0} s of virtual time; healing took {:.1} s \
+         at most; {:.1} seeds/s",
+        total.steps,
+        total.faults,
+        total.acknowledged,
+        total.consumed,
+        total.took.as_secs_f64(),
+        total.healed_in.as_secs_f64(),
+        arguments.seeds as f64 / took,
+    );
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("failed: {failed:?}");
+    Ok(ExitCode::FAILURE)
+}
+
+fn add(total: &mut Summary, one: &Summary) {
+    total.steps += one.steps;
+    total.faults += one.faults;
+    total.acknowledged += one.acknowledged;
+    total.consumed += one.consumed;
+    total.took += one.took;
+    total.healed_in = total.healed_in.max(one.healed_in);
+}
+
+fn arguments() -> Result<Arguments, Box<dyn std::error::Error>> {
+    let mut first = None;
+    let mut seeds = None;
+    let (mut trace, mut keep_going) = (false, false);
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("seed") => first = Some(arguments.value()?.parse()?),
+            Long("seeds") => seeds = Some(arguments.value()?.parse::<u64>()?.max(1)),
+            Long("trace") => trace = true,
+            Long("keep-going") => keep_going = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    // One seed alone is to be repeated; without one, a hundred from 1 on.
+    let seeds = seeds.unwrap_or(if first.is_some() { 1 } else { 100 });
+    Ok(Arguments { first: first.unwrap_or(1), seeds, trace, keep_going })
+}
