@@ -11,7 +11,7 @@ use crate::protocol::ApiKey;
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -42,6 +42,19 @@ enum Happening {
     BatchStored { life: Life, directory: usize },
     RangeLoaded { life: Life, directory: usize, ticket: Ticket, range: FileRange },
     Timer { life: Life, number: u64 },
+    Resume { life: Life },
+}
+
+impl Happening {
+    /// Whom it waits for, where that is paused.
+    fn node(&self) -> Option<NodeId> {
+        let process = match self {
+            Self::Arrive { to, .. } => to.life.process,
+            Self::BatchStored { life, .. } | Self::RangeLoaded { life, .. } | Self::Timer { life, .. } => life.process,
+            Self::Resume { .. } => return None,
+        };
+        if let ProcessId::Node(id) = process { Some(id) } else { None }
+    }
 }
 
 /// A node as a process.
@@ -52,6 +65,8 @@ pub struct NodeProcess {
     node: Option<Node>,
     disks: Vec<Disk>,
     timer: u64,
+    /// What waits for it while it is paused.
+    held: Option<VecDeque<Happening>>,
 }
 
 impl NodeProcess {
@@ -121,6 +136,8 @@ pub struct Cluster {
     network: Network,
     nodes: BTreeMap<NodeId, NodeProcess>,
     client_timers: BTreeMap<u32, u64>,
+    /// Ends of connections that were reset: what is still under way to them is lost.
+    reset: BTreeSet<End>,
     options: Options,
     events: Vec<(Instant, NodeId, Event)>,
     /// What frames arrived, where somebody wants to know.
@@ -144,6 +161,7 @@ impl Cluster {
             network: Network::new(options.latency),
             nodes: BTreeMap::new(),
             client_timers: BTreeMap::new(),
+            reset: BTreeSet::new(),
             options,
             events: Vec::new(),
             tap: None,
@@ -166,7 +184,8 @@ impl Cluster {
             };
             disks.push(Disk::formatted(self.options.disk, &[meta.format()]));
         }
-        self.nodes.insert(config.node_id, NodeProcess { config, incarnation: 0, node: None, disks, timer: 0 });
+        self.nodes
+            .insert(config.node_id, NodeProcess { config, incarnation: 0, node: None, disks, timer: 0, held: None });
     }
 
     /// All nodes, running or not.
@@ -236,9 +255,35 @@ impl Cluster {
             return;
         }
         process.disks.iter_mut().for_each(disks);
+        // What waited for it finds nobody.
+        for happening in process.held.take().unwrap_or_default() {
+            self.push(self.now, happening);
+        }
+        let Some(process) = self.nodes.get_mut(&id) else { return };
         let life = Life { process: ProcessId::Node(id), incarnation: process.incarnation };
         let deliveries = self.network.end_life(self.now, &mut self.rng, life);
         self.schedule(deliveries);
+    }
+
+    /// A node does nothing for `time`, as a machine that swaps: what comes meanwhile waits, then all comes at once.
+    pub fn pause(&mut self, id: NodeId, time: Duration) {
+        let Some(process) = self.nodes.get_mut(&id) else { return };
+        if process.node.is_none() || process.held.is_some() {
+            return;
+        }
+        process.held = Some(VecDeque::new());
+        let life = Life { process: ProcessId::Node(id), incarnation: process.incarnation };
+        self.push(self.now + time, Happening::Resume { life });
+    }
+
+    /// Breaks every connection between two processes; what is under way on them is lost.
+    pub fn reset(&mut self, one: ProcessId, other: ProcessId) {
+        let ends = self.network.ends_between(one, other);
+        self.reset.extend(ends.iter().copied());
+        for end in ends {
+            let deliveries = self.network.reset(self.now, &mut self.rng, end);
+            self.schedule(deliveries);
+        }
     }
 
     /// Makes the disks of a node slow, or quick again.
@@ -316,7 +361,24 @@ impl Cluster {
     pub fn step(&mut self) -> Step {
         let Some(((at, _), happening)) = self.queue.pop_first() else { return Step::Idle };
         self.now = self.now.max(at);
+        let waits = happening.node().and_then(|id| self.nodes.get_mut(&id)?.held.as_mut());
+        if let Some(held) = waits {
+            held.push_back(happening);
+            return Step::Nobody;
+        }
+        self.happen(happening)
+    }
+
+    fn happen(&mut self, happening: Happening) -> Step {
         match happening {
+            Happening::Resume { life } => {
+                let Some(id) = self.living_node(life) else { return Step::Nobody };
+                let held = self.nodes.get_mut(&id).and_then(|process| process.held.take()).unwrap_or_default();
+                for happening in held {
+                    self.happen(happening);
+                }
+                Step::Node(id)
+            }
             Happening::Arrive { to, what } => self.arrive(to, what),
             Happening::BatchStored { life, directory } => {
                 let Some(id) = self.living_node(life) else { return Step::Nobody };
@@ -357,6 +419,13 @@ impl Cluster {
 
     fn arrive(&mut self, to: End, what: Arrival) -> Step {
         let connection = to.connection;
+        match &what {
+            Arrival::Closed => {
+                self.reset.remove(&to);
+            }
+            _ if self.reset.contains(&to) => return Step::Nobody,
+            _ => {}
+        }
         if let (Some(tap), Arrival::Frame(bytes)) = (self.tap.as_mut(), &what) {
             tap.push((self.now, frame_text(to, bytes)));
         }

@@ -24,6 +24,10 @@ pub enum Fault {
     Cut(ProcessId, ProcessId),
     /// All links of a node to other nodes fall silent.
     Isolate(NodeId),
+    /// The connections of two processes break; what is under way on them is lost.
+    Reset(ProcessId, ProcessId),
+    /// A node does nothing for so many milliseconds.
+    Pause(NodeId, u64),
     /// All links are repaired.
     Repair,
     /// A disk becomes slow.
@@ -112,7 +116,7 @@ impl FaultSchedule {
         let rng = &mut cluster.rng;
         let node = ids.get(rng.below(ids.len() as u64) as usize).copied().unwrap_or_default();
         let other = ids.get(rng.below(ids.len() as u64) as usize).copied().unwrap_or_default();
-        match rng.below(20) {
+        match rng.below(26) {
             4..=6 if self.rules.power => Fault::PowerOff(node),
             7 if self.rules.power => Fault::PowerOffAll,
             0..=7 => Fault::Kill(node),
@@ -123,6 +127,10 @@ impl FaultSchedule {
             14..=15 => Fault::SlowDisk(node),
             16 => Fault::QuickDisk(node),
             17 => Fault::Repair,
+            18..=19 if node != other => Fault::Reset(ProcessId::Node(node), ProcessId::Node(other)),
+            18..=21 => Fault::Reset(ProcessId::Node(node), ProcessId::Client(rng.below(10) as u32)),
+            22 => Fault::Pause(node, 1 + rng.below(200)),
+            23 => Fault::Pause(node, 1 + rng.below(6_000)),
             _ => Fault::Delay(if rng.chance(1, 2) { self.calm.max_micros } else { 1_000 + rng.below(60_000) }),
         }
     }
@@ -153,6 +161,8 @@ impl FaultSchedule {
                 }
                 self.repair_soon(cluster);
             }
+            Fault::Reset(one, other) => cluster.reset(one, other),
+            Fault::Pause(id, millis) => cluster.pause(id, Duration::from_millis(millis)),
             Fault::Repair => {
                 self.repair_at = None;
                 cluster.repair_all();

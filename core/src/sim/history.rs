@@ -1,7 +1,7 @@
 //! [`History`]: what the cluster has committed, as the first replica to commit it had it. The measure of every other replica
 //! and of every client.
 
-use crate::ids::{Offset, PartitionIndex, Uuid};
+use crate::ids::{Offset, PartitionIndex, ProducerId, Uuid};
 use crate::record::RecordBatch;
 use crate::text::Str;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -92,8 +92,10 @@ pub struct History {
     topic_ids: BTreeMap<Str, Uuid>,
     /// Where each record is; of several copies the last.
     places: BTreeMap<RecordId, (PartitionId, Offset)>,
-    /// The last record of each idempotent producer in each partition, and its producer's epoch.
-    last_of: BTreeMap<(u32, PartitionId), (i16, u64)>,
+    /// Epoch and last sequence of each idempotent producer in each partition.
+    sequences: BTreeMap<(PartitionId, ProducerId), (i16, i32)>,
+    /// Those who wrote each record of an idempotent producer's: partition and epoch.
+    once: BTreeMap<(RecordId, PartitionId), i16>,
     idempotent: BTreeSet<u32>,
     records: u64,
 }
@@ -132,7 +134,7 @@ impl History {
         })
     }
 
-    /// Where a record was committed.
+    /// Where a record was committed; of several copies the last.
     pub fn place(&self, record: RecordId) -> Option<(PartitionId, Offset)> {
         self.places.get(&record).copied()
     }
@@ -140,6 +142,16 @@ impl History {
     /// Records committed so far.
     pub fn records(&self) -> u64 {
         self.records
+    }
+
+    /// A log begins at `start`: what is before it was committed, even where it was deleted in the step that committed it.
+    pub fn begin_at(&mut self, partition: PartitionId, start: Offset) {
+        let committed = self.partitions.entry(partition).or_default();
+        if start > committed.end {
+            committed.end = start;
+            // Nobody saw the batches in between, so the next sequence is anybody's guess.
+            self.sequences.retain(|(of, _), _| *of != partition);
+        }
     }
 
     /// A replica has this batch below its high watermark: the first time it is noted, then it must be the same.
@@ -153,14 +165,30 @@ impl History {
                 known => Err(format!("it has {mark:?} where {known:?} was committed")),
             };
         }
-        // A log begins where its first replica to commit begins: after a snapshot, or at 0.
-        if mark.base_offset > committed.end && !committed.batches.is_empty() {
+        if mark.base_offset > committed.end {
             return Err(format!("it committed {mark:?}, after {} nothing was committed", committed.end));
         }
         committed.batches.push(mark);
         committed.end = mark.next_offset;
         self.records += u64::from(batch.header().records_count.unsigned_abs());
+        self.note_sequence(partition, batch)?;
         self.note_records(partition, batch)
+    }
+
+    /// Within an epoch sequences follow each other; a new epoch begins at 0.
+    fn note_sequence(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
+        let header = batch.header();
+        if header.producer_id < 0 {
+            return Ok(());
+        }
+        let now = (header.producer_epoch, header.last_sequence());
+        let Some(last) = self.sequences.insert((partition, header.producer_id), now) else { return Ok(()) };
+        let expected = if last.0 == header.producer_epoch { last.1.wrapping_add(1) & i32::MAX } else { 0 };
+        if last.0 > header.producer_epoch || header.base_sequence != expected {
+            let (id, epoch, base) = (header.producer_id, header.producer_epoch, header.base_sequence);
+            return Err(format!("producer {id} in epoch {epoch}: {base} at {} follows {last:?}", header.base_offset));
+        }
+        Ok(())
     }
 
     fn note_records(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
@@ -170,20 +198,19 @@ impl History {
             if let Some(committed) = self.partitions.get_mut(&partition) {
                 committed.records.insert(record.offset, id);
             }
-            let earlier = self.places.insert(id, (partition, record.offset));
+            self.places.insert(id, (partition, record.offset));
             if !self.idempotent.contains(&id.client) {
                 continue;
             }
-            // A topic that was deleted and made anew gets what its deleted one had not acknowledged.
-            if let Some(earlier) = earlier.filter(|earlier| earlier.0 == partition) {
-                return Err(format!("{id:?} is committed twice: at {earlier:?} and {:?}", (partition, record.offset)));
-            }
-            // Only within one epoch: a broker that knows nothing of a producer takes any sequence, so where it refused the
-            // first batch it may take the second, and the first comes after it in a new epoch. Kafka's does too.
+            // Only within one epoch, as in Kafka: a broker that knows nothing of a producer takes any sequence, so where it
+            // refused the first batch it may take the second. The first then needs a new epoch, and in it a batch whose
+            // answer was lost is written again (KIP-360).
             let epoch = batch.header().producer_epoch;
-            let last = self.last_of.insert((id.client, partition), (epoch, id.number));
-            if last.is_some_and(|last| last.0 == epoch && last.1 > id.number) {
-                return Err(format!("{id:?} is committed at {} after a later one, {last:?}", record.offset));
+            if self.once.insert((id, partition), epoch) == Some(epoch) {
+                return Err(format!(
+                    "{id:?} is committed twice in epoch {epoch}, the second time at {}",
+                    record.offset
+                ));
             }
         }
         Ok(())

@@ -167,6 +167,20 @@ impl Network {
         deliveries
     }
 
+    /// The ends of all connections between two processes.
+    pub fn ends_between(&self, one: ProcessId, other: ProcessId) -> Vec<End> {
+        let between = |from: &End, to: &End| pair(from.life.process, to.life.process) == pair(one, other);
+        self.directions.iter().filter(|(from, direction)| between(from, &direction.to)).map(|(from, _)| *from).collect()
+    }
+
+    /// The other end of a connection learns that it broke; what was held is lost. To be called for both ends.
+    pub fn reset(&mut self, now: Instant, rng: &mut Rng, from: End) -> Vec<Delivery> {
+        if let Some(direction) = self.directions.get_mut(&from) {
+            direction.held.clear();
+        }
+        self.close(now, rng, from)
+    }
+
     /// A process ended: all its connections are reset, its listeners are free.
     pub fn end_life(&mut self, now: Instant, rng: &mut Rng, life: Life) -> Vec<Delivery> {
         self.listeners.retain(|_, (owner, _)| *owner != life);

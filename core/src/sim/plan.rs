@@ -35,6 +35,7 @@ pub struct Plan {
     /// Groups: name, assignors, members at the begin.
     pub groups: Vec<(Str, Vec<Assignor>, u32)>,
     changes: Vec<(Str, Str)>,
+    two_disks: bool,
 }
 
 impl Plan {
@@ -51,6 +52,13 @@ impl Plan {
             property("log.roll.ms", [700, 5_000, 604_800_000][rng.below(3) as usize]),
             property("metadata.log.max.record.bytes.between.snapshots", [3_000, 20_971_520][rng.below(2) as usize]),
         ];
+        if rng.chance(1, 4) {
+            changes.push(property("min.insync.replicas", 1));
+        }
+        if rng.chance(1, 4) {
+            changes.push(property("leader.imbalance.check.interval.seconds", 2));
+        }
+        let two_disks = rng.chance(1, 4);
         if !flushed {
             changes.push(property("log.flush.interval.messages", i64::MAX));
         }
@@ -74,12 +82,23 @@ impl Plan {
                 (Str::from_static("auditors"), vec![Assignor::Range, Assignor::CooperativeSticky], 1),
             ],
             changes,
+            two_disks,
         }
+    }
+
+    /// Kafka's default: nothing waits for the disk. With power cuts all the same, acknowledged records are lost.
+    #[cfg(test)]
+    pub(super) fn lose_what_is_not_flushed(&mut self) {
+        self.changes.push(property("log.flush.interval.messages", i64::MAX));
+        self.faults.power = true;
     }
 
     /// The configuration of a node.
     pub fn config(&self, id: NodeId) -> Result<BrokerConfig, String> {
-        let properties: Properties = parsed_playground_properties(id, self.brokers, &self.changes);
+        let mut properties: Properties = parsed_playground_properties(id, self.brokers, &self.changes);
+        if self.two_disks {
+            properties.set("log.dirs", format!("/var/lib/kafka/{id}/a,/var/lib/kafka/{id}/b"));
+        }
         BrokerConfig::from_properties(&properties).map_err(|error| format!("{error:?}"))
     }
 }

@@ -10,6 +10,7 @@ use super::trace::{Entry, Trace};
 use super::workload::{LASTING_TOPICS, Workload};
 use crate::client::{ConsumerEvent, ProducerEvent};
 use crate::config::playground::FIRST_BROKER_PORT;
+use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, PartitionIndex};
 use crate::rng::Rng;
 use crate::text::Str;
@@ -29,6 +30,22 @@ const MOST_STEPS_AT_ONCE: u32 = 20_000;
 const BEGINNING: Duration = Duration::from_secs(20);
 /// How often it is asked whether the cluster is where it should be.
 const GLANCE: Duration = Duration::from_millis(100);
+
+const BEGINNING_PHASE: &str = "beginning";
+
+/// What never happens in a cluster that is left alone.
+fn disturbs(event: &Event) -> bool {
+    match event {
+        Event::BrokerFenced { .. }
+        | Event::ControllerResigned { .. }
+        | Event::Truncated { .. }
+        | Event::BadRequest { .. }
+        | Event::RecordSkipped { .. }
+        | Event::Fatal { .. } => true,
+        Event::InSyncReplicasChanged { from, to, .. } => to.len() < from.len(),
+        _ => false,
+    }
+}
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,13 +101,20 @@ pub struct Simulation {
     steps: u64,
     at_once: (Instant, u32),
     is_healing: bool,
+    phase: &'static str,
 }
 
 impl Simulation {
     /// The run of a seed, not begun. `everything`: the trace keeps all there is, frames too.
     pub fn new(seed: u64, everything: bool) -> Self {
-        let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng);
+        let plan = Plan::draw(&mut Rng::new(seed));
+        Self::planned(seed, plan, everything)
+    }
+
+    /// A run with another plan than its seed's.
+    pub fn planned(seed: u64, plan: Plan, everything: bool) -> Self {
+        // Not the generator of the plan's draws again, whatever the plan.
+        let mut rng = Rng::new(!seed);
         let bootstrap = (0..plan.brokers).map(|id| (Str::from_static("localhost"), FIRST_BROKER_PORT + id)).collect();
         let mut cluster = Cluster::new(rng.next_u64(), plan.options.clone());
         cluster.set_tap(everything);
@@ -109,6 +133,7 @@ impl Simulation {
             steps: 0,
             at_once: (Instant::ZERO, 0),
             is_healing: false,
+            phase: "",
         }
     }
 
@@ -116,10 +141,7 @@ impl Simulation {
     pub fn run(mut self) -> Result<(Summary, Trace), Box<Failure>> {
         match self.phases() {
             Ok(healed_in) => Ok((self.summary(healed_in), self.trace)),
-            Err(violation) => {
-                self.take_cluster_events();
-                Err(Box::new(Failure { seed: self.seed, violation, trace: self.trace }))
-            }
+            Err(violation) => Err(Box::new(Failure { seed: self.seed, violation, trace: self.trace })),
         }
     }
 
@@ -149,7 +171,7 @@ impl Simulation {
 
     /// Starts the nodes, creates the topics, then the clients.
     fn begin(&mut self) -> Result<(), Violation> {
-        self.phase("beginning");
+        self.phase(BEGINNING_PHASE);
         for id in 0..NodeId::from(self.plan.brokers) {
             let config = self.plan.config(id).map_err(|what| Violation { invariant: "plan", what })?;
             self.cluster.add_node(config);
@@ -369,7 +391,7 @@ impl Simulation {
     fn step(&mut self) -> Result<(), Violation> {
         self.steps += 1;
         let step = self.cluster.step();
-        self.take_cluster_events();
+        self.take_cluster_events()?;
         let now = self.cluster.now().monotonic;
         self.at_once = if self.at_once.0 == now { (now, self.at_once.1 + 1) } else { (now, 0) };
         if self.at_once.1 > MOST_STEPS_AT_ONCE {
@@ -384,21 +406,29 @@ impl Simulation {
     }
 
     fn look_at_all(&mut self) -> Result<(), Violation> {
-        self.take_cluster_events();
+        self.take_cluster_events()?;
         let ids: Vec<NodeId> = self.cluster.nodes().keys().copied().collect();
         ids.into_iter().try_for_each(|id| self.invariants.node_moved(&self.cluster, id))
     }
 
-    fn take_cluster_events(&mut self) {
+    fn take_cluster_events(&mut self) -> Result<(), Violation> {
         for (at, frame) in self.cluster.take_frames() {
             self.trace.push(at, Entry::Frame(frame));
         }
+        let is_calm = self.plan.fault_one_in == 0 && self.phase != BEGINNING_PHASE;
+        let mut result = Ok(());
         for (at, node, event) in self.cluster.take_events() {
+            if is_calm && disturbs(&event) {
+                let what = format!("without a fault node {node} told {event:?}");
+                result = Err(Violation { invariant: "calm", what });
+            }
             self.trace.push(at, Entry::Node(node, event));
         }
+        result
     }
 
     fn phase(&mut self, name: &'static str) {
+        self.phase = name;
         self.trace.push(self.cluster.now().monotonic, Entry::Phase(name));
     }
 

@@ -9,8 +9,11 @@ use crate::client::{Consumer, ConsumerConfig, Producer, ProducerConfig, Producer
 use crate::ids::PartitionIndex;
 use crate::protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use crate::protocol::messages::create_topics_request::CreatableTopic;
+use crate::protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
-use crate::protocol::messages::{CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest};
+use crate::protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::Duration;
@@ -126,7 +129,7 @@ impl Workload {
     /// A request of an admin who changes topics.
     pub fn administer(&mut self, replicas: i16) -> AdminRequest {
         let name = self.passing();
-        match self.rng.below(5) {
+        match self.rng.below(6) {
             0 | 1 => {
                 let topics = vec![creatable(name, 1 + self.rng.below(3) as i32, replicas)];
                 AdminRequest::CreateTopics(CreateTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() })
@@ -135,6 +138,12 @@ impl Workload {
                 let topic = DeleteTopicState { name: Some(Str::from_static(name)), ..Default::default() };
                 let topics = vec![topic];
                 AdminRequest::DeleteTopics(DeleteTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() })
+            }
+            4 => {
+                // Up to the high watermark.
+                let partition = DeleteRecordsPartition { partition_index: 0, offset: -1 };
+                let topic = DeleteRecordsTopic { name: Str::from_static(name), partitions: vec![partition] };
+                AdminRequest::DeleteRecords(DeleteRecordsRequest { topics: vec![topic], timeout_ms: 5_000 })
             }
             _ => {
                 let (name, fewest) = LASTING_TOPICS[self.rng.below(2) as usize];

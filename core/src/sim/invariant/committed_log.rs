@@ -40,6 +40,7 @@ impl CommittedLog {
         }
         let from = known.1.max(log.log_start_offset());
         known.1 = high_watermark;
+        history.begin_at(id, log.log_start_offset());
         for batch in log.batches(from, high_watermark, |range| moved.stored(log, range)) {
             history
                 .commit(id, &batch)

@@ -2,6 +2,8 @@
 
 extern crate std;
 
+use crate::rng::Rng;
+use crate::sim::plan::Plan;
 use crate::sim::simulation::{Simulation, Summary};
 use alloc::string::ToString;
 use std::println;
@@ -61,4 +63,17 @@ fn a_seed_runs_the_same_way_every_time() {
         });
         assert!(traces[0] == traces[1]);
     }
+}
+
+/// What the invariants are worth: without a flush of every append a power cut of all brokers loses what was acknowledged.
+#[test]
+fn records_that_are_lost_are_missed() {
+    let found = (0..60).find_map(|seed| {
+        let mut plan = Plan::draw(&mut Rng::new(seed));
+        plan.lose_what_is_not_flushed();
+        Simulation::planned(seed, plan, false).run().err()
+    });
+    let failure = found.expect("some seed loses an acknowledged record");
+    println!("seed {}: {}", failure.seed, failure.violation);
+    assert!(["leader_completeness", "committed_log"].contains(&failure.violation.invariant), "{failure}");
 }
