@@ -1,6 +1,11 @@
 //! Headless Chromium, driven through chromedriver: what the end-to-end tests and the benchmark see of the page.
 
+mod elsewhere;
 mod http;
+mod page;
+
+pub use elsewhere::Elsewhere;
+pub use page::{Order, Page, Partition, Record, until, until_within};
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -25,7 +30,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// The address of the served page, set by `cargo xtask test`.
 const ADDRESS: &str = "PLAYGROUND_URL";
 /// Longest wait for something the page will show.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -91,6 +96,12 @@ impl Browser {
         self.post("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
+    /// Runs the body of a function in the page which calls `done(result)` when it is.
+    pub fn run_async(&self, script: &str) -> Result<Value> {
+        let script = format!("const done = arguments[arguments.length - 1]; {script}");
+        self.post("execute/async", &json!({ "script": script, "args": [] }))
+    }
+
     /// Waits until an expression is true.
     pub fn wait(&self, expression: &str) -> Result<()> {
         let began = Instant::now();
@@ -123,6 +134,16 @@ impl Browser {
         self.post(&format!("element/{}/value", element.0), &json!({ "text": typed })).map(drop)
     }
 
+    /// Types into whatever has the focus, as a keyboard does.
+    pub fn press(&self, keys: &str) -> Result<()> {
+        let strokes: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })])
+            .collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.post("actions", &json!({ "actions": [keyboard] })).map(drop)
+    }
+
     /// Empties a field.
     pub fn clear(&self, element: &Element) -> Result<()> {
         self.post(&format!("element/{}/clear", element.0), &json!({})).map(drop)
@@ -133,9 +154,14 @@ impl Browser {
         text(&self.get(&format!("element/{}/text", element.0))?)
     }
 
+    /// The name of the tab.
+    pub fn tab(&self) -> Result<String> {
+        text(&self.get("window")?)
+    }
+
     /// Opens another tab of the same profile and goes on there; answers the name of the tab before.
     pub fn open_tab(&self) -> Result<String> {
-        let before = text(&self.get("window")?)?;
+        let before = self.tab()?;
         let opened = self.post("window/new", &json!({ "type": "tab" }))?;
         self.switch_tab(&text(&opened["handle"])?)?;
         Ok(before)
@@ -144,6 +170,23 @@ impl Browser {
     /// Goes on in another tab.
     pub fn switch_tab(&self, name: &str) -> Result<()> {
         self.post("window", &json!({ "handle": name })).map(drop)
+    }
+
+    /// Closes the tab and goes on in another.
+    pub fn close_tab(&self, next: &str) -> Result<()> {
+        http::request(self.port, "DELETE", &format!("/session/{}/window", self.session), None)?;
+        self.switch_tab(next)
+    }
+
+    /// Goes on inside the frame a selector finds.
+    pub fn enter_frame(&self, selector: &str) -> Result<()> {
+        let frame = self.find(selector)?;
+        self.post("frame", &json!({ "id": { ELEMENT: frame.0 } })).map(drop)
+    }
+
+    /// A command of the browser's own debugging protocol.
+    pub fn debugger(&self, command: &str, parameters: &Value) -> Result<Value> {
+        self.post("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     /// Writes a picture of the window, as PNG.

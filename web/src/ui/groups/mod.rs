@@ -67,7 +67,7 @@ pub(crate) fn consumer_list(store: Store) -> AnyView {
         let number = consumer.consumer;
         let group = consumer.group.clone().unwrap_or_else(|| store.words().alone.to_owned());
         view! {
-            <li>
+            <li data-consumer=number data-received=consumer.received>
                 <button type="button" class="chip data" on:click=move |_| store.select(Selection::Consumer(number))>"c"{number}</button>
                 <span>{group}</span>
                 <span class="facts">{consumer.state.clone()}</span>

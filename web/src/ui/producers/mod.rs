@@ -1,5 +1,6 @@
 //! Producers: a form each, and what came of it.
 
+use crate::bridge::ProducerView;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::store::{Draft, Outcome, Selection, Store};
 use leptos::prelude::*;
@@ -53,6 +54,10 @@ pub(crate) fn Producers() -> impl IntoView {
     let store = Store::get();
     let words = move || store.words();
     let last = RwSignal::new(1_u32);
+    Effect::new(move |_| {
+        let highest = store.producers.with(|drafts| drafts.iter().map(|draft| draft.producer).max());
+        last.update(|last| *last = highest.unwrap_or(1).max(*last));
+    });
     view! {
         <section class="producers" aria-label=move || words().producers>
             <header>
@@ -99,6 +104,18 @@ fn Producer(
     let view = Memo::new(move |_| {
         store.clients.with(|clients| clients.producers.iter().find(|one| one.producer == number).cloned())
     });
+    Effect::new(move |_| {
+        let known = store.producers.with(|drafts| drafts.iter().find(|draft| draft.producer == number).cloned());
+        let Some(draft) = known else { return };
+        topic.set(draft.topic);
+        key.set(draft.key.unwrap_or_default());
+        value.set(draft.value);
+        acks.set(draft.acks.to_string());
+        partition.set(draft.partition.map(|partition| partition.to_string()).unwrap_or_default());
+        count.set(draft.count.to_string());
+        rate.set(draft.rate.to_string());
+        lines.set(draft.headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n"));
+    });
     let busy = move || outcome.get().get() == Outcome::Waiting;
     let send = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -121,8 +138,10 @@ fn Producer(
         })
     };
     let error = move || view.with(|view| view.as_ref().and_then(|view| view.error.clone()));
+    let known = move |count: fn(&ProducerView) -> u64| move || view.with(|view| view.as_ref().map(count));
     view! {
-        <form class="card producer" on:submit=send>
+        <form class="card producer" on:submit=send data-producer=number data-acknowledged=known(|one| one.acknowledged)
+            data-failed=known(|one| one.failed) data-outstanding=known(|one| one.outstanding)>
             <div class="title">
                 <button type="button" class="name data" aria-label=move || (words().producer)(number)
                     on:click=move |_| store.select(Selection::Producer(number))>"p"{number}</button>

@@ -192,10 +192,19 @@ fn internal(store: Store) -> AnyView {
 struct Shown {
     end: i64,
     high_watermark: i64,
-    leaderless: bool,
-    brokers: Vec<Option<Drawn>>,
-    /// By column: a group's owner of this partition and its lag, if it reads it.
-    groups: Vec<Option<(Option<String>, Option<i64>)>>,
+    leader: i32,
+    in_sync: Vec<i32>,
+    brokers: Vec<(i32, Option<Drawn>)>,
+    groups: Vec<Reads>,
+}
+
+/// What a group has of a partition.
+#[derive(Clone, Debug, PartialEq)]
+struct Reads {
+    group: String,
+    owner: Option<String>,
+    lag: Option<i64>,
+    committed: Option<i64>,
 }
 
 impl Shown {
@@ -207,35 +216,38 @@ impl Shown {
         let first = (ends.max().unwrap_or(0) - room.cells).max(0);
         let column = |(id, process): &(i32, Option<Process>)| {
             if !partition.replicas.contains(id) {
-                return None;
+                return (*id, None);
             }
             let lives = process.is_some_and(Process::lives);
             let known = replicas.and_then(|all| all.get(id));
-            Some(Drawn::of(standing(partition, *id, lives), known, first, room.cells))
+            (*id, Some(Drawn::of(standing(partition, *id, lives), known, first, room.cells)))
         };
         let group = |id: &String| {
-            let group = picture.group(id)?;
-            let (owner, committed) = Picture::owner(group, topic, index);
-            (owner.is_some() || committed.is_some()).then(|| (owner, picture.lag(group, topic, index)))
+            let group = picture.group(id);
+            let (owner, committed) = group.map(|group| Picture::owner(group, topic, index)).unwrap_or_default();
+            let lag = group.and_then(|group| picture.lag(group, topic, index));
+            Reads { group: id.clone(), owner, lag, committed }
         };
         Some(Self {
             end: leading.map_or(0, |one| one.log_end_offset),
             high_watermark: leading.map_or(0, |one| one.high_watermark),
-            leaderless: partition.leader < 0,
+            leader: partition.leader,
+            in_sync: partition.in_sync_replicas.clone(),
             brokers: picture.brokers.iter().map(column).collect(),
             groups: groups.iter().map(group).collect(),
         })
     }
 }
 
-fn group_cell(store: Store, reads: Option<(Option<String>, Option<i64>)>) -> AnyView {
+fn group_cell(store: Store, reads: Reads) -> AnyView {
     let words = store.words();
-    let body = reads.map(|(owner, lag)| {
+    let Reads { group, owner, lag, committed } = reads;
+    let body = (owner.is_some() || committed.is_some()).then(|| {
         let class = if owner.is_some() { "chip data" } else { "chip data idle" };
         let chip = owner.unwrap_or_else(|| words.nobody.to_owned());
         view! { <div><span class=class>{chip}</span><span class="data">{lag.map(words.lag)}</span></div> }
     });
-    view! { <td class="group">{body}</td> }.into_any()
+    view! { <td class="group" data-group=group data-committed=committed>{body}</td> }.into_any()
 }
 
 fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
@@ -248,7 +260,7 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
     let offsets = move || {
         let words = store.words();
         let (leaderless, end, high_watermark) = shown
-            .with(|shown| shown.as_ref().map_or((false, 0, 0), |one| (one.leaderless, one.end, one.high_watermark)));
+            .with(|shown| shown.as_ref().map_or((false, 0, 0), |one| (one.leader < 0, one.end, one.high_watermark)));
         if leaderless {
             return view! { <span class="err">{words.no_leader}</span> }.into_any();
         }
@@ -259,29 +271,42 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
         shown.with(|shown| {
             let Some(shown) = shown else { return Vec::new() };
             let mut all: Vec<AnyView> = Vec::new();
-            for drawn in &shown.brokers {
+            for (id, drawn) in &shown.brokers {
                 all.push(match drawn {
                     None => view! { <td class="none"></td> }.into_any(),
                     Some(drawn) => {
                         let class = if drawn.standing.class() == "dead" { "hatched" } else { "" };
-                        view! { <td class=class>{replica(store, drawn, room)}</td> }.into_any()
+                        let (end, marked) = (drawn.end, drawn.high_watermark);
+                        view! {
+                            <td class=class data-broker=*id data-end=end data-high-watermark=marked>
+                                {replica(store, drawn, room)}
+                            </td>
+                        }
+                        .into_any()
                     }
                 });
             }
             if room.extent != Extent::Narrow {
                 all.extend(shown.groups.iter().map(|reads| group_cell(store, reads.clone())));
                 if shown.groups.is_empty() {
-                    all.push(group_cell(store, None));
+                    all.push(view! { <td class="group"></td> }.into_any());
                 }
             }
             all
         })
     };
+    let leader = move || shown.with(|shown| shown.as_ref().map(|one| one.leader));
+    let in_sync = move || {
+        let join = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        shown.with(|shown| shown.as_ref().map(|one| join(&one.in_sync)))
+    };
+    let data_topic = topic.clone();
     let (selected, label) = (Selection::Partition(topic.clone(), index), format!("{topic}-{index}"));
     let is_open = Memo::new(move |_| store.selection.get() == selected);
     let choose = move |_| store.toggle(Selection::Partition(topic.clone(), index));
     view! {
-        <tr class="partition" class:low=low class:selected=move || is_open.get()>
+        <tr class="partition" class:low=low class:selected=move || is_open.get()
+            data-topic=data_topic data-partition=index data-leader=leader data-isr=in_sync>
             <th scope="row">
                 <button class="data" tabindex="-1" title=label aria-expanded=move || is_open.get().to_string() on:click=choose>
                     <b>{index}</b>

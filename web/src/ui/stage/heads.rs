@@ -86,7 +86,7 @@ pub(super) fn broker_head(store: Store, id: i32) -> AnyView {
     let lives = Memo::new(move |_| store.picture.with(|picture| picture.lives(id)));
     let selected = Memo::new(move |_| store.selection.get() == Selection::Broker(id));
     view! {
-        <th scope="col" class="broker" class:selected=move || selected.get() class:hatched=move || !lives.get()>
+        <th scope="col" class="broker" data-broker=id class:selected=move || selected.get() class:hatched=move || !lives.get()>
             <div class="title">
                 <button class="name" tabindex="-1" on:click=move |_| store.select(Selection::Broker(id))>
                     <span class="long">{move || (words().broker)(id)}</span>
@@ -176,7 +176,7 @@ pub(super) fn group_head(store: Store, group: String) -> AnyView {
     let selection = Selection::Group(group.clone());
     let is_last = Memo::new(move |_| store.shown_groups.with(|shown| shown.last() == Some(&last)));
     view! {
-        <th scope="col" class="group" class:selected=move || store.selection.get() == selection>
+        <th scope="col" class="group" data-group=name.clone() class:selected=move || store.selection.get() == selection>
             <button class="name" tabindex="-1" title=name.clone() on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name.clone()}</button>
             <span class="facts data">{move || (words().lag)(lag.get())}</span>
             {chips(store, group, true)}

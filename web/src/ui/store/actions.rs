@@ -11,7 +11,7 @@ use leptos::prelude::*;
 const VOTERS: i32 = 3;
 
 /// One thing to produce.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Draft {
     /// Which producer.
     pub(crate) producer: u32,
@@ -108,6 +108,7 @@ impl Store {
 
     /// Produces.
     pub(crate) fn produce(self, draft: Draft) -> RwSignal<Outcome> {
+        self.remember_producer(&draft);
         let Draft { producer, acks, topic, partition, key, value, headers, count, rate } = draft;
         self.ask(|ticket| ClientsCommand::Produce {
             ticket,
@@ -137,11 +138,12 @@ impl Store {
             numbers.consumer = highest.max(numbers.consumer) + 1;
             consumer = numbers.consumer;
         });
-        self.tell_clients(&ClientsCommand::AddConsumer { consumer, group, topics, from_beginning });
+        self.begin_consumer(consumer, group, topics, from_beginning);
     }
 
     /// A consumer leaves.
     pub(crate) fn remove_consumer(self, consumer: u32) {
+        self.forget_consumer(consumer);
         self.tell_clients(&ClientsCommand::RemoveConsumer { consumer });
         self.select(Selection::Nothing);
     }

@@ -35,6 +35,7 @@ impl Store {
                 for id in ids {
                     self.start_broker(id);
                 }
+                self.begin_remembered(&remembered);
             }
             News::Switch(SwitchReport::Seen(seen)) => {
                 if seen.frames.is_empty() {

@@ -6,6 +6,7 @@
 
 mod actions;
 mod address;
+mod definitions;
 mod events;
 mod hear;
 mod picture;
@@ -112,6 +113,8 @@ pub(crate) struct Signals {
     pub(crate) pinned_group: RwSignal<Option<String>>,
     /// The page's own clients.
     pub(crate) clients: RwSignal<ClientsView>,
+    /// What producers last sent, before the page was loaded again.
+    pub(crate) producers: RwSignal<Vec<Draft>>,
     /// How the page stands to the cluster.
     pub(crate) phase: RwSignal<Phase>,
     /// Why nothing is saved, if so.
@@ -208,6 +211,7 @@ impl Store {
             keys: RwSignal::new(Vec::new()),
             picture,
             clients: RwSignal::default(),
+            producers: RwSignal::default(),
             phase: RwSignal::default(),
             not_saved: RwSignal::new(None),
             events: RwSignal::default(),

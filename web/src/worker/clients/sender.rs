@@ -97,7 +97,12 @@ impl Sender {
     pub(super) fn close(&mut self, now: Now) {
         self.is_closing = true;
         for ticket in self.jobs.keys().copied().collect::<Vec<_>>() {
-            self.conclude(ticket, None);
+            let Some(job) = self.jobs.get_mut(&ticket) else { continue };
+            // Its answer counts what was still on its way, so it comes with the last of that.
+            job.order.count = job.sent;
+            if job.acknowledged >= job.sent {
+                self.conclude(ticket, None);
+            }
         }
         self.producer.flush(now);
         self.flow(now);

@@ -1,0 +1,43 @@
+//! Loading the page again is a power cut of the whole cluster.
+
+use crate::{Done, TOPIC, expect_each_once, numbered};
+use broker_tests::browser::Page;
+
+#[test]
+fn all_that_was_acknowledged_is_back_after_a_reload() -> Done {
+    let page = Page::open()?;
+    page.create_topic(TOPIC, 3, 3)?;
+    page.change_partitions(TOPIC, 6)?;
+    page.until("six partitions", || Ok((page.partitions(TOPIC)?.len() == 6).then_some(())))?;
+    page.add_consumer("group1", TOPIC)?;
+    page.produce(numbered(100_000, 200))?;
+    let committed = |page: &Page| -> Result<i64, String> {
+        Ok(page.owners(TOPIC, "group1")?.iter().map(|(_, committed)| (*committed).max(0)).sum())
+    };
+    page.until("offsets to be committed", || Ok((committed(&page)? > 200).then_some(())))?;
+    page.wait_for_acknowledged(1000)?;
+    let before = page.acknowledged()?;
+    let committed_before = committed(&page)?;
+    page.expect_no_complaint()?;
+
+    page.browser.reload()?;
+    page.wait_for_brokers(&[0, 1, 2])?;
+    let rows = page.wait_until_whole(TOPIC)?;
+    assert_eq!(rows.len(), 6);
+    let records = expect_each_once(&page.read_topic(TOPIC)?)? as u64;
+    assert!(records >= before, "{before} were acknowledged, {records} are left");
+    assert_eq!(page.producer_field("Key")?, "key-{n}", "the form has what was last sent with it");
+    // The consumer is back by itself, and goes on where it had committed.
+    let committed_after = committed(&page)?;
+    assert!(committed_after >= committed_before, "{committed_before} were committed, then {committed_after}");
+    let most = records - committed_before as u64;
+    page.until("the consumer to read the rest", || {
+        let received = page.received()?.get(&1).copied();
+        if received.is_some_and(|received| received > most) {
+            return Err(format!("{received:?} received, of {records} with {committed_before} committed"));
+        }
+        let all_committed = u64::try_from(committed(&page)?).unwrap_or(0) == records;
+        Ok((received.is_some() && all_committed).then_some(()))
+    })?;
+    page.expect_no_complaint()
+}
