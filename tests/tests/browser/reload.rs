@@ -1,7 +1,8 @@
 //! Loading the page again is a power cut of the whole cluster.
 
-use crate::{Done, TOPIC, expect_each_once, numbered};
+use crate::{Done, TOPIC, numbered};
 use broker_tests::browser::Page;
+use std::collections::BTreeSet;
 
 #[test]
 fn all_that_was_acknowledged_is_back_after_a_reload() -> Done {
@@ -24,7 +25,10 @@ fn all_that_was_acknowledged_is_back_after_a_reload() -> Done {
     page.wait_for_brokers(&[0, 1, 2])?;
     let rows = page.wait_until_whole(TOPIC)?;
     assert_eq!(rows.len(), 6);
-    let records = expect_each_once(&page.read_topic(TOPIC)?)? as u64;
+    // What was on its way when the power went may lie there or not, in any partition; nothing lies there twice.
+    let found = page.read_topic(TOPIC)?;
+    let records = found.iter().map(|record| &record.value).collect::<BTreeSet<_>>().len() as u64;
+    assert_eq!(records, found.len() as u64, "a record lies there twice");
     assert!(records >= before, "{before} were acknowledged, {records} are left");
     assert_eq!(page.producer_field("Key")?, "key-{n}", "the form has what was last sent with it");
     // The consumer is back by itself, and goes on where it had committed.
