@@ -383,7 +383,7 @@ impl Page {
         self.open_consumers()?;
         self.click(&format!(".consumers li[data-consumer='{consumer}'] button"))?;
         let title = format!("c{consumer}");
-        self.until("the consumer's sheet", || Ok((self.text(".inspector h2")? == title).then_some(())))?;
+        self.until("the consumer's sheet", || Ok(self.text(".inspector h2")?.contains(&title).then_some(())))?;
         Ok(records(&self.browser.run(&format!("return {}", rows_of(".inspector table.records")))?))
     }
 
