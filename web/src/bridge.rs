@@ -223,8 +223,66 @@ pub enum ClientsCommand {
         /// How many at most.
         limit: u32,
     },
+    /// Produces a load and measures it; the answer is [`ClientsReport::Measured`].
+    Load {
+        /// Names the answer.
+        ticket: u32,
+        /// The load.
+        load: Load,
+    },
     /// Asks for [`ClientsReport::View`]; at most once an animation frame.
     TakeView,
+}
+
+/// Records to be produced for the sake of measuring.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Where to; without keys.
+    pub topic: String,
+    /// How many.
+    pub records: u32,
+    /// Bytes of a value; 12 at least.
+    pub size: u32,
+    /// Records a second; 0 for as fast as it goes.
+    pub rate: f32,
+    /// `-1` all, `0`, `1`.
+    pub acks: i16,
+    /// `linger.ms`.
+    pub linger_ms: u32,
+    /// `batch.size`, in bytes.
+    pub batch_size: u32,
+    /// Also reads them, as they come.
+    pub consume: bool,
+}
+
+/// What a load took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Records acknowledged.
+    pub acknowledged: u32,
+    /// Records given up.
+    pub failed: u32,
+    /// Microseconds from the beginning to the last acknowledgement.
+    pub micros: u64,
+    /// From sending to acknowledgement, in microseconds.
+    pub acknowledged_us: Percentiles,
+    /// Records read.
+    pub consumed: u32,
+    /// From sending to the consumer, in microseconds.
+    pub consumed_us: Percentiles,
+    /// The longest time between two acknowledgements, in microseconds.
+    pub longest_gap_us: u64,
+}
+
+/// Of a number of spans; zero without any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Half of them are shorter.
+    pub p50: u64,
+    /// One in a hundred is longer.
+    pub p99: u64,
+    /// The longest.
+    pub max: u64,
 }
 
 /// From the clients worker to the page.
@@ -243,6 +301,13 @@ pub enum ClientsReport {
         ticket: u32,
         /// The records, or why there are none.
         result: Result<Vec<RecordView>, Refusal>,
+    },
+    /// What a load took.
+    Measured {
+        /// Which.
+        ticket: u32,
+        /// What.
+        measured: Measured,
     },
     /// The clients as they are now.
     View(ClientsView),

@@ -8,7 +8,7 @@
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
 //! - `post_message`, `indexed_db`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
-//! - `entry`: what JavaScript calls.
+//! - `entry`: where JavaScript starts the page and its workers; `javascript`: what scripts of the page may call.
 //!
 //! A native build holds what is plain data, for its tests; everything that needs a browser is left out of it.
 
@@ -23,6 +23,8 @@ pub mod cluster;
 mod entry;
 #[cfg(target_arch = "wasm32")]
 pub mod indexed_db;
+#[cfg(target_arch = "wasm32")]
+mod javascript;
 #[cfg(target_arch = "wasm32")]
 pub mod locks;
 #[cfg(target_arch = "wasm32")]

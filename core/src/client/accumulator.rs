@@ -295,7 +295,7 @@ impl Accumulator {
         open.is_some_and(|batch| batch.fits(record, timestamp, batch_size))
     }
 
-    /// Puts a record into the open batch, or into a new one.
+    /// Puts a record into the open batch, or into a new one; answers whether it was a new one.
     pub(super) fn append(
         &mut self,
         to: &TopicPartition,
@@ -304,7 +304,7 @@ impl Accumulator {
         timestamp: i64,
         now: Instant,
         batch_size: usize,
-    ) {
+    ) -> bool {
         let has_room = self.has_room(to, record, timestamp, batch_size);
         let id = self.new_batch_id();
         let queue = self.queues.entry(to.clone()).or_default();
@@ -317,6 +317,7 @@ impl Accumulator {
         if let Some(batch) = queue.batches.back_mut() {
             batch.append(record_id, record, timestamp);
         }
+        !has_room
     }
 
     pub(super) fn new_batch_id(&mut self) -> u64 {

@@ -64,6 +64,11 @@ impl StickyPartitioner {
         self.current
     }
 
+    /// The partition of the record before, unless another is to be drawn.
+    pub fn current(&self) -> Option<PartitionIndex> {
+        self.current
+    }
+
     /// Counts a record appended to the current partition. `batch_closed` says that its batch takes no more; only then,
     /// or when two batches' worth were written, another partition is drawn, so that no partition gets broken-off batches.
     pub fn appended(&mut self, bytes: usize, batch_size: usize, batch_closed: bool) {

@@ -1,6 +1,6 @@
 //! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
 
-use super::accumulator::{Accumulator, Batch, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
+use super::accumulator::{Accumulator, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
 use super::network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
 use super::partitioner::{PartitionLoad, StickyPartitioner, partition_for_key};
 use super::peer::jittered;
@@ -173,6 +173,10 @@ pub struct Producer {
     identity: Identity,
     next_record_id: u64,
     is_flushing: bool,
+    /// Records held; see [`unfinished`](Self::unfinished).
+    unfinished: usize,
+    /// Bytes held, as `buffer.memory` counts them.
+    buffered_bytes: usize,
     /// Time of the last call.
     now: Instant,
     events: VecDeque<ProducerEvent>,
@@ -202,6 +206,8 @@ impl Producer {
             identity,
             next_record_id: 0,
             is_flushing: false,
+            unfinished: 0,
+            buffered_bytes: 0,
             now: Instant::ZERO,
             events: VecDeque::new(),
         }
@@ -216,18 +222,35 @@ impl Producer {
         if size > max_request_size {
             return Err(SendError::RecordTooLarge { size, max_request_size });
         }
-        if self.buffered_bytes() + size > self.config.buffer_memory {
+        if self.buffered_bytes + size > self.config.buffer_memory {
             return Err(SendError::BufferExhausted);
         }
         let id = self.next_record_id;
         self.next_record_id += 1;
+        self.unfinished += 1;
+        self.buffered_bytes += size;
         if !self.network.metadata().topics.contains_key(&record.topic) {
             self.network.want_topic(&record.topic);
             self.network.tick(now);
         }
         let deadline = now.monotonic + self.config.max_block;
-        self.parked.push_back(Parked { id, record, timestamp, deadline, size });
-        self.flow(now);
+        let parked = Parked { id, record, timestamp, deadline, size };
+        if self.parked.is_empty()
+            && let Some(partition) = self.partition_for(&parked.record, timestamp)
+        {
+            // Most records only join a batch: nothing else can be done for them now.
+            let began = self.append(now.monotonic, &parked, partition);
+            if began {
+                self.flow(now);
+            }
+            return Ok(id);
+        }
+        // Those behind the first wait for what it waits for: looking at all of them for each would take its time squared.
+        let is_first = self.parked.is_empty();
+        self.parked.push_back(parked);
+        if is_first {
+            self.flow(now);
+        }
         Ok(id)
     }
 
@@ -239,8 +262,7 @@ impl Producer {
 
     /// Records neither delivered nor failed yet.
     pub fn unfinished(&self) -> usize {
-        let batches = self.accumulator.queues.values().flat_map(|queue| &queue.batches);
-        self.parked.len() + batches.map(|batch| batch.record_ids.len()).sum::<usize>()
+        self.unfinished
     }
 
     /// The cluster as last heard of.
@@ -287,9 +309,14 @@ impl Producer {
         self.network.close(now);
     }
 
-    fn buffered_bytes(&self) -> usize {
-        let batches = self.accumulator.queues.values().flat_map(|queue| &queue.batches);
-        batches.map(Batch::size).sum::<usize>() + self.parked.iter().map(|parked| parked.size).sum::<usize>()
+    /// Counts what is held. Every way out of the batches leads through [`flow`](Self::flow), which ends with this.
+    fn count(&mut self) {
+        let (mut records, mut bytes) = (self.parked.len(), self.parked.iter().map(|parked| parked.size).sum());
+        for batch in self.accumulator.queues.values().flat_map(|queue| &queue.batches) {
+            records += batch.record_ids.len();
+            bytes += batch.size();
+        }
+        (self.unfinished, self.buffered_bytes) = (records, bytes);
     }
 
     /// Does everything that can be done now.
@@ -308,7 +335,8 @@ impl Producer {
                 break;
             }
         }
-        self.is_flushing &= self.unfinished() > 0;
+        self.count();
+        self.is_flushing &= self.unfinished > 0;
     }
 }
 
@@ -343,18 +371,27 @@ impl Producer {
         if let Some(key) = &record.key {
             return Some(partition_for_key(key, count));
         }
-        let loads = self.loads(&record.topic);
+        let current = self.sticky_partition(&record.topic, count)?;
         let batch_size = self.config.batch_size;
-        let sticky = self.sticky.entry(record.topic.clone()).or_default();
-        let current = sticky.partition(&loads, &mut self.rng)?;
         let to = TopicPartition { topic: record.topic.clone(), partition: current };
         let is_full =
             self.accumulator.queued_batches(&to) > 0 && !self.accumulator.has_room(&to, record, timestamp, batch_size);
         if is_full {
             // The open batch takes no more: a moment to change partition without breaking one off.
-            sticky.appended(0, batch_size, true);
+            self.sticky.entry(record.topic.clone()).or_default().appended(0, batch_size, true);
+            return self.sticky_partition(&record.topic, count);
         }
-        sticky.partition(&loads, &mut self.rng)
+        Some(current)
+    }
+
+    /// The partition for records without a key. Loads are looked at only to draw one: most records follow the one before.
+    fn sticky_partition(&mut self, topic: &Str, count: i32) -> Option<PartitionIndex> {
+        let current = self.sticky.get(topic).and_then(StickyPartitioner::current);
+        if current.is_some_and(|current| (0..count).contains(&current)) {
+            return current;
+        }
+        let loads = self.loads(topic);
+        self.sticky.entry(topic.clone()).or_default().partition(&loads, &mut self.rng)
     }
 
     fn loads(&self, topic: &Str) -> Vec<PartitionLoad> {
@@ -369,17 +406,19 @@ impl Producer {
         partitions.map(load).collect()
     }
 
-    fn append(&mut self, now: Instant, parked: &Parked, partition: PartitionIndex) {
+    /// Answers whether a new batch began, with which the one before it is full.
+    fn append(&mut self, now: Instant, parked: &Parked, partition: PartitionIndex) -> bool {
         let record = &parked.record;
         let to = TopicPartition { topic: record.topic.clone(), partition };
         let batch_size = self.config.batch_size;
-        self.accumulator.append(&to, parked.id, record, parked.timestamp, now, batch_size);
+        let began = self.accumulator.append(&to, parked.id, record, parked.timestamp, now, batch_size);
         if record.partition.is_none()
             && record.key.is_none()
             && let Some(sticky) = self.sticky.get_mut(&record.topic)
         {
             sticky.appended(parked.size, batch_size, false);
         }
+        began
     }
 
     fn expire(&mut self, now: Instant) {

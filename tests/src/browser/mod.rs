@@ -96,9 +96,10 @@ impl Browser {
         self.post("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// Runs the body of a function in the page which calls `done(result)` when it is.
+    /// Runs the body of a function in the page which calls `done(result)` when it is, within a hundred seconds.
     pub fn run_async(&self, script: &str) -> Result<Value> {
         let script = format!("const done = arguments[arguments.length - 1]; {script}");
+        self.post("timeouts", &json!({ "script": 100_000 }))?;
         self.post("execute/async", &json!({ "script": script, "args": [] }))
     }
 

@@ -157,6 +157,7 @@ impl Store {
             ClientsReport::Records { ticket, result } => {
                 self.answer(ticket, result.map_or_else(Outcome::Refused, Outcome::Records));
             }
+            ClientsReport::Measured { ticket, measured } => crate::javascript::measured(ticket, &measured),
             ClientsReport::Panicked(reason) => self.failed("clients", &reason),
         }
     }

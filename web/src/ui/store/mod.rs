@@ -231,6 +231,7 @@ impl Store {
         provide_context(store);
         store.follow_address();
         let cluster = Cluster::new(module, script, move |news| store.hear(news));
+        crate::javascript::offer(&cluster);
         store.cluster.set_value(Some(cluster));
         set_interval(move || store.look(), LOOK);
         store

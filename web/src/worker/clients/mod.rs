@@ -7,6 +7,7 @@
 
 mod browse;
 mod desk;
+mod load;
 mod reader;
 mod sender;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
 use browse::Browse;
 use desk::{Change, Desk};
+use load::LoadClient;
 use reader::Reader;
 use sender::{Order, Sender};
 use std::collections::VecDeque;
@@ -63,6 +65,7 @@ struct Parameters {
 
 enum Member {
     Desk(Box<Desk>),
+    Load(Box<LoadClient>),
     Sender(Box<Sender>),
     Reader(Box<Reader>),
 }
@@ -71,6 +74,7 @@ impl Member {
     fn client(&self) -> &dyn Client {
         match self {
             Self::Desk(desk) => &**desk,
+            Self::Load(load) => &**load,
             Self::Sender(sender) => &**sender,
             Self::Reader(reader) => &**reader,
         }
@@ -79,6 +83,7 @@ impl Member {
     fn client_mut(&mut self) -> &mut dyn Client {
         match self {
             Self::Desk(desk) => &mut **desk,
+            Self::Load(load) => &mut **load,
             Self::Sender(sender) => &mut **sender,
             Self::Reader(reader) => &mut **reader,
         }
@@ -147,6 +152,11 @@ impl Clients {
                 self.add_consumer(now, consumer, group, topics.into_iter().map(text).collect(), from_beginning);
             }
             ClientsCommand::RemoveConsumer { consumer } => self.remove_consumer(now, consumer),
+            ClientsCommand::Load { ticket, load } => {
+                let parameters = self.parameters("load");
+                let range = self.join(Member::Load(Box::new(LoadClient::new(ticket, load, parameters))));
+                self.tick_member(now, range);
+            }
             ClientsCommand::TakeView => {
                 let view = self.view();
                 self.reports.push_back(ClientsReport::View(view));
@@ -208,13 +218,13 @@ impl Clients {
         let mut view = ClientsView::default();
         for member in self.members.values() {
             match member {
-                Member::Desk(_) => {}
+                Member::Desk(_) | Member::Load(_) => {}
                 Member::Sender(sender) => view.producers.push(sender.view()),
                 Member::Reader(reader) => view.consumers.push(reader.view()),
             }
         }
-        view.producers.sort_by_key(|producer| producer.producer);
-        view.consumers.sort_by_key(|consumer| consumer.consumer);
+        view.producers.sort_unstable_by_key(|producer| producer.producer);
+        view.consumers.sort_unstable_by_key(|consumer| consumer.consumer);
         view
     }
 
@@ -276,11 +286,15 @@ impl Clients {
         let is_due = |member: &Member| member.client().next_deadline().is_some_and(|due| due <= now.monotonic);
         let due: Vec<u64> = self.members.iter().filter(|(_, member)| is_due(member)).map(|(range, _)| *range).collect();
         for range in due {
-            if let Some(member) = self.members.get_mut(&range) {
-                member.client_mut().tick(now);
-            }
-            self.collect(range);
+            self.tick_member(now, range);
         }
+    }
+
+    fn tick_member(&mut self, now: Now, range: u64) {
+        if let Some(member) = self.members.get_mut(&range) {
+            member.client_mut().tick(now);
+        }
+        self.collect(range);
     }
 }
 
