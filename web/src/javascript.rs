@@ -30,7 +30,6 @@ pub(crate) fn measured(ticket: u32, measured: &Measured) {
 /// Produces `records` records of `size` bytes to `topic`, `rate` a second (0: as fast as it goes), and resolves to what that
 /// took, as JSON. The topic exists already.
 #[wasm_bindgen]
-#[must_use]
 #[allow(unreachable_pub)] // JavaScript reaches it.
 #[allow(clippy::too_many_arguments)] // One for each setting of a load, by place: scripts have no structs of ours.
 pub fn load(
