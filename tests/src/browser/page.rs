@@ -318,7 +318,7 @@ impl Page {
 
     /// Ends what the first producer sends; the answer comes with the last that was on its way.
     pub fn stop_producing(&self) -> Result<()> {
-        self.click("form.producer button[type=button]")
+        self.click("form.producer > button[type=button]")
     }
 
     /// What came of the last order: words of success, or Kafka's error.
