@@ -21,6 +21,6 @@ pub(crate) fn bench() -> Result<(), Failure> {
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &browser.runner)
         .env("CHROMEDRIVER", &browser.driver)
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
-        .args(["test", "--quiet", "--package", "broker-web", "--target", "wasm32-unknown-unknown"])
+        .args(["test", "--package", "broker-web", "--target", "wasm32-unknown-unknown"])
         .args(["--test", "latency", "--", "--nocapture"]))
 }
