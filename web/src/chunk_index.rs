@@ -5,7 +5,8 @@
 //! A *chunk* is a value of its own under the key `[file, position, length, order]`. A *journal value* packs everything
 //! small of one transaction under the order of its first operation. Every operation gets the next *order*, so that opening,
 //! which lists the chunks' keys and reads only the journal, can replay both kinds in the order they happened. *Folding* turns
-//! what the journal holds into chunks and empties it.
+//! what the journal holds into chunks and empties it. Part of the journal, or all of it, may lie in a file beside the database
+//! ([`journal_frames`](crate::journal_frames)). A chunk may be deleted later than its file, but not after the next folding.
 //!
 //! # Architecture Invariant
 //! The extents of a file are contiguous, and their orders rise with their positions: nothing is ever written but at the end.
@@ -101,6 +102,15 @@ pub struct ChunkIndex {
     journal_bytes: usize,
 }
 
+/// True for a command that puts a chunk; all others are small.
+pub fn needs_chunk(command: &StoreCommand) -> bool {
+    match command {
+        StoreCommand::Append { bytes, .. } => bytes.iter().map(Bytes::len).sum::<usize>() >= CHUNK_BYTES,
+        StoreCommand::Replace { bytes, .. } => bytes.len() >= CHUNK_BYTES,
+        StoreCommand::Truncate { .. } | StoreCommand::Delete { .. } => false,
+    }
+}
+
 impl ChunkIndex {
     /// Reads what a database holds: keys of chunks, and keys with values of the journal. The chunks answered belong to no
     /// file; they may be deleted.
@@ -157,6 +167,11 @@ impl ChunkIndex {
     /// True when the journal wants folding before the next transaction.
     pub fn wants_fold(&self) -> bool {
         self.journal_bytes > JOURNAL_BYTES
+    }
+
+    /// The order the next operation gets: greater than any key of the journal.
+    pub fn next_order(&self) -> u64 {
+        self.next_order
     }
 
     /// What storing these commands changes; the index is then as after it.

@@ -1,16 +1,19 @@
 //! All of IndexedDB: the files of a log directory ([`Storage`]), and small values by name ([`Settings`]).
 //!
 //! One database per entry of `log.dirs`. One write transaction is in flight; whatever is stored meanwhile goes into the next.
-//! How files lie in it is decided by [`ChunkIndex`]; this file only carries that out.
+//! How files lie in it is decided by [`ChunkIndex`]; this file only carries that out. Where the browser has a [`JournalFile`]
+//! for us, the journal lies there, also while a transaction folds it; what needs a chunk, and its share of the journal, goes
+//! into a transaction all the same.
 
 use crate::buffers::concat;
-use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Piece, Plan, Source};
+use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Piece, Plan, Source, needs_chunk};
+use crate::journal_file::{self, JournalFile, Opening};
 use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
 use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use bytes::Bytes;
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
@@ -23,6 +26,10 @@ use web_sys::{
 const CHUNKS: &str = "chunks";
 const JOURNAL: &str = "journal";
 const SETTINGS: &str = "settings";
+/// Key in [`JOURNAL`] of `[identity, first]`: whose frames count in the journal file, and from which key on.
+const FILE: &str = "file";
+/// Whole numbers below this are exact in JavaScript.
+const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 
 /// What became of a store or a load.
 #[derive(Debug)]
@@ -72,12 +79,29 @@ struct State {
     index: ChunkIndex,
     /// The journal's values, until they are folded.
     journal: SortedMap<u64, Uint8Array>,
+    /// Where the journal is a file: that.
+    file: Option<JournalFile>,
+    /// The database's own number: frames of another are not its.
+    identity: u64,
+    /// Chunks that no file has any more; the next transaction deletes them.
+    dead: Vec<ChunkKey>,
     waiting: VecDeque<Work>,
-    /// Oldest and newest ticket of the write transaction in flight; a folding one has none.
-    in_flight: Option<(Ticket, Ticket)>,
-    writing: bool,
+    /// The write transaction in flight.
+    writing: Option<Writing>,
+    /// The newest ticket that is durable and not told of.
+    stored: Option<Ticket>,
     loading: usize,
     failed: Option<Str>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Writing {
+    /// Batches: the oldest and the newest ticket.
+    Group(Ticket, Ticket),
+    /// The journal becomes chunks.
+    Fold,
+    /// What nobody waits for.
+    Upkeep,
 }
 
 enum Work {
@@ -92,36 +116,34 @@ impl Storage {
     /// # Errors
     /// The browser's error: storage denied, a damaged database.
     pub async fn open(name: &str, completed: impl Fn(Completion) + 'static) -> Result<Self, Str> {
+        let opening = Opening::begin(name);
         let database = open_database(name, &[CHUNKS, JOURNAL]).await?;
-        let transaction = transaction(&database, &[CHUNKS, JOURNAL], IdbTransactionMode::Readonly)?;
-        let (chunks, journal) = (store(&transaction, CHUNKS)?, store(&transaction, JOURNAL)?);
-        let requests = [chunks.get_all_keys(), journal.get_all_keys(), journal.get_all()];
-        let mut results = Vec::new();
-        for request in requests {
-            results.push(Array::from(&result(&request.map_err(reason)?).await?));
+        let (chunk_keys, mut values, file_record) = read_database(&database).await?;
+        let (identity, first) = match file_record {
+            Some(record) => record,
+            None => name_file(&database).await?,
+        };
+        let mut file = None;
+        if let Some((opened, found)) = opening.finish(identity, first).await? {
+            file = Some(opened);
+            values.extend(found);
+            values.sort_unstable_by_key(|(key, _)| *key);
         }
-        let keys = results[0].iter().filter_map(|key| chunk_key(&key)).collect();
-        let values: Vec<(u64, Uint8Array)> = results[1]
-            .iter()
-            .zip(results[2].iter())
-            .filter_map(|(key, value)| Some((key.as_f64()? as u64, Uint8Array::new(&value))))
-            .collect();
-        let read: Vec<(u64, Bytes)> = values.iter().map(|(key, value)| (*key, value.to_vec().into())).collect();
-        let (index, orphans) = ChunkIndex::open(keys, &read).map_err(Str::from)?;
-
+        let (index, dead) = ChunkIndex::open(chunk_keys, &values).map_err(Str::from)?;
         let state = State {
             index,
-            journal: values.into_iter().collect(),
+            journal: values.into_iter().map(|(key, value)| (key, Uint8Array::from(&*value))).collect(),
+            file,
+            identity,
+            dead,
             waiting: VecDeque::new(),
-            in_flight: None,
-            writing: false,
+            writing: None,
+            stored: None,
             loading: 0,
             failed: None,
         };
         let storage = Self(Shared::new(database, state, Box::new(completed)));
-        if !orphans.is_empty() {
-            storage.0.write(|chunks, _| delete_chunks(chunks, &orphans))?;
-        }
+        storage.0.bury()?;
         Ok(storage)
     }
 
@@ -154,12 +176,53 @@ impl Storage {
     /// True when nothing waits and nothing is in flight.
     pub fn is_idle(&self) -> bool {
         let state = self.0.state.borrow();
-        state.waiting.is_empty() && !state.writing && state.loading == 0
+        state.waiting.is_empty() && state.writing.is_none() && state.loading == 0
     }
 
     /// Lets go of the database; what is in flight still ends.
     pub fn close(&self) {
+        if let Some(file) = &self.0.state.borrow().file {
+            file.close();
+        }
         self.0.database.close();
+    }
+}
+
+impl Work {
+    fn is_store(&self) -> bool {
+        matches!(self, Self::Store(..))
+    }
+
+    fn needs_chunk(&self) -> bool {
+        match self {
+            Self::Store(_, commands) => commands.iter().any(needs_chunk),
+            Self::Load(..) => false,
+        }
+    }
+}
+
+impl State {
+    /// Takes the first so many batches that wait.
+    fn take_stores(&mut self, count: usize) -> Vec<(Ticket, Vec<StoreCommand>)> {
+        let store = |work| if let Work::Store(ticket, commands) = work { Some((ticket, commands)) } else { None };
+        self.waiting.drain(..count).filter_map(store).collect()
+    }
+
+    /// Writes the first so many batches that wait, all of them small, to the journal file.
+    fn write_file(&mut self, count: usize) -> Result<(), Str> {
+        let group = self.take_stores(count);
+        let Some((first, last)) = group.first().zip(group.last()).map(|(first, last)| (first.0, last.0)) else {
+            return Ok(());
+        };
+        let Plan { puts: _, deletes, journal } = self.index.store(group.iter().flat_map(|(_, commands)| commands));
+        self.dead.extend(deletes);
+        let State { file, journal: values, writing, .. } = self;
+        if let (Some((key, slices)), Some(file)) = (journal, file) {
+            let value = file.write(key, &slices).inspect_err(|_| *writing = Some(Writing::Group(first, last)))?;
+            values.insert(key, value);
+        }
+        self.stored = Some(last);
+        Ok(())
     }
 }
 
@@ -170,6 +233,55 @@ fn file_of(command: &StoreCommand) -> &Str {
         | StoreCommand::Replace { file, .. }
         | StoreCommand::Delete { file } => file,
     }
+}
+
+/// Keys of all chunks, the journal's values, and [`FILE`].
+type Read = (Vec<ChunkKey>, Vec<(u64, Bytes)>, Option<(u64, u64)>);
+
+async fn read_database(database: &IdbDatabase) -> Result<Read, Str> {
+    let transaction = transaction(database, &[CHUNKS, JOURNAL], IdbTransactionMode::Readonly)?;
+    let (chunks, journal) = (store(&transaction, CHUNKS)?, store(&transaction, JOURNAL)?);
+    let requests = [chunks.get_all_keys(), journal.get_all_keys(), journal.get_all()];
+    let mut results = Vec::new();
+    for request in requests {
+        results.push(Array::from(&result(&request.map_err(reason)?).await?));
+    }
+    let chunk_keys = results[0].iter().filter_map(|key| chunk_key(&key)).collect();
+    let (mut values, mut record) = (Vec::new(), None);
+    for (key, value) in results[1].iter().zip(results[2].iter()) {
+        match key.as_f64() {
+            Some(key) => values.push((key as u64, Uint8Array::new(&value).to_vec().into())),
+            None => record = file_numbers(&value),
+        }
+    }
+    Ok((chunk_keys, values, record))
+}
+
+/// Gives a new database its [`FILE`].
+async fn name_file(database: &IdbDatabase) -> Result<(u64, u64), Str> {
+    let identity = (js_sys::Math::random() * MAX_SAFE) as u64;
+    let transaction = transaction(database, &[JOURNAL], IdbTransactionMode::Readwrite)?;
+    store(&transaction, JOURNAL)?.put_with_key(&file_record(identity, 0), &FILE.into()).map_err(reason)?;
+    done(&transaction).await?;
+    Ok((identity, 0))
+}
+
+fn file_record(identity: u64, first: u64) -> JsValue {
+    Array::of2(&JsValue::from_f64(identity as f64), &JsValue::from_f64(first as f64)).into()
+}
+
+fn file_numbers(value: &JsValue) -> Option<(u64, u64)> {
+    let parts = value.dyn_ref::<Array>()?;
+    Some((parts.get(0).as_f64()? as u64, parts.get(1).as_f64()? as u64))
+}
+
+/// Waits for a write transaction.
+async fn done(transaction: &IdbTransaction) -> Result<(), Str> {
+    let done = Promise::new(&mut |resolve, reject| {
+        transaction.set_oncomplete(Some(&resolve));
+        transaction.set_onabort(Some(&reject));
+    });
+    JsFuture::from(done).await.map(drop).map_err(|event| aborted(&event))
 }
 
 impl Shared {
@@ -190,8 +302,15 @@ impl Shared {
         })
     }
 
-    /// Starts the next write transaction, and the loads that wait for nothing else.
+    /// Writes what can be written now, starts the loads that wait for nothing else, and tells of what is done.
     fn advance(&self) {
+        match self.write_waiting() {
+            Ok(()) => self.tell_stored(),
+            Err(reason) => self.fail(&reason),
+        }
+    }
+
+    fn write_waiting(&self) -> Result<(), Str> {
         loop {
             let mut state = self.state.borrow_mut();
             if let Some(Work::Load(..)) = state.waiting.front() {
@@ -201,31 +320,34 @@ impl Shared {
                 }
                 continue;
             }
-            if state.writing || state.waiting.is_empty() {
-                return;
+            if state.waiting.is_empty() {
+                return Ok(());
             }
             if let Some(reason) = state.failed.clone() {
-                drop(state);
-                return self.fail(&reason);
+                return Err(reason);
             }
-            let started = if state.index.wants_fold() { self.write_fold(state) } else { self.write_group(state) };
-            if let Err(reason) = started {
-                return self.fail(&reason);
-            }
+            let end = state.waiting.iter().position(|work| !work.is_store()).unwrap_or(state.waiting.len());
+            let needs_chunk = state.waiting.iter().take(end).any(Work::needs_chunk);
+            let wants_fold = state.index.wants_fold();
+            match state.writing {
+                None if wants_fold => self.write_fold(state),
+                // A file takes small batches beside a transaction, but none whose tickets come after those in flight.
+                None | Some(Writing::Fold | Writing::Upkeep) if !wants_fold && !needs_chunk && state.file.is_some() => {
+                    state.write_file(end)
+                }
+                None => self.write_group(state, end),
+                Some(_) => return Ok(()),
+            }?;
         }
     }
 
-    /// One transaction of all batches that wait, up to a load among them.
-    fn write_group(&self, mut state: std::cell::RefMut<'_, State>) -> Result<(), Str> {
-        let is_store = |work: &Work| matches!(work, Work::Store(..));
-        let end = state.waiting.iter().position(|work| !is_store(work)).unwrap_or(state.waiting.len());
-        let group: Vec<(Ticket, Vec<StoreCommand>)> = state
-            .waiting
-            .drain(..end)
-            .filter_map(|work| if let Work::Store(ticket, commands) = work { Some((ticket, commands)) } else { None })
-            .collect();
-        state.in_flight = group.first().zip(group.last()).map(|(first, last)| (first.0, last.0));
-        let Plan { puts, deletes, journal } = state.index.store(group.iter().flat_map(|(_, commands)| commands));
+    /// One transaction of the first so many batches that wait.
+    fn write_group(&self, mut state: RefMut<'_, State>, count: usize) -> Result<(), Str> {
+        let group = state.take_stores(count);
+        let tickets = group.first().zip(group.last()).map(|(first, last)| Writing::Group(first.0, last.0));
+        state.writing = tickets;
+        let Plan { puts, mut deletes, journal } = state.index.store(group.iter().flat_map(|(_, commands)| commands));
+        deletes.append(&mut state.dead);
         let journal = journal.map(|(key, slices)| (key, concat(&slices)));
         if let Some((key, value)) = &journal {
             state.journal.insert(*key, value.clone());
@@ -246,12 +368,20 @@ impl Shared {
     }
 
     /// Makes chunks of what the journal holds, and empties it.
-    fn write_fold(&self, mut state: std::cell::RefMut<'_, State>) -> Result<(), Str> {
+    fn write_fold(&self, mut state: RefMut<'_, State>) -> Result<(), Str> {
+        state.writing = Some(Writing::Fold);
         let Fold { puts, cuts } = state.index.fold();
         let journal = std::mem::take(&mut state.journal);
+        let dead = std::mem::take(&mut state.dead);
+        let record = file_record(state.identity, state.index.next_order());
+        if let Some(file) = &mut state.file {
+            file.folding();
+        }
         drop(state);
         self.write(|chunks, store| {
             store.clear().map_err(reason)?;
+            store.put_with_key(&record, &FILE.into()).map_err(reason)?;
+            delete_chunks(chunks, &dead)?;
             for (key, pieces) in &puts {
                 let value = gather(key.length, pieces, &journal);
                 chunks.put_with_key(&value.buffer(), &key_value(key)).map_err(reason)?;
@@ -261,6 +391,18 @@ impl Shared {
         .map(drop)
     }
 
+    /// Deletes the chunks that no file has.
+    fn bury(&self) -> Result<(), Str> {
+        let mut state = self.state.borrow_mut();
+        let dead = std::mem::take(&mut state.dead);
+        if dead.is_empty() {
+            return Ok(());
+        }
+        state.writing = Some(Writing::Upkeep);
+        drop(state);
+        self.write(|chunks, _| delete_chunks(chunks, &dead)).map(drop)
+    }
+
     /// Opens a write transaction and issues its requests.
     fn write(
         &self,
@@ -268,7 +410,6 @@ impl Shared {
     ) -> Result<IdbTransaction, Str> {
         let mode = IdbTransactionMode::Readwrite;
         let transaction = transaction(&self.database, &[CHUNKS, JOURNAL], mode)?;
-        self.state.borrow_mut().writing = true;
         requests(&store(&transaction, CHUNKS)?, &store(&transaction, JOURNAL)?)?;
         transaction.set_oncomplete(Some(self.on_complete.as_ref().unchecked_ref()));
         transaction.set_onabort(Some(self.on_abort.as_ref().unchecked_ref()));
@@ -277,22 +418,35 @@ impl Shared {
 
     fn written(&self) {
         let mut state = self.state.borrow_mut();
-        state.writing = false;
-        let in_flight = state.in_flight.take();
+        let written = state.writing.take();
+        if let (Some(Writing::Fold), Some(file)) = (written, &mut state.file) {
+            file.folded();
+        }
+        if let Some(Writing::Group(_, ticket)) = written {
+            state.stored = Some(ticket);
+        }
         drop(state);
         // First the next transaction, so that the database does not wait for the node.
         self.advance();
-        if let Some((_, ticket)) = in_flight {
+    }
+
+    /// Tells of what is durable since the last time.
+    fn tell_stored(&self) {
+        let stored = self.state.borrow_mut().stored.take();
+        if let Some(ticket) = stored {
             (self.completed)(Completion::Stored { ticket });
         }
     }
 
     /// The directory is lost: everything in flight and waiting fails, and so does all that comes.
     fn fail(&self, reason: &Str) {
+        self.tell_stored();
         let mut state = self.state.borrow_mut();
-        state.writing = false;
         state.failed = Some(reason.clone());
-        let mut first = state.in_flight.take().map(|(first, _)| first);
+        let mut first = match state.writing.take() {
+            Some(Writing::Group(first, _)) => Some(first),
+            Some(Writing::Fold | Writing::Upkeep) | None => None,
+        };
         let mut loads = Vec::new();
         for work in state.waiting.drain(..) {
             match work {
@@ -430,18 +584,16 @@ impl Settings {
             None => settings.delete(&name.into()),
         }
         .map_err(reason)?;
-        let done = Promise::new(&mut |resolve, reject| {
-            transaction.set_oncomplete(Some(&resolve));
-            transaction.set_onabort(Some(&reject));
-        });
-        JsFuture::from(done).await.map(drop).map_err(|event| aborted(&event))
+        done(&transaction).await
     }
 }
 
 /// Deletes a database; ends when nobody has it open any more and it is gone.
 pub async fn delete_database(name: &str) -> Result<(), Str> {
     let request = factory()?.delete_database(name).map_err(reason)?;
-    result(&request).await.map(drop)
+    result(&request).await?;
+    journal_file::delete(name).await;
+    Ok(())
 }
 
 fn factory() -> Result<IdbFactory, Str> {

@@ -6,7 +6,8 @@
 //! - [`worker`]: brokers, the switch, the clients; each a sans-I/O program and an event loop around it.
 //! - [`clock`]: playground time.
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
-//! - `post_message`, `indexed_db`, `locks`: the only places that use these parts of the browser.
+//! - [`journal_frames`]: how a journal lies in two files; `journal_file` carries it out.
+//! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
 //! - `entry`: where JavaScript starts the page and its workers; `javascript`: what scripts of the page may call.
 //!
@@ -25,6 +26,9 @@ mod entry;
 pub mod indexed_db;
 #[cfg(target_arch = "wasm32")]
 mod javascript;
+#[cfg(target_arch = "wasm32")]
+pub mod journal_file;
+pub mod journal_frames;
 #[cfg(target_arch = "wasm32")]
 pub mod locks;
 #[cfg(target_arch = "wasm32")]
