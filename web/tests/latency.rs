@@ -4,11 +4,12 @@
 
 use broker_core::log::storage::{StoreCommand, Ticket};
 use broker_web::indexed_db::{Completion, Storage, delete_database};
+use broker_web::post_message::pause;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -35,11 +36,23 @@ impl Writer {
         storage.store(Ticket(*self.ticket.borrow()), vec![append; self.values]);
     }
 
-    fn completed(&self, completion: &Completion) {
+    fn completed(self: &Rc<Self>, completion: &Completion) {
         assert!(matches!(completion, Completion::Stored { .. }), "{completion:?}");
         let now = now();
         self.took.borrow_mut().push(now - *self.began.borrow());
-        if now < self.until { self.next() } else { *self.storage.borrow_mut() = None }
+        // In a task of its own: a file completes within the call.
+        let writer = Rc::clone(self);
+        spawn_local(async move {
+            pause().await;
+            if now < writer.until {
+                return writer.next();
+            }
+            let storage = writer.storage.borrow().clone();
+            while storage.as_ref().is_some_and(|storage| !storage.is_idle()) {
+                pause().await;
+            }
+            *writer.storage.borrow_mut() = None;
+        });
     }
 }
 
