@@ -289,6 +289,8 @@ impl<P: Program + 'static> Host<P> {
                 self.leave(connection, leaving);
             }
             Output::Store { directory, ticket, commands } => {
+                // What goes to others first: they work while this is written.
+                self.flush();
                 if let Some(disk) = self.disks.borrow().get(directory) {
                     disk.store(ticket, commands);
                 }

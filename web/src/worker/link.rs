@@ -12,6 +12,9 @@ pub const CLIENTS: Endpoint = -1;
 
 /// Bytes that may be under way on a connection in one direction; a single frame may be larger.
 pub const WINDOW: u64 = 1024 * 1024;
+/// Credit for less than this is not given back on its own: it would wake two workers for every small frame. So a frame may
+/// also leave while less than this is under way, whatever its size, and one or the other always can.
+pub const CREDIT: u64 = WINDOW / 4;
 
 /// From a worker to the switch. Connections bear the worker's own numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! How much of each connection is under way: what `postMessage` has no notion of.
 
-use super::link::WINDOW;
+use super::link::{CREDIT, WINDOW};
 use broker_core::sorted::SortedMap;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -21,6 +21,8 @@ struct Window {
     closing: bool,
     /// Sizes of frames received and not taken yet.
     untaken: VecDeque<u64>,
+    /// Bytes taken for which no credit was given back yet.
+    owed: u64,
 }
 
 /// What may leave now on a connection.
@@ -81,9 +83,11 @@ impl Windows {
         }
     }
 
-    /// The program took the oldest frame it had not taken; how many bytes to give back.
+    /// The program took the oldest frame it had not taken; how many bytes to give back now, if any.
     pub fn taken(&mut self, connection: u64) -> Option<u64> {
-        self.open.get_mut(&connection)?.untaken.pop_front()
+        let window = self.open.get_mut(&connection)?;
+        window.owed += window.untaken.pop_front()?;
+        (window.owed >= CREDIT).then(|| std::mem::take(&mut window.owed))
     }
 
     fn leaving(&mut self, connection: u64) -> Leaving {
@@ -91,7 +95,7 @@ impl Windows {
         let Some(window) = self.open.get_mut(&connection) else { return leaving };
         while let Some(frame) = window.waiting.front() {
             let bytes: u64 = frame.iter().map(|slice| slice.len() as u64).sum();
-            if window.under_way > 0 && window.under_way + bytes > WINDOW {
+            if window.under_way >= CREDIT && window.under_way + bytes > WINDOW {
                 return leaving;
             }
             window.under_way += bytes;
@@ -123,7 +127,29 @@ mod tests {
         assert_eq!(windows.send(1, frame(100_000)).frames.len(), 0);
         assert_eq!(windows.credit(1, 3_000_000).frames.len(), 2);
         assert_eq!(windows.credit(1, 1).frames.len(), 0);
-        assert_eq!(windows.credit(1, 1_000_000).frames.len(), 1);
+        assert_eq!(windows.credit(1, 800_000).frames.len(), 1);
+    }
+
+    #[test]
+    fn frames_of_any_size_go_through_though_credit_for_small_ones_is_held_back() {
+        let sizes = [10, CREDIT - 11, 1, WINDOW, CREDIT - 1, 3 * WINDOW, WINDOW - 1, 2, WINDOW / 2, WINDOW];
+        let (mut sender, mut receiver) = (Windows::default(), Windows::default());
+        sender.open(1);
+        receiver.open(2);
+        let mut under_way: VecDeque<u64> = VecDeque::new();
+        let length = |frame: Vec<Bytes>| frame[0].len() as u64;
+        for size in sizes {
+            under_way.extend(sender.send(1, frame(size as usize)).frames.into_iter().map(length));
+        }
+        let mut arrived = Vec::new();
+        while let Some(size) = under_way.pop_front() {
+            arrived.push(size);
+            receiver.received(2, size);
+            if let Some(credit) = receiver.taken(2) {
+                under_way.extend(sender.credit(1, credit).frames.into_iter().map(length));
+            }
+        }
+        assert_eq!(arrived, sizes);
     }
 
     #[test]
@@ -140,11 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn credit_goes_back_frame_by_frame() {
+    fn credit_goes_back_once_it_is_worth_a_message() {
         let mut windows = Windows::default();
         windows.open(2);
-        windows.received(2, 5);
-        windows.received(2, 6);
-        assert_eq!([windows.taken(2), windows.taken(2), windows.taken(2)], [Some(5), Some(6), None]);
+        for bytes in [5, CREDIT - 6, 1, WINDOW] {
+            windows.received(2, bytes);
+        }
+        let taken = [(); 5].map(|()| windows.taken(2));
+        assert_eq!(taken, [None, None, Some(CREDIT), Some(WINDOW), None]);
     }
 }
