@@ -9,9 +9,9 @@ use crate::bridge::{
     unpack,
 };
 use crate::clock::Lease;
-use crate::indexed_db::{Settings, delete_database};
+use crate::indexed_db::{OpeningSettings, Settings, delete_database};
 use crate::ownership::Ownership;
-use crate::post_message::{WorkerHandle, channel};
+use crate::post_message::{WorkerHandle, channel, dismiss_workers};
 use crate::worker::link::{CLIENTS, Endpoint};
 use broker_core::rng::Rng;
 use broker_core::sorted::SortedMap;
@@ -59,6 +59,8 @@ struct Shared {
     module: JsValue,
     script: String,
     ownership: Ownership,
+    /// Asked for as soon as there is a page: the browser takes its time.
+    opening: RefCell<Option<OpeningSettings>>,
     state: RefCell<State>,
     news: Box<dyn Fn(News)>,
 }
@@ -101,6 +103,7 @@ impl Cluster {
                 module,
                 script,
                 ownership: Ownership::new(move || asked.upgrade().iter().for_each(|this| this.give_away())),
+                opening: RefCell::new(Some(Settings::begin(SETTINGS))),
                 state: RefCell::default(),
                 news: Box::new(news),
             }
@@ -120,6 +123,7 @@ impl Cluster {
         let shared = Rc::clone(&self.0);
         spawn_local(async move {
             if !shared.ownership.try_claim().await {
+                dismiss_workers();
                 (shared.news)(News::OtherTab);
                 shared.ownership.claim().await;
             }
@@ -205,7 +209,8 @@ impl Shared {
     /// This tab owns the cluster: the switch comes up.
     async fn begin(&self) {
         let mut remembered = SortedMap::new();
-        match Settings::open(SETTINGS).await {
+        let opening = self.opening.take().unwrap_or_else(|| Settings::begin(SETTINGS));
+        match opening.finish().await {
             Ok(settings) => {
                 remembered = settings.all().await.unwrap_or_default().into_iter().collect();
                 self.state.borrow_mut().settings = Some(settings);
@@ -225,6 +230,7 @@ impl Shared {
         });
         self.state.borrow_mut().cluster_id.clone_from(cluster_id);
         (self.news)(News::Ready(remembered));
+        dismiss_workers();
     }
 
     fn spawn_switch(&self, floor: Lease) -> Result<(), JsValue> {

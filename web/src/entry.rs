@@ -1,19 +1,22 @@
 //! The entry points JavaScript calls: the page, and a worker of any role.
 
 use crate::bridge::{BrokerReport, ClientsReport, Role, SwitchReport, pack, unpack};
-use crate::post_message::{on_page_message, parts, post_to_page};
+use crate::post_message::{adopt_workers, on_page_message, parts, post_to_page};
 use crate::worker::broker::BrokerWorker;
 use crate::worker::clients_host::ClientsWorker;
 use crate::worker::node_process::launch;
 use crate::worker::switch_host::SwitchHost;
+use js_sys::Array;
 use leptos::prelude::*;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-/// Entry point of the page: `module` is the compiled wasm, `worker_script` the address of `worker.js`.
+/// Entry point of the page: `module` is the compiled wasm, `worker_script` the address of `worker.js`, `prepared` the pairs of
+/// name and worker that wait already.
 #[wasm_bindgen]
-pub fn page(module: JsValue, worker_script: String) {
+pub fn page(module: JsValue, worker_script: String, prepared: &Array) {
     console_error_panic_hook::set_once();
+    adopt_workers(prepared);
     mount_to_body(move || view! { <crate::ui::App module=module worker_script=worker_script /> });
 }
 

@@ -19,8 +19,8 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    DomException, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
-    IdbTransactionMode,
+    DomException, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbRequestReadyState,
+    IdbTransaction, IdbTransactionMode,
 };
 
 const CHUNKS: &str = "chunks";
@@ -117,12 +117,8 @@ impl Storage {
     /// The browser's error: storage denied, a damaged database.
     pub async fn open(name: &str, completed: impl Fn(Completion) + 'static) -> Result<Self, Str> {
         let opening = Opening::begin(name);
-        let database = open_database(name, &[CHUNKS, JOURNAL]).await?;
-        let (chunk_keys, mut values, file_record) = read_database(&database).await?;
-        let (identity, first) = match file_record {
-            Some(record) => record,
-            None => name_file(&database).await?,
-        };
+        let database = request_database(name, create_directory)?.finish().await?;
+        let (chunk_keys, mut values, (identity, first)) = read_database(&database).await?;
         let mut file = None;
         if let Some((opened, found)) = opening.finish(identity, first).await? {
             file = Some(opened);
@@ -235,8 +231,18 @@ fn file_of(command: &StoreCommand) -> &Str {
     }
 }
 
+fn create_directory(database: &IdbDatabase) -> Result<(), JsValue> {
+    database.create_object_store(CHUNKS)?;
+    let identity = (js_sys::Math::random() * MAX_SAFE) as u64;
+    database.create_object_store(JOURNAL)?.put_with_key(&file_record(identity, 0), &FILE.into()).map(drop)
+}
+
+fn create_settings(database: &IdbDatabase) -> Result<(), JsValue> {
+    database.create_object_store(SETTINGS).map(drop)
+}
+
 /// Keys of all chunks, the journal's values, and [`FILE`].
-type Read = (Vec<ChunkKey>, Vec<(u64, Bytes)>, Option<(u64, u64)>);
+type Read = (Vec<ChunkKey>, Vec<(u64, Bytes)>, (u64, u64));
 
 async fn read_database(database: &IdbDatabase) -> Result<Read, Str> {
     let transaction = transaction(database, &[CHUNKS, JOURNAL], IdbTransactionMode::Readonly)?;
@@ -247,23 +253,14 @@ async fn read_database(database: &IdbDatabase) -> Result<Read, Str> {
         results.push(Array::from(&result(&request.map_err(reason)?).await?));
     }
     let chunk_keys = results[0].iter().filter_map(|key| chunk_key(&key)).collect();
-    let (mut values, mut record) = (Vec::new(), None);
+    let (mut values, mut record) = (Vec::new(), (0, 0));
     for (key, value) in results[1].iter().zip(results[2].iter()) {
         match key.as_f64() {
             Some(key) => values.push((key as u64, Uint8Array::new(&value).to_vec().into())),
-            None => record = file_numbers(&value),
+            None => record = file_numbers(&value).unwrap_or_default(),
         }
     }
     Ok((chunk_keys, values, record))
-}
-
-/// Gives a new database its [`FILE`].
-async fn name_file(database: &IdbDatabase) -> Result<(u64, u64), Str> {
-    let identity = (js_sys::Math::random() * MAX_SAFE) as u64;
-    let transaction = transaction(database, &[JOURNAL], IdbTransactionMode::Readwrite)?;
-    store(&transaction, JOURNAL)?.put_with_key(&file_record(identity, 0), &FILE.into()).map_err(reason)?;
-    done(&transaction).await?;
-    Ok((identity, 0))
 }
 
 fn file_record(identity: u64, first: u64) -> JsValue {
@@ -559,10 +556,23 @@ pub struct Settings {
     database: IdbDatabase,
 }
 
+/// The database of settings, being opened.
+pub struct OpeningSettings(Result<Requested, Str>);
+
+impl OpeningSettings {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// The browser's error: storage denied, a damaged database.
+    pub async fn finish(self) -> Result<Settings, Str> {
+        Ok(Settings { database: self.0?.finish().await? })
+    }
+}
+
 impl Settings {
-    /// Opens, or creates, the database.
-    pub async fn open(name: &str) -> Result<Self, Str> {
-        Ok(Self { database: open_database(name, &[SETTINGS]).await? })
+    /// Begins to open, or create, the database.
+    pub fn begin(name: &str) -> OpeningSettings {
+        OpeningSettings(request_database(name, create_settings))
     }
 
     /// All names with their values, ordered by name.
@@ -602,33 +612,46 @@ fn factory() -> Result<IdbFactory, Str> {
     factory.dyn_into().map_err(|_| denied())
 }
 
-async fn open_database(name: &str, stores: &'static [&'static str]) -> Result<IdbDatabase, Str> {
+/// A database asked for.
+struct Requested {
+    request: IdbOpenDbRequest,
+    _create: Closure<dyn FnMut() -> Result<(), JsValue>>,
+}
+
+/// Asks for a database; `create` makes the object stores of a new one.
+fn request_database(name: &str, create: fn(&IdbDatabase) -> Result<(), JsValue>) -> Result<Requested, Str> {
     let request: IdbOpenDbRequest = factory()?.open_with_u32(name, 1).map_err(reason)?;
     let upgraded = request.clone();
-    let create = Closure::once(move || {
-        let database = upgraded.result()?.unchecked_into::<IdbDatabase>();
-        stores.iter().try_for_each(|store| database.create_object_store(store).map(drop))
-    });
+    let create: Closure<dyn FnMut() -> Result<(), JsValue>> =
+        Closure::new(move || create(upgraded.result()?.unchecked_ref()));
     request.set_onupgradeneeded(Some(create.as_ref().unchecked_ref()));
-    let database: IdbDatabase = result(&request).await?.unchecked_into();
-    // Somebody wants to delete it ("Start over"): let go, later writes fail.
-    let held = database.clone();
-    let let_go = Closure::once_into_js(move || held.close());
-    database.set_onversionchange(Some(let_go.unchecked_ref()));
-    Ok(database)
+    Ok(Requested { request, _create: create })
+}
+
+impl Requested {
+    async fn finish(self) -> Result<IdbDatabase, Str> {
+        let database: IdbDatabase = result(&self.request).await?.unchecked_into();
+        // Somebody wants to delete it ("Start over"): let go, later writes fail.
+        let held = database.clone();
+        let let_go = Closure::once_into_js(move || held.close());
+        database.set_onversionchange(Some(let_go.unchecked_ref()));
+        Ok(database)
+    }
 }
 
 /// Waits for a request.
 async fn result(request: &IdbRequest) -> Result<JsValue, Str> {
     let done = Promise::new(&mut |resolve: Function, reject: Function| {
+        if request.ready_state() == IdbRequestReadyState::Done {
+            // Its event is over.
+            let _ = resolve.call0(&JsValue::NULL);
+        }
         request.set_onsuccess(Some(&resolve));
         request.set_onerror(Some(&reject));
     });
-    match JsFuture::from(done).await {
-        Ok(_) => request.result().map_err(reason),
-        Err(_) => {
-            Err(request.error().ok().flatten().map_or(Str::from_static("the request failed"), |error| named(&error)))
-        }
+    match (JsFuture::from(done).await, request.error().ok().flatten()) {
+        (Ok(_), None) => request.result().map_err(reason),
+        (_, error) => Err(error.map_or(Str::from_static("the request failed"), |error| named(&error))),
     }
 }
 

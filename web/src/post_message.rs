@@ -1,6 +1,8 @@
 //! All of `postMessage`: workers and their start, the ports between them, the channel between tabs, and the immediate timer.
 
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -55,6 +57,56 @@ impl Drop for Port {
     }
 }
 
+/// A worker that waits for its first message.
+struct Spare {
+    name: String,
+    worker: Worker,
+    failed: Rc<Cell<bool>>,
+    _handler: Closure<dyn FnMut()>,
+}
+
+thread_local! {
+    static SPARES: RefCell<Vec<Spare>> = const { RefCell::new(Vec::new()) };
+}
+
+/// (Page) takes over workers that were created before there was anybody to start them, as pairs of name and worker: what they
+/// load is the same for all. [`WorkerHandle::spawn`] takes them by name.
+pub fn adopt_workers(prepared: &Array) {
+    for pair in prepared.iter() {
+        let pair = Array::from(&pair);
+        let (Some(name), Ok(worker)) = (pair.get(0).as_string(), pair.get(1).dyn_into::<Worker>()) else { continue };
+        let failed = Rc::new(Cell::new(false));
+        let noted = Rc::clone(&failed);
+        let handler: Closure<dyn FnMut()> = Closure::new(move || noted.set(true));
+        worker.set_onerror(Some(handler.as_ref().unchecked_ref()));
+        let spare = Spare { name, worker, failed, _handler: handler };
+        SPARES.with_borrow_mut(|spares| spares.push(spare));
+    }
+}
+
+/// (Page) ends the prepared workers that nobody took.
+pub fn dismiss_workers() {
+    for spare in SPARES.take() {
+        spare.worker.set_onerror(None);
+        spare.worker.terminate();
+    }
+}
+
+fn take_prepared(name: &str) -> Option<Worker> {
+    let spare = SPARES.with_borrow_mut(|spares| {
+        let at = spares.iter().position(|spare| spare.name == name)?;
+        Some(spares.swap_remove(at))
+    })?;
+    (!spare.failed.get()).then(|| spare.worker.clone())
+}
+
+fn new_worker(script: &str, name: &str) -> Result<Worker, JsValue> {
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    options.set_name(name);
+    Worker::new_with_options(script, &options)
+}
+
 /// (Page) a worker of ours.
 pub struct WorkerHandle {
     worker: Worker,
@@ -71,10 +123,7 @@ impl WorkerHandle {
         mut on_message: impl FnMut(Vec<u8>) + 'static,
         mut failed: impl FnMut(String) + 'static,
     ) -> Result<Self, JsValue> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        options.set_name(name);
-        let worker = Worker::new_with_options(script, &options)?;
+        let worker = take_prepared(name).map_or_else(|| new_worker(script, name), Ok)?;
         let on_message: Handler =
             Closure::new(move |event: MessageEvent| on_message(Uint8Array::new(&event.data()).to_vec()));
         let on_error: Closure<dyn FnMut(JsValue)> = Closure::new(move |event: JsValue| {
@@ -217,7 +266,7 @@ impl Drop for Immediate {
 /// A one-shot timer with one callback; setting it again replaces what was set.
 pub struct Timer {
     callback: Function,
-    set: std::cell::Cell<Option<f64>>,
+    set: Cell<Option<f64>>,
     _closure: Closure<dyn FnMut()>,
 }
 
@@ -234,7 +283,7 @@ impl Timer {
     pub fn new(callback: impl FnMut() + 'static) -> Self {
         let closure: Closure<dyn FnMut()> = Closure::new(callback);
         let callback = closure.as_ref().unchecked_ref::<Function>().clone();
-        Self { callback, set: std::cell::Cell::new(None), _closure: closure }
+        Self { callback, set: Cell::new(None), _closure: closure }
     }
 
     /// In so many milliseconds.

@@ -56,8 +56,8 @@ impl Broker {
             }
         }
         self.image = delta.apply(provenance);
-        if let Some(lifecycle) = self.lifecycle.as_mut().filter(|lifecycle| lifecycle.is_fenced()) {
-            lifecycle.hurry_if_registered(self.now.monotonic);
+        if let Some(lifecycle) = self.lifecycle.as_mut() {
+            lifecycle.metadata_moved(self.now.monotonic);
         }
         self.publish(provenance, records);
     }

@@ -312,7 +312,7 @@ async fn a_directory_whose_database_is_gone_fails_from_the_first_batch_on() {
 #[wasm_bindgen_test]
 async fn settings_stay() {
     delete_database("settings").await.expect("deleted");
-    let settings = Settings::open("settings").await.expect("opens");
+    let settings = Settings::begin("settings").finish().await.expect("opens");
     settings.set("b", Some("2")).await.expect("set");
     settings.set("a", Some("1")).await.expect("set");
     settings.set("b", Some("3")).await.expect("set");

@@ -88,6 +88,12 @@ impl Store {
             BrokerReport::View(None) => {}
             BrokerReport::View(Some(view)) => self.hear_view(id, view),
             BrokerReport::Event { wall_ms, event } => {
+                let starts =
+                    |all: &SortedMap<i32, Broker>| all.get(&id).is_some_and(|it| it.process == Process::Starting);
+                if self.brokers.with_untracked(starts) {
+                    // What it does now is news: it may be up.
+                    self.with_cluster(|cluster| cluster.look(id));
+                }
                 let mut line = Line::new(wall_ms, Some(id), What::Node(event));
                 self.explain(&mut line);
                 self.add(line);
