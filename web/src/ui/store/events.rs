@@ -2,6 +2,7 @@
 
 use crate::ui::messages::Language;
 use broker_core::event::Event;
+use broker_core::ids::CLUSTER_METADATA_TOPIC;
 use std::collections::VecDeque;
 
 /// What a line says.
@@ -82,7 +83,7 @@ impl Line {
         (language.messages().event)(self)
     }
 
-    /// The internal topic it is about: fifty partitions of it are one matter.
+    /// The internal topic it is about: fifty partitions of it are one matter. The metadata log has one, and is none.
     pub(crate) fn internal_topic(&self) -> Option<&str> {
         match &self.what {
             What::Node(
@@ -90,7 +91,9 @@ impl Line {
                 | Event::InSyncReplicasChanged { partition, .. }
                 | Event::LogRecovered { partition, .. }
                 | Event::Truncated { partition, .. },
-            ) if partition.topic.starts_with("__") => Some(&partition.topic),
+            ) if partition.topic.starts_with("__") && &*partition.topic != CLUSTER_METADATA_TOPIC => {
+                Some(&partition.topic)
+            }
             _ => None,
         }
     }
@@ -138,7 +141,7 @@ pub(super) fn put(lines: &mut VecDeque<Line>, mut line: Line) {
     let near = |known: &Line| line.wall_ms - known.wall_ms < TOGETHER;
     let recent = lines.len().saturating_sub(BACK);
     let folds = |(at, known): &(usize, &Line)| {
-        line.repeats(known) && (*at + 1 == lines.len() || (line.internal_topic().is_some() && near(known)))
+        line.repeats(known) && if line.internal_topic().is_some() { near(known) } else { *at + 1 == lines.len() }
     };
     if let Some((at, _)) = lines.iter().enumerate().skip(recent).rfind(folds) {
         lines[at].times += 1;
