@@ -2,6 +2,8 @@
 
 mod faults;
 mod groups;
+mod kcat;
 mod produce;
+mod restart;
 mod support;
 mod wire;

@@ -44,6 +44,7 @@ fn our_partitioner_puts_keys_where_librdkafkas_murmur2_does() {
         producer.send(BaseRecord::to("keys").key(key).payload(key)).expect("room in the queue");
     }
     producer.flush(LIMIT).expect("all records are acknowledged");
+    assert_eq!((deliveries.failed(), deliveries.complaints()), (vec![], vec![]));
     for (partition, _, key) in &deliveries.acknowledged() {
         assert_eq!(broker_core::client::partitioner::partition_for_key(key.as_bytes(), 3), *partition, "{key}");
     }

@@ -3,7 +3,7 @@
 use broker_tests::tcp::{ClusterOptions, TcpCluster, free_port};
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -181,11 +182,26 @@ pub(crate) fn config(running: &Running) -> ClientConfig {
 }
 
 pub(crate) fn create_topic(running: &Running, name: &str, partitions: i32) {
+    create_topic_with(running, name, partitions, &[]);
+}
+
+pub(crate) fn create_topic_with(running: &Running, name: &str, partitions: i32, configs: &[(&str, &str)]) {
     let admin: AdminClient<DefaultClientContext> = config(running).create().expect("an admin client");
-    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(3));
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(3));
+    for (key, value) in configs {
+        topic = topic.set(key, value);
+    }
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
     let results = block_on(admin.create_topics([&topic], &options)).expect("an answer");
     assert!(matches!(&results[..], [Ok(_)]), "{results:?}");
+}
+
+/// A topic's configs, by key.
+pub(crate) fn describe_topic(running: &Running, name: &str) -> BTreeMap<String, String> {
+    let admin: AdminClient<DefaultClientContext> = config(running).create().expect("an admin client");
+    let results = block_on(admin.describe_configs([&ResourceSpecifier::Topic(name)], &AdminOptions::new()));
+    let described = results.expect("an answer").remove(0).expect("the topic is there");
+    described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
 }
 
 pub(crate) fn producer(
