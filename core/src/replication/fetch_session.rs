@@ -271,16 +271,17 @@ impl FetchSession {
         let Some(&place) = self.places.get(key) else { return true };
         let Some(cached) = self.order.get_mut(&place) else { return true };
         let failed = data.error_code != ErrorCode::None.code();
+        let diverges = data.diverging_epoch.epoch != NO_EPOCH || data.diverging_epoch.end_offset != -1;
         let has_records = data.records.as_ref().is_some_and(|records| !records.is_empty());
         let news = has_records
             || failed
             || cached.high_watermark != data.high_watermark
             || cached.log_start_offset != data.log_start_offset
             || data.preferred_read_replica != -1
-            || data.diverging_epoch.epoch != NO_EPOCH
-            || data.diverging_epoch.end_offset != -1;
-        // After an error the next answer without one is news.
-        cached.high_watermark = if failed { -1 } else { data.high_watermark };
+            || diverges;
+        // After an error the next answer without one is news. So it is where the follower has to cut its log first: it takes
+        // no high watermark from such an answer, and might hear of none until the next record.
+        cached.high_watermark = if failed || diverges { -1 } else { data.high_watermark };
         cached.log_start_offset = data.log_start_offset;
         if has_records && let Some(cached) = self.order.remove(&place) {
             self.places.insert(cached.key.clone(), self.next_place);

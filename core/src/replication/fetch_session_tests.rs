@@ -97,6 +97,19 @@ fn an_error_is_told_again_and_so_is_its_end() {
 }
 
 #[test]
+fn a_follower_that_cut_its_log_hears_the_high_watermark_with_the_next_answer() {
+    let mut pair = Pair::new(10);
+    let diverges = |partition| {
+        let mut data = data(partition, 5, b"");
+        (data.diverging_epoch.epoch, data.diverging_epoch.end_offset) = (2, 5);
+        data
+    };
+    assert_eq!(pair.round(&[(0, 7)], diverges).2, [0]);
+    assert_eq!(pair.round(&[(0, 5)], |partition| data(partition, 5, b"")).2, [0]);
+    assert_eq!(pair.round(&[(0, 5)], |partition| data(partition, 5, b"")).2, []);
+}
+
+#[test]
 fn requests_out_of_step_are_refused() {
     let mut pair = Pair::new(10);
     pair.round(&[(0, 5)], |p| data(p, 5, b""));

@@ -70,9 +70,22 @@ pub struct Committed {
     batches: Vec<Mark>,
     records: BTreeMap<Offset, RecordId>,
     end: Offset,
+    /// From and to of what was committed and deleted in one step, unseen; a replica that deletes it later may show it yet.
+    unseen: Vec<(Offset, Offset)>,
 }
 
 impl Committed {
+    /// Takes what nobody saw when it was committed; false where it was seen, or is not committed.
+    fn see(&mut self, mark: Mark) -> bool {
+        let was_unseen = self.unseen.iter().any(|(from, to)| *from <= mark.base_offset && mark.next_offset <= *to);
+        let at = self.batches.partition_point(|known| known.base_offset < mark.base_offset);
+        if was_unseen && self.batches.get(at).is_none_or(|known| known.base_offset >= mark.next_offset) {
+            self.batches.insert(at, mark);
+            return true;
+        }
+        false
+    }
+
     /// The offset after the last committed record.
     pub fn end(&self) -> Offset {
         self.end
@@ -148,6 +161,7 @@ impl History {
     pub fn begin_at(&mut self, partition: PartitionId, start: Offset) {
         let committed = self.partitions.entry(partition).or_default();
         if start > committed.end {
+            committed.unseen.push((committed.end, start));
             committed.end = start;
             // Nobody saw the batches in between, so the next sequence is anybody's guess.
             self.sequences.retain(|(of, _), _| *of != partition);
@@ -159,6 +173,9 @@ impl History {
         let mark = Mark::of(batch);
         let committed = self.partitions.entry(partition).or_default();
         if mark.base_offset < committed.end {
+            if committed.see(mark) {
+                return Ok(());
+            }
             let index = committed.batches.partition_point(|known| known.base_offset < mark.base_offset);
             return match committed.batches.get(index) {
                 Some(known) if *known == mark => Ok(()),

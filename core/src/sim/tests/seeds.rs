@@ -9,7 +9,10 @@ use alloc::string::ToString;
 use std::println;
 
 /// Seeds that found something once, and what.
-const KEPT: [(u64, &str); 0] = [];
+const KEPT: [(u64, &str); 2] = [
+    (897, "a follower that had cut its log in a fetch session never heard the high watermark"),
+    (1526, "records committed and deleted in one step are still seen on a follower"),
+];
 
 fn run(seed: u64) -> Summary {
     println!("seed {seed}");
