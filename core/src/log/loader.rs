@@ -183,7 +183,10 @@ impl LogLoader {
         for command in self.commands.drain(..) {
             store.push(command);
         }
-        let start = self.context.log_start_offset;
+        // The epochs of deleted records go from their file at once, the log start itself is noted now and then. Deleted records
+        // that come back without their epochs would mislead followers about where to cut.
+        let first_epoch = self.epochs_stored.as_ref().and_then(|epochs| epochs.entries().first());
+        let start = self.context.log_start_offset.max(first_epoch.map(|entry| entry.start_offset));
         if self.segments.is_empty() {
             let base = start.unwrap_or_default();
             let segment = LogSegment::new(&self.directory_name, base, self.now.wall_ms);

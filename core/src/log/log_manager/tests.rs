@@ -66,8 +66,6 @@ impl ModelBatch {
 struct Model {
     start: Offset,
     end: Offset,
-    /// Epochs are known from here on: below a log start that a crash forgot, they are forgotten.
-    epochs_from: Offset,
     batches: Vec<ModelBatch>,
 }
 
@@ -216,7 +214,7 @@ impl World {
             log.truncate_fully_and_start_at(now(), offset, store);
             Ok(())
         });
-        self.model = Model { start: offset, end: offset, epochs_from: offset, batches: Vec::new() };
+        self.model = Model { start: offset, end: offset, batches: Vec::new() };
     }
 
     fn delete_at_start(&mut self) {
@@ -230,7 +228,6 @@ impl World {
         log.increment_log_start_offset(offset, &mut self.stores[0]).unwrap();
         log.delete_retention(now(), &mut self.stores[0]);
         self.model.start = self.model.start.max(offset);
-        self.model.epochs_from = self.model.epochs_from.max(offset);
         assert_eq!(log.log_start_offset(), self.model.start);
     }
 
@@ -260,7 +257,8 @@ impl World {
         assert_eq!(self.manager.previous_broker_epoch(), if clean { 5 } else { -1 });
         assert!(self.disk.file(CLEAN_SHUTDOWN).is_none());
         self.model = self.stored.clone();
-        // Log start offsets between checkpoints are lost, as Kafka's are; segments that are gone are gone.
+        // Log start offsets between checkpoints are lost, as Kafka's are, where neither the segments nor the epochs that are
+        // left tell of them.
         let start = self.log().log_start_offset();
         assert!(start <= self.model.start, "{start} {}", self.model.start);
         self.model.start = start;
@@ -278,15 +276,9 @@ impl World {
             .map(|(&id, entry)| (id, (entry.last_sequence(), entry.batches.back().unwrap().last_offset)))
             .collect();
         assert_eq!(producers, model.producers());
-        for batch in model.batches.iter().filter(|batch| batch.base >= model.epochs_from) {
+        for batch in model.batches.iter().filter(|batch| batch.base >= model.start) {
             let cache = log.leader_epoch_cache();
-            assert_eq!(
-                cache.epoch_for_offset(batch.base),
-                Some(batch.epoch),
-                "{batch:?} {cache:?} {} {}",
-                model.epochs_from,
-                model.start
-            );
+            assert_eq!(cache.epoch_for_offset(batch.base), Some(batch.epoch), "{batch:?} {cache:?} {}", model.start);
         }
         let mut offset = model.start;
         let mut records = Vec::new();

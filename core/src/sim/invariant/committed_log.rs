@@ -42,9 +42,14 @@ impl CommittedLog {
         known.1 = high_watermark;
         history.begin_at(id, log.log_start_offset());
         for batch in log.batches(from, high_watermark, |range| moved.stored(log, range)) {
-            history
-                .commit(id, &batch)
-                .map_err(|what| format!("node {}, {}: {what}", moved.node, log.topic_partition()))?;
+            history.commit(id, &batch).map_err(|what| {
+                let offsets = (log.log_start_offset(), high_watermark, log.log_end_offset());
+                format!(
+                    "node {}, {} (start, high watermark, end: {offsets:?}): {what}",
+                    moved.node,
+                    log.topic_partition()
+                )
+            })?;
         }
         Ok(())
     }
