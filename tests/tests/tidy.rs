@@ -28,6 +28,7 @@ const AGAINST_THE_DIRECTION: &[(&str, &str, &str)] = &[(
 const CORE_CRATES: &[(&str, &str)] = &[
     ("broker-core", "no_std"),
     ("bytes", "no_std"),
+    ("once_cell", "no_std, tables made when first needed"),
     ("serde", "no_std, for hosts that send events on"),
     ("serde_core", "no_std"),
     ("serde_derive", "runs in the compiler"),

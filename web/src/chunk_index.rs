@@ -16,10 +16,25 @@ use broker_core::log::storage::{FileEntry, StoreCommand};
 use broker_core::sorted::SortedMap;
 use bytes::Bytes;
 
-/// An append of at least so many bytes is a chunk of its own.
-pub const CHUNK_BYTES: usize = 64 * 1024;
-/// The journal is folded when it holds more bytes than this.
-pub const JOURNAL_BYTES: usize = 1024 * 1024;
+/// What is large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// An append of at least so many bytes is a chunk of its own.
+    pub chunk_bytes: usize,
+    /// The journal is folded when it holds more bytes than this.
+    pub journal_bytes: usize,
+}
+
+impl Limits {
+    /// Of a journal in the database: what goes into a transaction of its own anyway need not go through the journal.
+    pub const DATABASE: Self = Self { chunk_bytes: 64 * 1024, journal_bytes: 1024 * 1024 };
+    /// Of a journal in a file: a write there is so much sooner done than a transaction that even a producer's full batch goes
+    /// there first.
+    pub const FILE: Self = Self { chunk_bytes: 1024 * 1024, journal_bytes: 4 * 1024 * 1024 };
+}
+
+/// A folded chunk ends with the append that makes it so large: who reads a part of a chunk reads it whole.
+const FOLDED_BYTES: u64 = 512 * 1024;
 
 /// Key of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,30 +110,31 @@ impl Extent {
 }
 
 /// All files of one database.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ChunkIndex {
+    limits: Limits,
     files: SortedMap<String, Vec<Extent>>,
     next_order: u64,
     journal_bytes: usize,
 }
 
-/// True for a command that puts a chunk; all others are small.
-pub fn needs_chunk(command: &StoreCommand) -> bool {
-    match command {
-        StoreCommand::Append { bytes, .. } => bytes.iter().map(Bytes::len).sum::<usize>() >= CHUNK_BYTES,
-        StoreCommand::Replace { bytes, .. } => bytes.len() >= CHUNK_BYTES,
-        StoreCommand::Truncate { .. } | StoreCommand::Delete { .. } => false,
-    }
-}
-
 impl ChunkIndex {
+    /// An empty one.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, files: SortedMap::new(), next_order: 0, journal_bytes: 0 }
+    }
+
     /// Reads what a database holds: keys of chunks, and keys with values of the journal. The chunks answered belong to no
     /// file; they may be deleted.
     ///
     /// # Errors
     /// A journal value that is not one.
-    pub fn open(chunks: Vec<ChunkKey>, journal: &[(u64, Bytes)]) -> Result<(Self, Vec<ChunkKey>), String> {
-        let mut index = Self::default();
+    pub fn open(
+        limits: Limits,
+        chunks: Vec<ChunkKey>,
+        journal: &[(u64, Bytes)],
+    ) -> Result<(Self, Vec<ChunkKey>), String> {
+        let mut index = Self::new(limits);
         let mut operations: Vec<(u64, Operation)> =
             chunks.into_iter().map(|chunk| (chunk.order, Operation::Chunk(chunk))).collect();
         for (key, value) in journal {
@@ -166,7 +182,17 @@ impl ChunkIndex {
 
     /// True when the journal wants folding before the next transaction.
     pub fn wants_fold(&self) -> bool {
-        self.journal_bytes > JOURNAL_BYTES
+        self.journal_bytes > self.limits.journal_bytes
+    }
+
+    /// True for a command that puts a chunk; all others are small.
+    pub fn needs_chunk(&self, command: &StoreCommand) -> bool {
+        let bytes = match command {
+            StoreCommand::Append { bytes, .. } => bytes.iter().map(Bytes::len).sum(),
+            StoreCommand::Replace { bytes, .. } => bytes.len(),
+            StoreCommand::Truncate { .. } | StoreCommand::Delete { .. } => 0,
+        };
+        bytes >= self.limits.chunk_bytes
     }
 
     /// The order the next operation gets: greater than any key of the journal.
@@ -227,6 +253,9 @@ impl ChunkIndex {
                         });
                         key.length += extent.length;
                         pieces.push(Piece { source: extent.source, skip: 0, length: extent.length });
+                        if key.length >= FOLDED_BYTES {
+                            close_run(&mut run, &mut folded, &mut fold);
+                        }
                         continue;
                     }
                     Source::Chunk(old) if old.length != extent.length => {
@@ -277,7 +306,7 @@ impl ChunkIndex {
         let order = self.take_order();
         let position = self.files.get(file).map_or(0, |extents| length(extents));
         let length = added as u64;
-        let source = if added >= CHUNK_BYTES {
+        let source = if added >= self.limits.chunk_bytes {
             let key = ChunkKey { file: file.to_owned(), position, length, order };
             plan.puts.push((key.clone(), bytes.to_vec()));
             Source::Chunk(key)

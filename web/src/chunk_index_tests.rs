@@ -3,8 +3,10 @@
 use super::*;
 use broker_core::rng::Rng;
 
-#[derive(Default)]
+const CHUNK_BYTES: usize = Limits::DATABASE.chunk_bytes;
+
 struct Database {
+    limits: Limits,
     chunks: SortedMap<ChunkKey, Vec<u8>>,
     journal: SortedMap<u64, Vec<u8>>,
 }
@@ -19,7 +21,8 @@ impl Database {
             self.journal.iter().map(|(key, value)| (*key, Bytes::from(value.clone()))).collect();
         let mut chunks: Vec<ChunkKey> = self.chunks.keys().cloned().collect();
         chunks.reverse();
-        let (index, orphans) = ChunkIndex::open(chunks, &journal).expect("a journal written here is readable");
+        let (index, orphans) =
+            ChunkIndex::open(self.limits, chunks, &journal).expect("a journal written here is readable");
         assert_eq!(orphans, []);
         index
     }
@@ -109,7 +112,8 @@ fn any_commands_leave_the_files_they_describe_over_folds_and_reopening() {
         println!("seed {seed}");
         let mut rng = Rng::new(seed);
         let mut files = SortedMap::new();
-        let mut database = Database::default();
+        let limits = [Limits::DATABASE, Limits::FILE][seed as usize % 2];
+        let mut database = Database { limits, chunks: SortedMap::new(), journal: SortedMap::new() };
         let mut index = database.open();
         for _ in 0..30 {
             let mut commands = Vec::new();
@@ -142,7 +146,8 @@ fn any_commands_leave_the_files_they_describe_over_folds_and_reopening() {
 fn a_large_append_is_a_chunk_and_small_ones_share_a_journal_value() {
     let append =
         |file: &str, size: usize| StoreCommand::Append { file: file.into(), bytes: vec![Bytes::from(vec![0; size])] };
-    let plan = ChunkIndex::default().store([append("a", 10), append("b", CHUNK_BYTES), append("c", 10)].iter());
+    let plan =
+        ChunkIndex::new(Limits::DATABASE).store([append("a", 10), append("b", CHUNK_BYTES), append("c", 10)].iter());
     assert_eq!(plan.puts.len(), 1);
     assert_eq!(plan.puts[0].0, ChunkKey { file: "b".into(), position: 0, length: CHUNK_BYTES as u64, order: 1 });
     assert!(plan.journal.is_some());
@@ -150,7 +155,7 @@ fn a_large_append_is_a_chunk_and_small_ones_share_a_journal_value() {
 
 #[test]
 fn ranges_outside_a_file_have_no_pieces() {
-    let mut index = ChunkIndex::default();
+    let mut index = ChunkIndex::new(Limits::DATABASE);
     index.store([StoreCommand::Append { file: "a".into(), bytes: vec![Bytes::from_static(b"0123")] }].iter());
     assert_eq!(index.pieces("a", 0, 5), None);
     assert_eq!(index.pieces("a", 3, 2), None);
@@ -162,6 +167,6 @@ fn ranges_outside_a_file_have_no_pieces() {
 #[test]
 fn a_damaged_journal_is_an_error() {
     for value in [&[][..], &[9, 0, 0, 0], &[1, 0, 0, 0, 7], &[0, 0, 0, 0, 1]] {
-        assert!(ChunkIndex::open(Vec::new(), &[(0, Bytes::copy_from_slice(value))]).is_err());
+        assert!(ChunkIndex::open(Limits::DATABASE, Vec::new(), &[(0, Bytes::copy_from_slice(value))]).is_err());
     }
 }

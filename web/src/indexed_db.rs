@@ -6,7 +6,7 @@
 //! into a transaction all the same.
 
 use crate::buffers::concat;
-use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Piece, Plan, Source, needs_chunk};
+use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Limits, Piece, Plan, Source};
 use crate::journal_file::{self, JournalFile, Opening};
 use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
 use broker_core::sorted::SortedMap;
@@ -125,7 +125,8 @@ impl Storage {
             values.extend(found);
             values.sort_unstable_by_key(|(key, _)| *key);
         }
-        let (index, dead) = ChunkIndex::open(chunk_keys, &values).map_err(Str::from)?;
+        let limits = if file.is_some() { Limits::FILE } else { Limits::DATABASE };
+        let (index, dead) = ChunkIndex::open(limits, chunk_keys, &values).map_err(Str::from)?;
         let state = State {
             index,
             journal: values.into_iter().map(|(key, value)| (key, Uint8Array::from(&*value))).collect(),
@@ -189,9 +190,9 @@ impl Work {
         matches!(self, Self::Store(..))
     }
 
-    fn needs_chunk(&self) -> bool {
+    fn needs_chunk(&self, index: &ChunkIndex) -> bool {
         match self {
-            Self::Store(_, commands) => commands.iter().any(needs_chunk),
+            Self::Store(_, commands) => commands.iter().any(|command| index.needs_chunk(command)),
             Self::Load(..) => false,
         }
     }
@@ -324,7 +325,7 @@ impl Shared {
                 return Err(reason);
             }
             let end = state.waiting.iter().position(|work| !work.is_store()).unwrap_or(state.waiting.len());
-            let needs_chunk = state.waiting.iter().take(end).any(Work::needs_chunk);
+            let needs_chunk = state.waiting.iter().take(end).any(|work| work.needs_chunk(&state.index));
             let wants_fold = state.index.wants_fold();
             match state.writing {
                 None if wants_fold => self.write_fold(state),

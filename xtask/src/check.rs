@@ -76,7 +76,7 @@ fn wasm() -> Result<(), Failure> {
 /// The page as visitors get it, served here and driven in headless Chromium.
 fn end_to_end() -> Result<(), Failure> {
     let driver = browser()?.driver;
-    let port = serve_in_background(bundle::build(Mode::Release)?)?;
+    let port = serve_in_background(bundle::build(Mode::Release)?.within_budget()?)?;
     run(cargo().env("CHROMEDRIVER", driver).env("PLAYGROUND_URL", format!("http://localhost:{port}/")).args([
         "test",
         "--package",

@@ -1,64 +1,63 @@
 //! CRC-32C (Castagnoli), table-driven, sixteen bytes a step.
 
+use alloc::boxed::Box;
+use once_cell::race::OnceBox;
+
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 const STEP: usize = 16;
 
-/// `TABLES[n][b]`: the effect of byte `b` followed by `n` zero bytes.
-static TABLES: [[u32; 256]; STEP] = tables();
+/// `tables[n][b]`: the effect of byte `b` followed by `n` zero bytes.
+type Tables = [[u32; 256]; STEP];
 
-const fn tables() -> [[u32; 256]; STEP] {
-    let mut tables = [[0; 256]; STEP];
-    let mut byte = 0;
-    while byte < 256 {
+/// Made when first needed: written out they would be 16 KiB of wasm that no compression makes smaller.
+static TABLES: OnceBox<Tables> = OnceBox::new();
+
+fn tables() -> Box<Tables> {
+    let mut tables = Box::new([[0; 256]; STEP]);
+    for byte in 0..256 {
         let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
+        for _ in 0..8 {
             crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
-            bit += 1;
         }
         tables[0][byte] = crc;
-        byte += 1;
     }
-    let mut zeros = 1;
-    while zeros < STEP {
-        let mut byte = 0;
-        while byte < 256 {
+    for zeros in 1..STEP {
+        for byte in 0..256 {
             let before = tables[zeros - 1][byte];
             tables[zeros][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
-            byte += 1;
         }
-        zeros += 1;
     }
     tables
 }
 
 /// The CRC-32C of `bytes`.
 pub fn crc32c(bytes: &[u8]) -> u32 {
+    let tables = TABLES.get_or_init(tables);
     let mut crc = u32::MAX;
     let (steps, rest) = bytes.as_chunks::<STEP>();
     for step in steps {
         // Only the first four bytes meet the running value; the other twelve are looked up as they are.
         let first = u32::from_le_bytes([step[0], step[1], step[2], step[3]]) ^ crc;
         let [a, b, c, d] = first.to_le_bytes();
-        crc = TABLES[15][a as usize]
-            ^ TABLES[14][b as usize]
-            ^ TABLES[13][c as usize]
-            ^ TABLES[12][d as usize]
-            ^ TABLES[11][step[4] as usize]
-            ^ TABLES[10][step[5] as usize]
-            ^ TABLES[9][step[6] as usize]
-            ^ TABLES[8][step[7] as usize]
-            ^ TABLES[7][step[8] as usize]
-            ^ TABLES[6][step[9] as usize]
-            ^ TABLES[5][step[10] as usize]
-            ^ TABLES[4][step[11] as usize]
-            ^ TABLES[3][step[12] as usize]
-            ^ TABLES[2][step[13] as usize]
-            ^ TABLES[1][step[14] as usize]
-            ^ TABLES[0][step[15] as usize];
+        crc = tables[15][a as usize]
+            ^ tables[14][b as usize]
+            ^ tables[13][c as usize]
+            ^ tables[12][d as usize]
+            ^ tables[11][step[4] as usize]
+            ^ tables[10][step[5] as usize]
+            ^ tables[9][step[6] as usize]
+            ^ tables[8][step[7] as usize]
+            ^ tables[7][step[8] as usize]
+            ^ tables[6][step[9] as usize]
+            ^ tables[5][step[10] as usize]
+            ^ tables[4][step[11] as usize]
+            ^ tables[3][step[12] as usize]
+            ^ tables[2][step[13] as usize]
+            ^ tables[1][step[14] as usize]
+            ^ tables[0][step[15] as usize];
     }
     for &byte in rest {
-        crc = (crc >> 8) ^ TABLES[0][((crc ^ u32::from(byte)) & 0xff) as usize];
+        crc = (crc >> 8) ^ tables[0][((crc ^ u32::from(byte)) & 0xff) as usize];
     }
     !crc
 }
