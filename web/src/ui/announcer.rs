@@ -27,5 +27,5 @@ pub(crate) fn Announcer() -> impl IntoView {
         said.set(texts[from..].join(" "));
     };
     set_interval(speak, Duration::from_secs(2));
-    view! { <div class="spoken" role="status" aria-live="polite">{move || said.get()}</div> }
+    view! { <div class="spoken" role="status" aria-live="polite">{said}</div> }
 }

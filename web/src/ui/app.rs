@@ -39,12 +39,12 @@ pub(crate) fn App(
     let elsewhere = move || matches!(store.phase.get(), Phase::OtherTab | Phase::GivenAway);
     let words = move || store.words();
     view! {
-        <div class="app" data-dock=move || dock.get() data-region=move || region.get() class:selecting=selected>
+        <div class="app" data-dock=dock data-region=region class:selecting=selected>
             <TopBar />
             <Show when=elsewhere>
                 <div class="notice" role="alert">
                     <p>{move || if store.phase.get() == Phase::OtherTab { words().other_tab } else { words().given_away }}</p>
-                    <button class="filled" on:click=move |_| store.take_over()>{move || words().take_over}</button>
+                    <button class="filled" on:click=move |_| store.take_over()>{store.say(|words| words.take_over)}</button>
                 </div>
             </Show>
             <div class="work">
@@ -55,29 +55,29 @@ pub(crate) fn App(
                         <Stage />
                     </div>
                 </div>
-                <aside class="inspector" aria-label=move || words().inspector>
+                <aside class="inspector" aria-label=store.say(|words| words.inspector)>
                     <Inspector />
                 </aside>
             </div>
             <Dock size=dock region=region />
             <nav class="bottom">
                 <button aria-pressed=move || (region.get() == "stage").to_string() on:click=move |_| region.set("stage")>
-                    {move || words().stage}
+                    {store.say(|words| words.stage)}
                 </button>
                 <button aria-pressed=move || (region.get() == "producers").to_string() on:click=move |_| region.set("producers")>
-                    {move || words().producers}
+                    {store.say(|words| words.producers)}
                 </button>
                 <button aria-pressed=move || (region.get() == "events").to_string() on:click=move |_| region.set("events")>
-                    {move || words().events}
+                    {store.say(|words| words.events)}
                 </button>
                 <button aria-pressed=move || (region.get() == "records").to_string() on:click=move |_| region.set("records")>
-                    {move || words().records}
+                    {store.say(|words| words.records)}
                 </button>
                 <button
                     aria-pressed=move || (region.get() == "inspector").to_string()
                     on:click=move |_| region.set("inspector")
                 >
-                    {move || words().more}
+                    {store.say(|words| words.more)}
                 </button>
             </nav>
             <Announcer />

@@ -89,9 +89,9 @@ pub(super) fn Events() -> impl IntoView {
     });
     view! {
         <Show when=move || store.events.with(std::collections::VecDeque::is_empty)>
-            <p class="hint">{move || words().no_events}</p>
+            <p class="hint">{store.say(|words| words.no_events)}</p>
         </Show>
-        <ol class="events" node_ref=list on:scroll=scrolled tabindex="0" aria-label=move || words().events>
+        <ol class="events" node_ref=list on:scroll=scrolled tabindex="0" aria-label=store.say(|words| words.events)>
             <For each=shown key=|(key, _)| *key let((_, line))>{line_view(store, &line)}</For>
         </ol>
         <Show when=move || unseen.get() != 0>

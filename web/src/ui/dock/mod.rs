@@ -19,7 +19,6 @@ pub(crate) fn Dock(
     region: RwSignal<&'static str>,
 ) -> impl IntoView {
     let store = Store::get();
-    let words = move || store.words();
     let tab = store.tab;
     Effect::new(move |_| {
         let region = region.get();
@@ -35,20 +34,20 @@ pub(crate) fn Dock(
     };
     let toggle = move |to: &'static str| size.update(|size| *size = if *size == to { "normal" } else { to });
     view! {
-        <section class="dock" aria-label=move || words().dock>
+        <section class="dock" aria-label=store.say(|words| words.dock)>
             <header role="tablist">
                 <button role="tab" aria-selected=move || (tab.get() == "events").to_string() on:click=move |_| choose("events")>
-                    {move || words().events}
+                    {store.say(|words| words.events)}
                 </button>
                 <button role="tab" aria-selected=move || (tab.get() == "records").to_string() on:click=move |_| choose("records")>
-                    {move || words().records}
+                    {store.say(|words| words.records)}
                 </button>
                 <span class="space"></span>
                 <button class="quiet" aria-pressed=move || (size.get() == "small").to_string() on:click=move |_| toggle("small")>
-                    {move || words().collapse}
+                    {store.say(|words| words.collapse)}
                 </button>
                 <button class="quiet" aria-pressed=move || (size.get() == "large").to_string() on:click=move |_| toggle("large")>
-                    {move || words().maximize}
+                    {store.say(|words| words.maximize)}
                 </button>
             </header>
             <div class="pane" role="tabpanel" hidden=move || tab.get() != "events"><Events /></div>

@@ -95,17 +95,17 @@ pub(super) fn Records() -> impl IntoView {
         other => view! { <Answer outcome=Signal::stored(other) /> }.into_any(),
     };
     view! {
-        <Show when=move || !topics.with(Vec::is_empty) fallback=move || view! { <p class="hint">{move || words().choose_topic}</p> }>
+        <Show when=move || !topics.with(Vec::is_empty) fallback=move || view! { <p class="hint">{store.say(|words| words.choose_topic)}</p> }>
             <form class="browse" on:submit=submit>
-                <label class="field"><span>{move || words().topic}</span><input class="data" bind:value=topic /></label>
-                <label class="field"><span>{move || words().partition}</span><input class="data" inputmode="numeric" bind:value=partition /></label>
+                <label class="field"><span>{store.say(|words| words.topic)}</span><input class="data" bind:value=topic /></label>
+                <label class="field"><span>{store.say(|words| words.partition)}</span><input class="data" inputmode="numeric" bind:value=partition /></label>
                 <label class="field">
-                    <span>{move || words().offset}</span>
-                    <input class="data" inputmode="numeric" placeholder=move || words().newest bind:value=from />
+                    <span>{store.say(|words| words.offset)}</span>
+                    <input class="data" inputmode="numeric" placeholder=store.say(|words| words.newest) bind:value=from />
                 </label>
-                <button type="submit" class="filled">{move || words().read}</button>
-                <button type="button" on:click=move |_| read(None)>{move || words().newest}</button>
-                <button type="button" on:click=move |_| read(Some(0))>{move || words().beginning}</button>
+                <button type="submit" class="filled">{store.say(|words| words.read)}</button>
+                <button type="button" on:click=move |_| read(None)>{store.say(|words| words.newest)}</button>
+                <button type="button" on:click=move |_| read(Some(0))>{store.say(|words| words.beginning)}</button>
             </form>
             <div class="found">{shown}</div>
         </Show>

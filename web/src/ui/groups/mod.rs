@@ -9,7 +9,6 @@ use leptos::prelude::*;
 #[component]
 pub(crate) fn NewConsumer() -> impl IntoView {
     let store = Store::get();
-    let words = move || store.words();
     let drafts = store.drafts;
     if drafts.topics.with_untracked(String::is_empty) {
         let first = store.picture.with_untracked(|picture| picture.own_topics().next().map(|one| one.name.to_string()));
@@ -34,26 +33,26 @@ pub(crate) fn NewConsumer() -> impl IntoView {
     view! {
         <form class="form" on:submit=add>
             <header>
-                <h2>{move || words().add_consumer}</h2>
-                <button type="button" class="quiet" on:click=move |_| store.select(Selection::Nothing)>{move || words().close}</button>
+                <h2>{store.say(|words| words.add_consumer)}</h2>
+                <button type="button" class="quiet" on:click=move |_| store.select(Selection::Nothing)>{store.say(|words| words.close)}</button>
             </header>
             <label class="field">
-                <span>{move || words().group}</span>
+                <span>{store.say(|words| words.group)}</span>
                 <input class="data" spellcheck="false" bind:value=drafts.group />
-                <small>{move || words().group_hint}</small>
+                <small>{store.say(|words| words.group_hint)}</small>
             </label>
             <label class="field">
-                <span>{move || words().topic}</span>
+                <span>{store.say(|words| words.topic)}</span>
                 <input class="data" spellcheck="false" bind:value=drafts.topics />
             </label>
             <label class="field">
-                <span>{move || words().start_at}</span>
+                <span>{store.say(|words| words.start_at)}</span>
                 <select bind:value=drafts.from>
-                    <option value="beginning">{move || words().from_beginning}</option>
-                    <option value="latest">{move || words().from_latest}</option>
+                    <option value="beginning">{store.say(|words| words.from_beginning)}</option>
+                    <option value="latest">{store.say(|words| words.from_latest)}</option>
                 </select>
             </label>
-            <button class="filled" type="submit">{move || words().add_consumer}</button>
+            <button class="filled" type="submit">{store.say(|words| words.add_consumer)}</button>
             {super::inspector::command(store, command)}
             {consumer_list(store)}
         </form>
@@ -100,17 +99,17 @@ pub(crate) fn group_list(store: Store) -> AnyView {
                 <button class="name" on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name}</button>
                 <span class="facts data">{move || (words().lag)(lag.get())}</span>
                 {chips(store, id, false)}
-                <button class="quiet" on:click=move |_| add_to(store, &added)>{move || words().add_consumer}</button>
+                <button class="quiet" on:click=move |_| add_to(store, &added)>{store.say(|words| words.add_consumer)}</button>
             </li>
         }
         .into_any()
     };
     let room = Room::get();
     view! {
-        <section class="group-list" aria-label=move || words().groups>
+        <section class="group-list" aria-label=store.say(|words| words.groups)>
             <ul><For each=move || ids.get() key=Clone::clone let:id>{line(id)}</For></ul>
             <Show when=move || ids.with(Vec::is_empty) && room.get().extent == Extent::Narrow>
-                <button class="quiet" on:click=move |_| store.select(Selection::NewConsumer)>{move || words().add_consumer}</button>
+                <button class="quiet" on:click=move |_| store.select(Selection::NewConsumer)>{store.say(|words| words.add_consumer)}</button>
             </Show>
         </section>
     }

@@ -66,8 +66,8 @@ pub(super) fn broker(store: Store, id: i32) -> AnyView {
     let danger = move || {
         if lives.get() {
             view! {
-                <button class="kill" on:click=move |_| store.power_off(id)>{move || words().power_off}</button>
-                <p class="facts">{move || words().power_hint}</p>
+                <button class="kill" on:click=move |_| store.power_off(id)>{store.say(|words| words.power_off)}</button>
+                <p class="facts">{store.say(|words| words.power_hint)}</p>
             }
             .into_any()
         } else {
@@ -81,7 +81,7 @@ pub(super) fn broker(store: Store, id: i32) -> AnyView {
             <span>{move || state.get().2}</span>
         </span>
         {broker_buttons(store, id, false)}
-        <p class="facts">{move || words().stop_kill_hint}</p>
+        <p class="facts">{store.say(|words| words.stop_kill_hint)}</p>
         {move || store.reason(id).map(|reason| view! { <p class="answer err">{reason}</p> })}
         {move || facts(rows.get())}
         <details class="command">
@@ -90,7 +90,7 @@ pub(super) fn broker(store: Store, id: i32) -> AnyView {
         </details>
         {command(store, line)}
         <section class="dangerous">
-            <h3>{move || words().danger}</h3>
+            <h3>{store.say(|words| words.danger)}</h3>
             {danger}
             {move || view! { <crate::ui::producers::Answer outcome=wiped.get() /> }}
         </section>

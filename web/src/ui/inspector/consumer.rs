@@ -57,7 +57,7 @@ pub(super) fn consumer(store: Store, number: u32) -> AnyView {
     view! {
         {head(store, move || (words().consumer)(number))}
         {of_group}
-        <button on:click=move |_| store.remove_consumer(number)>{move || words().remove_consumer}</button>
+        <button on:click=move |_| store.remove_consumer(number)>{store.say(|words| words.remove_consumer)}</button>
         {body}
         {command(store, line)}
     }

@@ -73,7 +73,7 @@ pub(super) fn group(store: Store, id: String) -> AnyView {
     view! {
         {head(store, move || name.clone())}
         {chips(store, id, false)}
-        <button on:click=move |_| add_to(store, &added)>{move || words().add_consumer}</button>
+        <button on:click=move |_| add_to(store, &added)>{store.say(|words| words.add_consumer)}</button>
         {body}
         {command(store, move || format!("kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group {line}"))}
     }

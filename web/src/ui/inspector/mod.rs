@@ -60,7 +60,7 @@ fn head(store: Store, name: impl Fn() -> String + Send + 'static) -> AnyView {
     view! {
         <header>
             <h2>{name}</h2>
-            <button type="button" class="quiet" on:click=move |_| store.select(Selection::Nothing)>{move || store.words().close}</button>
+            <button type="button" class="quiet" on:click=move |_| store.select(Selection::Nothing)>{store.say(|words| words.close)}</button>
         </header>
     }
     .into_any()
@@ -80,7 +80,7 @@ fn facts(rows: Vec<(String, String)>) -> AnyView {
 pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + 'static) -> AnyView {
     view! {
         <details class="command">
-            <summary>{move || store.words().command}</summary>
+            <summary>{store.say(|words| words.command)}</summary>
             <code class="data" tabindex="0">{line}</code>
         </details>
     }
@@ -105,7 +105,7 @@ fn confirmed(
             <div role="alertdialog" aria-label=move || verb(words())>
                 <p>{loss}</p>
                 <div class="buttons">
-                    <button type="button" node_ref=crate::ui::top_bar::focused() on:click=move |_| asks.set(false)>{move || words().cancel}</button>
+                    <button type="button" node_ref=crate::ui::top_bar::focused() on:click=move |_| asks.set(false)>{store.say(|words| words.cancel)}</button>
                     <button type="button" class="danger" on:click=does>{move || verb(words())}</button>
                 </div>
             </div>

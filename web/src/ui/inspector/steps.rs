@@ -96,7 +96,7 @@ pub(super) fn steps(store: Store) -> AnyView {
                     <h3>
                         {move || words().step_titles[at]}
                         <Show when=move || done(at)>
-                            <span class="tick"><Icon glyph=Glyph::Done /><span class="spoken">{move || words().done}</span></span>
+                            <span class="tick"><Icon glyph=Glyph::Done /><span class="spoken">{store.say(|words| words.done)}</span></span>
                         </Show>
                     </h3>
                     <p class="facts">{move || words().step_hints[at]}</p>
@@ -125,7 +125,7 @@ pub(super) fn steps(store: Store) -> AnyView {
         <p>{move || words().intro[1]}</p>
         <Show when=move || store.steps.get()>
             <ol class="steps">{(0..4).map(step).collect::<Vec<_>>()}</ol>
-            <button class="quiet" on:click=move |_| store.show_steps(false)>{move || words().close_steps}</button>
+            <button class="quiet" on:click=move |_| store.show_steps(false)>{store.say(|words| words.close_steps)}</button>
         </Show>
         {keys(store)}
     }
@@ -142,7 +142,7 @@ fn keys(store: Store) -> AnyView {
     };
     view! {
         <section class="keys">
-            <h3>{move || store.words().keyboard}</h3>
+            <h3>{store.say(|words| words.keyboard)}</h3>
             <dl>{list}</dl>
         </section>
     }

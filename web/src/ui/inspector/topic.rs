@@ -27,9 +27,9 @@ pub(super) fn new_topic(store: Store) -> AnyView {
     view! {
         {head(store, move || words().create.to_owned())}
         <form class="form" on:submit=create>
-            <label class="field"><span>{move || words().name}</span><input class="data" spellcheck="false" bind:value=name /></label>
+            <label class="field"><span>{store.say(|words| words.name)}</span><input class="data" spellcheck="false" bind:value=name /></label>
             <label class="field">
-                <span>{move || words().partitions}</span><input class="data" inputmode="numeric" bind:value=partitions />
+                <span>{store.say(|words| words.partitions)}</span><input class="data" inputmode="numeric" bind:value=partitions />
             </label>
             <label class="field">
                 <span>"replication.factor"</span><input class="data" inputmode="numeric" bind:value=replication />
@@ -65,7 +65,6 @@ fn topic_rows(store: Store, name: &str) -> Option<Vec<(String, String)>> {
 
 /// The form that asks for another number of partitions; what Kafka says of fewer is its answer.
 fn raise(store: Store, topic: String) -> AnyView {
-    let words = move || store.words();
     let now = store.picture.with_untracked(|picture| picture.topic(&topic).map_or(0, |topic| topic.partitions.len()));
     let count = RwSignal::new(now.to_string());
     let outcome = RwSignal::new(RwSignal::new(Outcome::None));
@@ -80,9 +79,9 @@ fn raise(store: Store, topic: String) -> AnyView {
     view! {
         <form class="line" on:submit=change>
             <label class="field">
-                <span>{move || words().raise}</span><input class="data" inputmode="numeric" bind:value=count />
+                <span>{store.say(|words| words.raise)}</span><input class="data" inputmode="numeric" bind:value=count />
             </label>
-            <button type="submit">{move || words().raise_does}</button>
+            <button type="submit">{store.say(|words| words.raise_does)}</button>
         </form>
         {move || view! { <Answer outcome=outcome.get() /> }}
         {command(store, line)}
@@ -108,11 +107,11 @@ pub(super) fn topic(store: Store, name: String) -> AnyView {
     };
     view! {
         {head(store, move || shown.clone())}
-        <button class="quiet" on:click=move |_| store.tab.set("records")>{move || words().see_records}</button>
+        <button class="quiet" on:click=move |_| store.tab.set("records")>{store.say(|words| words.see_records)}</button>
         {body}
         {raise(store, name)}
         <section class="dangerous">
-            <h3>{move || words().danger}</h3>
+            <h3>{store.say(|words| words.danger)}</h3>
             {confirmed(store, |words| words.delete_topic, loss, delete)}
             {move || view! { <Answer outcome=deleted.get() /> }}
         </section>
@@ -171,7 +170,7 @@ pub(super) fn partition(store: Store, name: String, index: i32) -> AnyView {
         {head(store, move || title.clone())}
         <div class="buttons">
             <button class="quiet" on:click=move |_| store.select(Selection::Topic(topic.clone()))>{shown}</button>
-            <button class="quiet" on:click=move |_| store.tab.set("records")>{move || words().see_records}</button>
+            <button class="quiet" on:click=move |_| store.tab.set("records")>{store.say(|words| words.see_records)}</button>
         </div>
         {body}
         {command(store, move || format!("kafka-topics.sh --bootstrap-server localhost:9092 --describe --topic {line}"))}

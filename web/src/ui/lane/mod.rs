@@ -81,7 +81,7 @@ fn track(store: Store, track: Track) -> AnyView {
     };
     view! {
         <div class="track">
-            <span class="label">{move || words().tracks[at]} " " <b class="data">{move || rate.get()}"/s"</b></span>
+            <span class="label">{move || words().tracks[at]} " " <b class="data">{rate}"/s"</b></span>
             <span class="line" aria-hidden="true">
                 <For each=move || tokens.get() key=|token| token.id let:token>{flight(store, &token)}</For>
                 {steady}
@@ -110,18 +110,18 @@ pub(crate) fn Lane() -> impl IntoView {
         )
     };
     view! {
-        <section class="lane" class:paused=move || paused.get() style=style aria-label=move || words().lane>
+        <section class="lane" class:paused=paused style=style aria-label=store.say(|words| words.lane)>
             {TRACKS.map(|one| track(store, one)).into_iter().collect_view()}
             <span class="aside first">{move || (words().background)(background.get())}</span>
             <span class="aside second">
                 <button class="quiet" aria-pressed=move || shows_all.get().to_string() on:click=move |_| store.show_background()>
-                    {move || words().show}
+                    {store.say(|words| words.show)}
                 </button>
                 <button class="quiet" aria-pressed=move || paused.get().to_string() on:click=move |_| store.pause_lane()>
                     {move || if paused.get() { words().go_on } else { words().pause }}
                 </button>
             </span>
-            <span class="aside fourth" title=move || words().slowed_why>{move || words().slowed}</span>
+            <span class="aside fourth" title=store.say(|words| words.slowed_why)>{store.say(|words| words.slowed)}</span>
         </section>
     }
     .into_any()

@@ -52,17 +52,16 @@ pub(crate) fn Refused(
 #[component]
 pub(crate) fn Producers() -> impl IntoView {
     let store = Store::get();
-    let words = move || store.words();
     let last = RwSignal::new(1_u32);
     Effect::new(move |_| {
         let highest = store.producers.with(|drafts| drafts.iter().map(|draft| draft.producer).max());
         last.update(|last| *last = highest.unwrap_or(1).max(*last));
     });
     view! {
-        <section class="producers" aria-label=move || words().producers>
+        <section class="producers" aria-label=store.say(|words| words.producers)>
             <header>
-                <h2>{move || words().producers}</h2>
-                <button class="quiet" on:click=move |_| last.update(|last| *last += 1)>{move || words().add_producer}</button>
+                <h2>{store.say(|words| words.producers)}</h2>
+                <button class="quiet" on:click=move |_| last.update(|last| *last += 1)>{store.say(|words| words.add_producer)}</button>
             </header>
             <For each=move || 1..=last.get() key=|number| *number let:number>
                 <Producer number=number />
@@ -151,25 +150,25 @@ fn Producer(
                     <option value="0">"acks=0"</option>
                 </select>
             </div>
-            {field(move || words().topic, topic)}
-            {field(move || words().key, key)}
-            {field(move || words().value, value)}
+            {field(store.say(|words| words.topic), topic)}
+            {field(store.say(|words| words.key), key)}
+            {field(store.say(|words| words.value), value)}
             <details>
-                <summary>{move || words().more}</summary>
+                <summary>{store.say(|words| words.more)}</summary>
                 <label class="field">
-                    <span>{move || words().partition}</span>
-                    <input class="data" inputmode="numeric" placeholder=move || words().automatic bind:value=partition />
+                    <span>{store.say(|words| words.partition)}</span>
+                    <input class="data" inputmode="numeric" placeholder=store.say(|words| words.automatic) bind:value=partition />
                 </label>
-                {field(move || words().count, count)}
-                {field(move || words().rate, rate)}
+                {field(store.say(|words| words.count), count)}
+                {field(store.say(|words| words.rate), rate)}
                 <label class="field">
-                    <span>{move || words().headers}</span>
-                    <textarea class="data" rows="2" placeholder=move || words().headers_hint bind:value=lines></textarea>
+                    <span>{store.say(|words| words.headers)}</span>
+                    <textarea class="data" rows="2" placeholder=store.say(|words| words.headers_hint) bind:value=lines></textarea>
                 </label>
             </details>
             <button class="filled" type="submit">{move || if busy() { words().sending } else { words().send }}</button>
             <Show when=runs>
-                <button type="button" on:click=move |_| store.remove_producer(number)>{move || words().end_producer}</button>
+                <button type="button" on:click=move |_| store.remove_producer(number)>{store.say(|words| words.end_producer)}</button>
             </Show>
             <Show when=move || !busy()>{move || view! { <Answer outcome=outcome.get() /> }}</Show>
             <p class="facts">{counted}</p>

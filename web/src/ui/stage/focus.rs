@@ -118,7 +118,6 @@ fn body(store: Store, shown: &Shown, count: i64) -> AnyView {
 
 /// The row.
 pub(super) fn focus(store: Store, topic: String, index: i32) -> AnyView {
-    let words = move || store.words();
     let columns = columns(store);
     let title = format!("{topic}-{index}");
     let room = Room::get();
@@ -168,18 +167,18 @@ pub(super) fn focus(store: Store, topic: String, index: i32) -> AnyView {
     };
     let at_start = move || shown.with(|shown| shown.first <= shown.start);
     view! {
-        <tr class="focus"><td colspan=move || columns.get()>
+        <tr class="focus"><td colspan=columns>
             <div class="opened">
                 <header>
                     <b class="data">{title}</b>
                     {facts}
                     <span class="space"></span>
-                    <button tabindex="-1" aria-disabled=move || at_start().to_string() on:click=older>{move || words().older}</button>
+                    <button tabindex="-1" aria-disabled=move || at_start().to_string() on:click=older>{store.say(|words| words.older)}</button>
                     <Show when=move || back.get().is_some()>
-                        <button tabindex="-1" on:click=newer>{move || words().newer}</button>
-                        <button class="filled" tabindex="-1" on:click=move |_| back.set(None)>{move || words().follow}</button>
+                        <button tabindex="-1" on:click=newer>{store.say(|words| words.newer)}</button>
+                        <button class="filled" tabindex="-1" on:click=move |_| back.set(None)>{store.say(|words| words.follow)}</button>
                     </Show>
-                    <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::Nothing)>{move || words().close}</button>
+                    <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::Nothing)>{store.say(|words| words.close)}</button>
                 </header>
                 <div class="replicas">{move || shown.with(|shown| body(store, shown, count.get()))}</div>
             </div>

@@ -96,10 +96,10 @@ pub(super) fn columns(store: Store) -> Memo<usize> {
 fn ghost(store: Store) -> AnyView {
     let columns = columns(store);
     view! {
-        <tr class="ghost"><td colspan=move || columns.get()>
+        <tr class="ghost"><td colspan=columns>
             <div>
-                <span>{move || store.words().no_topic}</span>
-                <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewTopic)>{move || store.words().add_topic}</button>
+                <span>{store.say(|words| words.no_topic)}</span>
+                <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewTopic)>{store.say(|words| words.add_topic)}</button>
             </div>
         </td></tr>
     }
@@ -109,7 +109,7 @@ fn ghost(store: Store) -> AnyView {
 fn fold(store: Store, topic: String, number: usize, open: RwSignal<Vec<String>>) -> AnyView {
     let columns = columns(store);
     view! {
-        <tr class="fold"><td colspan=move || columns.get()>
+        <tr class="fold"><td colspan=columns>
             <button class="quiet" tabindex="-1" on:click=move |_| open.update(|open| open.push(topic.clone()))>
                 {move || (store.words().show_more)(number)}
             </button>
@@ -150,7 +150,7 @@ fn topic_head(store: Store, name: String) -> AnyView {
         state.map(|(class, text)| view! { <span class=class><Icon glyph=Glyph::Warning />{text}</span> })
     };
     view! {
-        <tr class="topic"><th colspan=move || columns.get() scope="rowgroup">
+        <tr class="topic"><th colspan=columns scope="rowgroup">
             <div>
                 <button class="name" tabindex="-1" class:selected=move || store.selection.get() == selected title=shown.clone()
                     on:click=move |_| store.select(Selection::Topic(name.clone()))>{shown.clone()}</button>
@@ -180,7 +180,7 @@ fn internal(store: Store) -> AnyView {
         view! { <span class=class><Icon glyph=glyph />{text}</span> }
     };
     view! {
-        <tr class="internal"><td colspan=move || columns.get()>
+        <tr class="internal"><td colspan=columns>
             <div><span>{move || facts.get().0}</span>{state}</div>
         </td></tr>
     }
@@ -305,7 +305,7 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
     let is_open = Memo::new(move |_| store.selection.get() == selected);
     let choose = move |_| store.toggle(Selection::Partition(topic.clone(), index));
     view! {
-        <tr class="partition" class:low=low class:selected=move || is_open.get()
+        <tr class="partition" class:low=low class:selected=is_open
             data-topic=data_topic data-partition=index data-leader=leader data-isr=in_sync>
             <th scope="row">
                 <button class="data" tabindex="-1" title=label aria-expanded=move || is_open.get().to_string() on:click=choose>

@@ -34,7 +34,6 @@ pub(crate) fn broker_state(store: Store, id: i32) -> (&'static str, Glyph, Strin
 /// In the grid the arrow keys reach them, elsewhere the tab key.
 pub(crate) fn broker_buttons(store: Store, id: i32, in_grid: bool) -> AnyView {
     let stop = if in_grid { "-1" } else { "0" };
-    let words = move || store.words();
     let process = Memo::new(move |_| store.picture.with(|picture| picture.process(id)));
     let lives = Memo::new(move |_| process.get().is_none_or(Process::lives));
     let deaf = RwSignal::new(false);
@@ -64,13 +63,13 @@ pub(crate) fn broker_buttons(store: Store, id: i32, in_grid: bool) -> AnyView {
                 when=move || lives.get()
                 fallback=move || view! {
                     <button class="filled" tabindex=stop aria-disabled=move || deaf.get().to_string() on:click=act(Store::start_broker)>
-                        {move || words().start}
+                        {store.say(|words| words.start)}
                     </button>
                 }
             >
-                <button class="kill" tabindex=stop on:click=act(Store::kill)>{move || words().kill}</button>
+                <button class="kill" tabindex=stop on:click=act(Store::kill)>{store.say(|words| words.kill)}</button>
                 <button tabindex=stop aria-disabled=move || (process.get() == Some(Process::Stopping)).to_string() on:click=act(Store::stop)>
-                    {move || words().stop}
+                    {store.say(|words| words.stop)}
                 </button>
             </Show>
         </div>
@@ -86,7 +85,7 @@ pub(super) fn broker_head(store: Store, id: i32) -> AnyView {
     let lives = Memo::new(move |_| store.picture.with(|picture| picture.lives(id)));
     let selected = Memo::new(move |_| store.selection.get() == Selection::Broker(id));
     view! {
-        <th scope="col" class="broker" data-broker=id class:selected=move || selected.get() class:hatched=move || !lives.get()>
+        <th scope="col" class="broker" data-broker=id class:selected=selected class:hatched=move || !lives.get()>
             <div class="title">
                 <button class="name" tabindex="-1" on:click=move |_| store.select(Selection::Broker(id))>
                     <span class="long">{move || (words().broker)(id)}</span>
@@ -94,8 +93,8 @@ pub(super) fn broker_head(store: Store, id: i32) -> AnyView {
                 </button>
                 <Show when=move || controls.get()>
                     <span class="facts">
-                        <span class="long">{move || words().active_controller}</span>
-                        <span class="short" aria-hidden="true">{move || words().controller_short}</span>
+                        <span class="long">{store.say(|words| words.active_controller)}</span>
+                        <span class="short" aria-hidden="true">{store.say(|words| words.controller_short)}</span>
                     </span>
                 </Show>
             </div>
@@ -159,7 +158,7 @@ fn more_groups(store: Store) -> AnyView {
     };
     view! {
         <Show when=move || hidden.with(|hidden| !hidden.is_empty())>
-            <select class="more-groups" aria-label=move || store.words().groups on:change=choose>{options}</select>
+            <select class="more-groups" aria-label=store.say(|words| words.groups) on:change=choose>{options}</select>
         </Show>
     }
     .into_any()
@@ -180,7 +179,7 @@ pub(super) fn group_head(store: Store, group: String) -> AnyView {
             <button class="name" tabindex="-1" title=name.clone() on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name.clone()}</button>
             <span class="facts data">{move || (words().lag)(lag.get())}</span>
             {chips(store, group, true)}
-            <button class="quiet" tabindex="-1" on:click=move |_| add_to(store, &added)>{move || words().add_consumer}</button>
+            <button class="quiet" tabindex="-1" on:click=move |_| add_to(store, &added)>{store.say(|words| words.add_consumer)}</button>
             <Show when=move || is_last.get()>{more_groups(store)}</Show>
         </th>
     }

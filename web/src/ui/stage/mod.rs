@@ -17,7 +17,6 @@ use leptos::prelude::*;
 
 /// The columns behind the brokers: a group each, or one to begin with.
 fn group_heads(store: Store) -> AnyView {
-    let words = move || store.words();
     let room = Room::get();
     let is_empty = Memo::new(move |_| store.shown_groups.with(Vec::is_empty));
     view! {
@@ -25,9 +24,9 @@ fn group_heads(store: Store) -> AnyView {
             <For each=move || store.shown_groups.get() key=Clone::clone let:group>{group_head(store, group)}</For>
             <Show when=move || is_empty.get()>
                 <th scope="col" class="group">
-                    <span class="name">{move || words().groups}</span>
+                    <span class="name">{store.say(|words| words.groups)}</span>
                     <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewConsumer)>
-                        {move || words().add_consumer}
+                        {store.say(|words| words.add_consumer)}
                     </button>
                 </th>
             </Show>
@@ -55,7 +54,6 @@ fn legend(store: Store) -> AnyView {
 #[component]
 pub(crate) fn Stage() -> impl IntoView {
     let store = Store::get();
-    let words = move || store.words();
     let open_topics = RwSignal::new(Vec::<String>::new());
     let brokers =
         Memo::new(move |_| store.picture.with(|picture| picture.brokers.iter().map(|(id, _)| *id).collect::<Vec<_>>()));
@@ -63,9 +61,9 @@ pub(crate) fn Stage() -> impl IntoView {
     let table = NodeRef::<leptos::html::Table>::new();
     let room = Room::get();
     view! {
-        <main class="stage" aria-label=move || words().stage>
+        <main class="stage" aria-label=store.say(|words| words.stage)>
             <div class="scroll">
-                <table class="grid" node_ref=table tabindex="0" aria-label=move || words().grid
+                <table class="grid" node_ref=table tabindex="0" aria-label=store.say(|words| words.grid)
                     on:keydown=move |event| keyboard::key(store, table, &event)
                     on:focusin=move |event| keyboard::enter(table, &event)
                     on:focusout=move |event| keyboard::leave(table, &event)
@@ -74,11 +72,11 @@ pub(crate) fn Stage() -> impl IntoView {
                     <thead>
                         <tr>
                             <th scope="col" class="corner">
-                                <span>{move || words().partitions}</span>
+                                <span>{store.say(|words| words.partitions)}</span>
                                 <button class="quiet" tabindex="-1" on:click=move |_| store.select(Selection::NewTopic)>
-                                    {move || words().add_topic}
+                                    {store.say(|words| words.add_topic)}
                                 </button>
-                                <button class="quiet" tabindex="-1" on:click=move |_| store.add_broker()>{move || words().add_broker}</button>
+                                <button class="quiet" tabindex="-1" on:click=move |_| store.add_broker()>{store.say(|words| words.add_broker)}</button>
                             </th>
                             <For each=move || brokers.get() key=|id| *id let:id>{broker_head(store, id)}</For>
                             {group_heads(store)}

@@ -247,6 +247,11 @@ impl Store {
         self.language.get().messages()
     }
 
+    /// One of the words, for a view: the same type wherever it stands, so that it is compiled once.
+    pub(crate) fn say(self, pick: fn(&'static Messages) -> &'static str) -> impl Fn() -> &'static str + Copy {
+        move || pick(self.words())
+    }
+
     /// The colour of a key, 1 to 6 in order of appearance; 0 without one.
     pub(crate) fn key_colour(self, key: Option<&str>) -> usize {
         let Some(key) = key else { return 0 };

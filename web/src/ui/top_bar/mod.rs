@@ -88,20 +88,20 @@ pub(crate) fn TopBar() -> impl IntoView {
                 {move || if saved() { words().saved } else { words().not_saved }}
             </span>
             <span class="data clock">{move || clock(store.wall_ms.get(), false)}</span>
-            <button class="quiet" lang=move || store.language.get().other().tag() title=move || words().language
+            <button class="quiet" lang=move || store.language.get().other().tag() title=store.say(|words| words.language)
                 on:click=move |_| store.speak(store.language.get_untracked().other())>
-                {move || words().other_language}
+                {store.say(|words| words.other_language)}
             </button>
-            <button class="quiet theme" title=move || words().theme on:click=next_theme>{theme}</button>
-            <button class="quiet over" on:click=move |_| asks.set(true)>{move || words().start_over}</button>
-            <button class="quiet" title=move || words().help aria-label=move || words().help
+            <button class="quiet theme" title=store.say(|words| words.theme) on:click=next_theme>{theme}</button>
+            <button class="quiet over" on:click=move |_| asks.set(true)>{store.say(|words| words.start_over)}</button>
+            <button class="quiet" title=store.say(|words| words.help) aria-label=store.say(|words| words.help)
                 on:click=move |_| store.show_steps(true)>"?"</button>
         </header>
         <Show when=move || asks.get()>
             <div class="notice asks" role="alertdialog">
                 <p>{move || (words().start_over_asks)(topics())}</p>
-                <button autofocus node_ref=focused() on:click=move |_| asks.set(false)>{move || words().cancel}</button>
-                <button class="danger" on:click=move |_| store.start_over()>{move || words().start_over_does}</button>
+                <button autofocus node_ref=focused() on:click=move |_| asks.set(false)>{store.say(|words| words.cancel)}</button>
+                <button class="danger" on:click=move |_| store.start_over()>{store.say(|words| words.start_over_does)}</button>
             </div>
         </Show>
     }
