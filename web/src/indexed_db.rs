@@ -19,8 +19,8 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    DomException, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbRequestReadyState,
-    IdbTransaction, IdbTransactionMode,
+    DomException, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
+    IdbTransactionMode,
 };
 
 const CHUNKS: &str = "chunks";
@@ -616,6 +616,7 @@ fn factory() -> Result<IdbFactory, Str> {
 /// A database asked for.
 struct Requested {
     request: IdbOpenDbRequest,
+    answered: Promise,
     _create: Closure<dyn FnMut() -> Result<(), JsValue>>,
 }
 
@@ -626,12 +627,12 @@ fn request_database(name: &str, create: fn(&IdbDatabase) -> Result<(), JsValue>)
     let create: Closure<dyn FnMut() -> Result<(), JsValue>> =
         Closure::new(move || create(upgraded.result()?.unchecked_ref()));
     request.set_onupgradeneeded(Some(create.as_ref().unchecked_ref()));
-    Ok(Requested { request, _create: create })
+    Ok(Requested { answered: answered(&request), request, _create: create })
 }
 
 impl Requested {
     async fn finish(self) -> Result<IdbDatabase, Str> {
-        let database: IdbDatabase = result(&self.request).await?.unchecked_into();
+        let database: IdbDatabase = answer(&self.request, self.answered).await?.unchecked_into();
         // Somebody wants to delete it ("Start over"): let go, later writes fail.
         let held = database.clone();
         let let_go = Closure::once_into_js(move || held.close());
@@ -640,19 +641,25 @@ impl Requested {
     }
 }
 
-/// Waits for a request.
+/// Waits for a request made just now.
 async fn result(request: &IdbRequest) -> Result<JsValue, Str> {
-    let done = Promise::new(&mut |resolve: Function, reject: Function| {
-        if request.ready_state() == IdbRequestReadyState::Done {
-            // Its event is over.
-            let _ = resolve.call0(&JsValue::NULL);
-        }
+    answer(request, answered(request)).await
+}
+
+/// Settles with the request. An answer that came before somebody asked for this is missed.
+fn answered(request: &IdbRequest) -> Promise {
+    Promise::new(&mut |resolve: Function, reject: Function| {
         request.set_onsuccess(Some(&resolve));
         request.set_onerror(Some(&reject));
-    });
-    match (JsFuture::from(done).await, request.error().ok().flatten()) {
-        (Ok(_), None) => request.result().map_err(reason),
-        (_, error) => Err(error.map_or(Str::from_static("the request failed"), |error| named(&error))),
+    })
+}
+
+async fn answer(request: &IdbRequest, answered: Promise) -> Result<JsValue, Str> {
+    match JsFuture::from(answered).await {
+        Ok(_) => request.result().map_err(reason),
+        Err(_) => {
+            Err(request.error().ok().flatten().map_or(Str::from_static("the request failed"), |error| named(&error)))
+        }
     }
 }
 

@@ -94,7 +94,13 @@ impl Page {
         let page = Self { browser: Browser::open(1440, 900)? };
         page.browser.goto(&address()?)?;
         page.wait_for_brokers(&[0, 1, 2])?;
-        Ok(page)
+        match &*page.text(".saved")? {
+            "Saved in this browser" => Ok(page),
+            other => {
+                let why = page.browser.run("return document.querySelector('.saved').title")?;
+                Err(format!("the page says `{other}`: {why}"))
+            }
+        }
     }
 
     /// Waits until these brokers run, and others see them.

@@ -37,9 +37,9 @@ fn kcat_lists_produces_and_consumes_without_a_complaint() {
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.contains("3 brokers:") && listed.contains("topic \"cat\" with 3 partitions:"), "{listed}");
     for acks in ["0", "1", "all"] {
-        let lines: String = (0..10).map(|number| format!("{acks}-{number}:hello {number}\n")).collect();
+        let lines: Vec<String> = (0..10).map(|number| format!("{acks}-{number}:hello {number}\n")).collect();
         let acks = format!("acks={acks}");
-        kcat(&running, &["-P", "-t", "cat", "-K:", "-X", &acks, "-X", "partitioner=murmur2"], &lines);
+        kcat(&running, &["-P", "-t", "cat", "-K:", "-X", &acks, "-X", "partitioner=murmur2"], &lines.concat());
     }
     let consumed = kcat(&running, &["-C", "-t", "cat", "-e", "-o", "beginning", "-f", "%k=%s\\n"], "");
     let consumed = String::from_utf8_lossy(&consumed.expect("it was there before").stdout).into_owned();

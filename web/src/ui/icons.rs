@@ -23,6 +23,10 @@ pub(crate) enum Glyph {
     Done,
     /// →
     Plain,
+    /// ▾
+    Unfolded,
+    /// ▸
+    Folded,
 }
 
 /// A glyph, 14 px; the word stands beside it.
@@ -40,6 +44,8 @@ pub(crate) fn Icon(
         Glyph::Warning => "M7 1.5 13 12.5H1Z M7 5.5V9 M7 10.6V11.4",
         Glyph::Done => "M2 7.5 5.5 11 12 3.5",
         Glyph::Plain => "M2 7H11 M8 4 11 7 8 10",
+        Glyph::Unfolded => "M3 5 7 9 11 5",
+        Glyph::Folded => "M5 3 9 7 5 11",
     };
     let fill = move || if matches!(glyph.get(), Glyph::Leader | Glyph::Up) { "currentColor" } else { "none" };
     let dash = move || match glyph.get() {

@@ -97,6 +97,10 @@ pub(super) static MESSAGES: Messages = Messages {
     add_topic: "+ Topic",
     add_consumer: "+ Consumer",
     add_producer: "+ Producer",
+    filter_topics: "Filter topics",
+    topics_shown: |shown, all| format!("{shown} of {all}"),
+    fold: "Fold",
+    unfold: "Unfold",
     no_topic: "No topic yet. A topic is a log, cut into partitions.",
     topic_line: |partitions, replication, records| {
         format!(

@@ -92,6 +92,10 @@ pub(super) static MESSAGES: Messages = Messages {
     add_topic: "+ 토픽",
     add_consumer: "+ 컨슈머",
     add_producer: "+ 프로듀서",
+    filter_topics: "토픽 찾기",
+    topics_shown: |shown, all| format!("{all}개 중 {shown}개"),
+    fold: "접기",
+    unfold: "펼치기",
     no_topic: "아직 토픽이 없습니다. 토픽은 파티션으로 나뉜 로그입니다.",
     topic_line: |partitions, replication, records| {
         format!("파티션 {partitions}개 · RF {replication} · 레코드 {records}개")

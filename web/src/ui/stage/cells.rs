@@ -23,6 +23,9 @@ pub(super) enum Standing {
 }
 
 impl Standing {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Leader, Self::InSync, Self::OutOfSync, Self::Down];
+
     /// Its glyph.
     pub(super) fn glyph(self) -> Glyph {
         match self {

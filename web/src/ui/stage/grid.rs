@@ -1,6 +1,6 @@
 //! The rows of the grid. Each watches its own part of the picture: a record that comes redraws its row, nothing else.
 
-use super::cells::{Drawn, replica, standing};
+use super::cells::{Drawn, Standing, replica, standing};
 use super::focus::focus;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::room::{Extent, Room};
@@ -13,6 +13,39 @@ const MANY: usize = 12;
 /// Those shown of many.
 const FIRST: i32 = 8;
 
+/// Topics of which all are shown without a filter.
+pub(super) const FEW_TOPICS: usize = 5;
+
+/// What of the topics is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// Topics of many partitions that show all of them.
+    pub(super) open: RwSignal<Vec<String>>,
+    /// Topics folded to one line.
+    pub(super) folded: RwSignal<Vec<String>>,
+    /// What a topic's name has to contain.
+    pub(super) filter: RwSignal<String>,
+}
+
+impl Shape {
+    pub(super) fn new() -> Self {
+        Self { open: RwSignal::default(), folded: RwSignal::default(), filter: RwSignal::default() }
+    }
+
+    /// True for a topic that the filter lets through; with few topics there is none.
+    fn shows(self, name: &str, topics: usize) -> bool {
+        topics <= FEW_TOPICS || self.filter.with(|filter| name.contains(filter.trim()))
+    }
+}
+
+/// Topics shown, and all there are.
+pub(super) fn topics_shown(store: Store, shape: Shape) -> (usize, usize) {
+    store.picture.with(|picture| {
+        let all = picture.own_topics().count();
+        (picture.own_topics().filter(|topic| shape.shows(&topic.name, all)).count(), all)
+    })
+}
+
 /// A row, by what it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Row {
@@ -24,6 +57,8 @@ pub(super) enum Row {
     Partition(String, i32, bool),
     /// A partition opened in place.
     Focus(String, i32),
+    /// A folded topic's replicas, counted by broker.
+    Counts(String),
     /// So many healthy partitions more.
     Fold(String, usize),
     /// Internal topics, in one line.
@@ -35,14 +70,19 @@ fn is_healthy(one: &PartitionView) -> bool {
 }
 
 /// All rows, in order.
-pub(super) fn rows(store: Store, open: RwSignal<Vec<String>>) -> Vec<Row> {
+pub(super) fn rows(store: Store, shape: Shape) -> Vec<Row> {
     let opened = store.selection.get();
     store.picture.with(|picture| {
         let mut all = Vec::new();
-        for topic in picture.own_topics() {
+        let topics = picture.own_topics().count();
+        for topic in picture.own_topics().filter(|topic| shape.shows(&topic.name, topics)) {
             let name = topic.name.to_string();
+            if shape.folded.with(|folded| folded.contains(&name)) {
+                all.extend([Row::Topic(name.clone()), Row::Counts(name)]);
+                continue;
+            }
             let many = topic.partitions.len() > MANY;
-            let folds = many && !open.with(|open| open.contains(&name));
+            let folds = many && !shape.open.with(|open| open.contains(&name));
             let mut hidden = 0;
             all.push(Row::Topic(name.clone()));
             for one in &topic.partitions {
@@ -61,7 +101,7 @@ pub(super) fn rows(store: Store, open: RwSignal<Vec<String>>) -> Vec<Row> {
                 all.push(Row::Fold(name, hidden));
             }
         }
-        if all.is_empty() {
+        if topics == 0 {
             all.push(Row::Ghost);
         }
         if picture.topics.iter().any(is_internal) {
@@ -76,13 +116,14 @@ fn is_internal(topic: &broker_core::node::TopicView) -> bool {
 }
 
 /// A row.
-pub(super) fn row(store: Store, row: Row, open: RwSignal<Vec<String>>) -> AnyView {
+pub(super) fn row(store: Store, row: Row, shape: Shape) -> AnyView {
     match row {
         Row::Ghost => ghost(store),
-        Row::Topic(name) => topic_head(store, name),
+        Row::Topic(name) => topic_head(store, name, shape.folded),
+        Row::Counts(topic) => counts(store, topic),
         Row::Partition(topic, index, low) => partition(store, topic, index, low),
         Row::Focus(topic, index) => focus(store, topic, index),
-        Row::Fold(topic, number) => fold(store, topic, number, open),
+        Row::Fold(topic, number) => fold(store, topic, number, shape.open),
         Row::Internal => internal(store),
     }
 }
@@ -128,7 +169,7 @@ fn sickness(store: Store, partitions: &[&PartitionView]) -> Option<(&'static str
     (under > 0).then(|| ("state warn", (store.words().under_replicated_short)(under)))
 }
 
-fn topic_head(store: Store, name: String) -> AnyView {
+fn topic_head(store: Store, name: String, folded: RwSignal<Vec<String>>) -> AnyView {
     let columns = columns(store);
     let topic = name.clone();
     let facts = Memo::new(move |_| {
@@ -145,6 +186,17 @@ fn topic_head(store: Store, name: String) -> AnyView {
         })
     });
     let (shown, selected) = (name.clone(), Selection::Topic(name.clone()));
+    let known = name.clone();
+    let is_folded = Memo::new(move |_| folded.with(|folded| folded.contains(&known)));
+    let glyph = Signal::derive(move || if is_folded.get() { Glyph::Folded } else { Glyph::Unfolded });
+    let turns = name.clone();
+    let turn = move |_| {
+        folded.update(|folded| match folded.iter().position(|one| *one == turns) {
+            Some(at) => drop(folded.remove(at)),
+            None => folded.push(turns.clone()),
+        });
+    };
+    let does = move || if is_folded.get() { store.words().unfold } else { store.words().fold };
     let state = move || {
         let state = facts.with(|facts| facts.as_ref().and_then(|(_, state)| state.clone()));
         state.map(|(class, text)| view! { <span class=class><Icon glyph=Glyph::Warning />{text}</span> })
@@ -152,6 +204,8 @@ fn topic_head(store: Store, name: String) -> AnyView {
     view! {
         <tr class="topic"><th colspan=columns scope="rowgroup">
             <div>
+                <button class="quiet turn" tabindex="-1" title=does aria-label=does
+                    aria-expanded=move || (!is_folded.get()).to_string() on:click=turn><Icon glyph=glyph /></button>
                 <button class="name" tabindex="-1" class:selected=move || store.selection.get() == selected title=shown.clone()
                     on:click=move |_| store.select(Selection::Topic(name.clone()))>{shown.clone()}</button>
                 <span class="facts">{move || facts.with(|facts| facts.as_ref().map(|(line, _)| line.clone()))}</span>
@@ -160,6 +214,45 @@ fn topic_head(store: Store, name: String) -> AnyView {
         </th></tr>
     }
     .into_any()
+}
+
+/// Replicas of a topic on each broker: those that lead, follow in sync, follow out of it, and those that are down.
+fn counts(store: Store, topic: String) -> AnyView {
+    let room = Room::get();
+    let name = topic.clone();
+    let shown = Memo::new(move |_| {
+        store.picture.with(|picture| {
+            let Some(topic) = picture.topic(&name) else { return Vec::new() };
+            let column = |(id, process): &(i32, Option<Process>)| {
+                let lives = process.is_some_and(Process::lives);
+                let here = topic.partitions.iter().filter(|one| one.replicas.contains(id));
+                let standings: Vec<Standing> = here.map(|one| standing(one, *id, lives)).collect();
+                let count = |wanted: Standing| (wanted, standings.iter().filter(|one| **one == wanted).count());
+                (*id, Standing::ALL.map(count))
+            };
+            picture.brokers.iter().map(column).collect::<Vec<_>>()
+        })
+    });
+    let cells = move || {
+        let groups = room.get().groups;
+        let cell = |(id, counts): (i32, [(Standing, usize); 4])| {
+            let part = |(standing, count): (Standing, usize)| {
+                let glyph = standing.glyph();
+                // None out of sync is no news; of the others each is told.
+                (count > 0 || standing != Standing::OutOfSync).then(|| {
+                    let class = if count > 0 { standing.class() } else { "" };
+                    view! { <span class=class title=standing.word(store)><Icon glyph=glyph />{count}</span> }
+                })
+            };
+            view! { <td data-broker=id><div class="counts data">{counts.map(part).into_iter().collect_view()}</div></td> }.into_any()
+        };
+        let mut all: Vec<AnyView> = shown.get().into_iter().map(cell).collect();
+        if groups > 0 {
+            all.push(view! { <td class="none" colspan=groups></td> }.into_any());
+        }
+        all
+    };
+    view! { <tr class="counts-of" data-topic=topic><th scope="row"></th>{cells}</tr> }.into_any()
 }
 
 fn internal(store: Store) -> AnyView {

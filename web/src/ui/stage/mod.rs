@@ -10,7 +10,7 @@ use crate::ui::groups::group_list;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::room::{Extent, Room};
 use crate::ui::store::{Selection, Store};
-use grid::{Row, row, rows};
+use grid::{FEW_TOPICS, Row, Shape, row, rows, topics_shown};
 use heads::{broker_head, group_head};
 pub(crate) use keyboard::go_back;
 use leptos::prelude::*;
@@ -54,14 +54,23 @@ fn legend(store: Store) -> AnyView {
 #[component]
 pub(crate) fn Stage() -> impl IntoView {
     let store = Store::get();
-    let open_topics = RwSignal::new(Vec::<String>::new());
+    let shape = Shape::new();
+    let topics = Memo::new(move |_| topics_shown(store, shape));
+    let is_filtered = Memo::new(move |_| topics.get().1 > FEW_TOPICS);
     let brokers =
         Memo::new(move |_| store.picture.with(|picture| picture.brokers.iter().map(|(id, _)| *id).collect::<Vec<_>>()));
-    let rows = Memo::new(move |_| rows(store, open_topics));
+    let rows = Memo::new(move |_| rows(store, shape));
     let table = NodeRef::<leptos::html::Table>::new();
     let room = Room::get();
     view! {
         <main class="stage" aria-label=store.say(|words| words.stage)>
+            <Show when=move || is_filtered.get()>
+                <label class="topic-filter">
+                    <span>{store.say(|words| words.filter_topics)}</span>
+                    <input class="data" type="search" spellcheck="false" bind:value=shape.filter />
+                    <span class="data">{move || { let (shown, all) = topics.get(); (store.words().topics_shown)(shown, all) }}</span>
+                </label>
+            </Show>
             <div class="scroll">
                 <table class="grid" node_ref=table tabindex="0" aria-label=store.say(|words| words.grid)
                     on:keydown=move |event| keyboard::key(store, table, &event)
@@ -83,7 +92,7 @@ pub(crate) fn Stage() -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || rows.get() key=Row::clone let:one>{row(store, one, open_topics)}</For>
+                        <For each=move || rows.get() key=Row::clone let:one>{row(store, one, shape)}</For>
                     </tbody>
                 </table>
                 <Show when=move || room.get().extent == Extent::Narrow>{group_list(store)}</Show>

@@ -214,7 +214,8 @@ fn telling(frame: &SeenFrame) -> Option<(Track, Load)> {
         _ => Track::Cluster,
     };
     if let Some(glance) = glance {
-        if glance.error != 0 {
+        // A new member is told its id so; it asks again with that, and nothing is wrong.
+        if glance.error != 0 && glance.error != ErrorCode::MemberIdRequired.code() {
             let name = ErrorCode::from_code(glance.error).map_or("UNKNOWN", ErrorCode::name);
             return Some((track, Load::Error(name)));
         }
