@@ -117,7 +117,13 @@ impl Storage {
     /// The browser's error: storage denied, a damaged database.
     pub async fn open(name: &str, completed: impl Fn(Completion) + 'static) -> Result<Self, Str> {
         let opening = Opening::begin(name);
-        let database = request_database(name, create_directory)?.finish().await?;
+        let database = match open_database(name, create_directory).await {
+            Ok(database) => database,
+            Err(reason) => {
+                opening.abandon().await;
+                return Err(reason);
+            }
+        };
         let (chunk_keys, mut values, (identity, first)) = read_database(&database).await?;
         let mut file = None;
         if let Some((opened, found)) = opening.finish(identity, first).await? {
@@ -611,6 +617,10 @@ fn factory() -> Result<IdbFactory, Str> {
     let denied = || Str::from_static("this browser gives the page no IndexedDB");
     let factory = Reflect::get(&js_sys::global(), &"indexedDB".into()).map_err(reason)?;
     factory.dyn_into().map_err(|_| denied())
+}
+
+async fn open_database(name: &str, create: fn(&IdbDatabase) -> Result<(), JsValue>) -> Result<IdbDatabase, Str> {
+    request_database(name, create)?.finish().await
 }
 
 /// A database asked for.

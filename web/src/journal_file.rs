@@ -15,7 +15,7 @@ const FOLDER: &str = "journals";
 /// How often a file is asked for that somebody still has open: a worker that ended lets go soon after, not at once.
 const ATTEMPTS: u32 = 20_000;
 
-/// The two files of a journal, being opened.
+/// The two files of a journal, being opened. Resolves with the handles, or with what was thrown: nobody may ever ask.
 pub struct Opening(Promise);
 
 /// The two files of a journal.
@@ -29,14 +29,20 @@ impl Opening {
     /// Begins to open, or create, the journal of a database.
     pub fn begin(database: &str) -> Self {
         let database = database.to_owned();
-        Self(future_to_promise(async move {
-            let folder = folder().await?;
-            let handles = Array::new();
-            for file in names(&database) {
-                handles.push(&open_file(&folder, &file).await?);
-            }
-            Ok(handles.into())
-        }))
+        Self(future_to_promise(async move { Ok(open_files(&database).await.unwrap_or_else(|thrown| thrown)) }))
+    }
+
+    /// Lets go of the files again.
+    pub async fn abandon(self) {
+        if let Ok(handles) = self.handles().await {
+            handles.iter().for_each(SyncAccessHandle::close);
+        }
+    }
+
+    async fn handles(self) -> Result<[SyncAccessHandle; 2], JsValue> {
+        let opened = JsFuture::from(self.0).await?;
+        let handles = opened.dyn_into::<Array>()?;
+        Ok([0, 1].map(|index| handles.get(index).unchecked_into()))
     }
 
     /// The journal, and its values from key `first` on; `None` where this browser, or the page, has no such files.
@@ -44,12 +50,11 @@ impl Opening {
     /// # Errors
     /// The browser's error where it has them, and yet these cannot be read.
     pub async fn finish(self, identity: u64, first: u64) -> Result<Option<(JournalFile, Vec<(u64, Bytes)>)>, Str> {
-        let handles = match JsFuture::from(self.0).await {
-            Ok(handles) => Array::from(&handles),
+        let handles = match self.handles().await {
+            Ok(handles) => handles,
             Err(thrown) if is_missing(&thrown) => return Ok(None),
             Err(thrown) => return Err(reason(&thrown)),
         };
-        let handles = [0, 1].map(|index| handles.get(index).unchecked_into::<SyncAccessHandle>());
         let mut contents = Vec::new();
         for handle in &handles {
             contents.push(Bytes::from(handle.content().map_err(|thrown| reason(&thrown))?));
@@ -125,6 +130,15 @@ async fn folder() -> Result<DirectoryHandle, JsValue> {
     }
     let root: DirectoryHandle = JsFuture::from(storage.directory()?).await?.unchecked_into();
     Ok(JsFuture::from(root.directory_handle(FOLDER, &create()?)?).await?.unchecked_into())
+}
+
+async fn open_files(database: &str) -> Result<JsValue, JsValue> {
+    let folder = folder().await?;
+    let handles = Array::new();
+    for file in names(database) {
+        handles.push(&open_file(&folder, &file).await?);
+    }
+    Ok(handles.into())
 }
 
 async fn open_file(folder: &DirectoryHandle, name: &str) -> Result<JsValue, JsValue> {

@@ -88,7 +88,9 @@ fn full_storage_ends_brokers_and_loses_nothing() -> Done {
     let origin = address.trim_end_matches('/');
     let command = "Storage.overrideQuotaForOrigin";
     page.browser.debugger(command, &json!({ "origin": origin, "quotaSize": 1 }))?;
-    page.produce(Order { key: "k", value: "{n}", count: 1000, rate: 100, ..one() })?;
+    // More than the files of the journals have been given so far.
+    let value = format!("{{n}} {}", "x".repeat(3000));
+    page.produce(Order { key: "k", value: &value, count: 1000, rate: 100, ..one() })?;
     // As Kafka halts a node that cannot write its metadata log, which lies in the same directory.
     page.until("a broker to end of it", || {
         let events = page.text(".events")?;
