@@ -60,6 +60,8 @@ pub enum Completion {
         /// The browser's error.
         reason: Str,
     },
+    /// Nothing is under way any more: told where what ended last was nobody's.
+    Idle,
 }
 
 /// The files of one log directory. A clone is the same directory.
@@ -178,8 +180,7 @@ impl Storage {
 
     /// True when nothing waits and nothing is in flight.
     pub fn is_idle(&self) -> bool {
-        let state = self.0.state.borrow();
-        state.waiting.is_empty() && state.writing.is_none() && state.loading == 0
+        self.0.is_idle()
     }
 
     /// Lets go of the database; what is in flight still ends.
@@ -432,6 +433,14 @@ impl Shared {
         drop(state);
         // First the next transaction, so that the database does not wait for the node.
         self.advance();
+        if matches!(written, Some(Writing::Fold | Writing::Upkeep)) && self.is_idle() {
+            (self.completed)(Completion::Idle);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let state = self.state.borrow();
+        state.waiting.is_empty() && state.writing.is_none() && state.loading == 0
     }
 
     /// Tells of what is durable since the last time.
@@ -459,6 +468,9 @@ impl Shared {
             }
         }
         drop(state);
+        if first.is_none() && loads.is_empty() {
+            (self.completed)(Completion::Idle);
+        }
         if let Some(ticket) = first {
             (self.completed)(Completion::StoreFailed { ticket, reason: reason.clone() });
         }

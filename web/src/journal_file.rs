@@ -106,6 +106,13 @@ impl JournalFile {
     }
 }
 
+impl Drop for JournalFile {
+    fn drop(&mut self) {
+        // Otherwise nobody could open them before they are collected as garbage.
+        self.close();
+    }
+}
+
 /// Deletes the journal of a database. One that somebody holds stays: it counts for no database made later.
 pub async fn delete(database: &str) {
     let Ok(folder) = folder().await else { return };

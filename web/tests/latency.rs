@@ -37,6 +37,9 @@ impl Writer {
     }
 
     fn completed(self: &Rc<Self>, completion: &Completion) {
+        if matches!(completion, Completion::Idle) {
+            return;
+        }
         assert!(matches!(completion, Completion::Stored { .. }), "{completion:?}");
         let now = now();
         self.took.borrow_mut().push(now - *self.began.borrow());

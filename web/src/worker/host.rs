@@ -116,6 +116,7 @@ impl<P: Program + 'static> Host<P> {
                 Completion::StoreFailed { ticket, reason } => Input::StoreFailed { directory, ticket, reason },
                 Completion::Loaded { ticket, bytes } => Input::Loaded { ticket, bytes },
                 Completion::LoadFailed { ticket, reason } => Input::LoadFailed { ticket, reason },
+                Completion::Idle => return host.check_gone(),
             });
         })
     }

@@ -277,6 +277,7 @@ fn finish(name: &str, directory: &Directory, stores: u64, loaded: &mut Vec<(u64,
             Completion::StoreFailed { reason, .. } => panic!("{name}: {reason}"),
             Completion::Loaded { ticket, bytes } => loaded.push((ticket.0, Some(bytes))),
             Completion::LoadFailed { ticket, .. } => loaded.push((ticket.0, None)),
+            Completion::Idle => {}
         }
     }
     assert_eq!(newest, stores.checked_sub(1), "{name}: every batch is answered");
@@ -307,6 +308,30 @@ async fn a_directory_whose_database_is_gone_fails_from_the_first_batch_on() {
         })
         .collect();
     assert_eq!(failed, [0, 1, 2]);
+}
+
+#[wasm_bindgen_test]
+async fn whoever_waits_until_nothing_is_under_way_is_told() {
+    delete_database("idle").await.expect("deleted");
+    let (slot, was_idle) = (Rc::new(RefCell::new(None::<Storage>)), Rc::new(RefCell::new(false)));
+    let (seen, told) = (Rc::clone(&slot), Rc::clone(&was_idle));
+    let completed = move |_| *told.borrow_mut() = seen.borrow().as_ref().is_some_and(Storage::is_idle);
+    let storage = Storage::open("idle", completed).await.expect("opens");
+    *slot.borrow_mut() = Some(storage.clone());
+    let mut busy = 0;
+    // Several journals full: folded, while or after the last batch is stored.
+    for ticket in 0..300 {
+        storage.store(Ticket(ticket), vec![append("a", 1, 40_000)]);
+        while !storage.is_idle() {
+            busy += 1;
+            pause().await;
+        }
+        assert!(*was_idle.borrow(), "batch {ticket}");
+    }
+    assert!(busy > 0, "nothing was ever under way");
+    *slot.borrow_mut() = None;
+    storage.close();
+    delete_database("idle").await.expect("deleted");
 }
 
 #[wasm_bindgen_test]
