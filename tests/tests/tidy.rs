@@ -200,7 +200,11 @@ fn page_and_workers_meet_only_in_the_bridge() {
 #[test]
 fn each_browser_api_that_stores_or_sends_is_in_one_file() {
     // A name of the API itself, and where alone it may be written.
-    let places = [("Idb", "web/src/indexed_db.rs"), (".post_message", "web/src/post_message.rs")];
+    let places = [
+        ("Idb", "web/src/indexed_db.rs"),
+        ("getDirectory", "web/src/journal_file.rs"),
+        (".post_message", "web/src/post_message.rs"),
+    ];
     let mut wrong = Vec::new();
     for (path, text) in files("web/src", &[".rs"]) {
         let code = code(&text);

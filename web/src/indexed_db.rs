@@ -7,7 +7,7 @@
 
 use crate::buffers::concat;
 use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Limits, Piece, Plan, Source};
-use crate::journal_file::{self, JournalFile, Opening};
+use crate::journal_file::{self, FileRecord, JournalFile, Opening};
 use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
 use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
@@ -26,10 +26,8 @@ use web_sys::{
 const CHUNKS: &str = "chunks";
 const JOURNAL: &str = "journal";
 const SETTINGS: &str = "settings";
-/// Key in [`JOURNAL`] of `[identity, first]`: whose frames count in the journal file, and from which key on.
+/// Key in [`JOURNAL`] of the [`FileRecord`].
 const FILE: &str = "file";
-/// Whole numbers below this are exact in JavaScript.
-const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 
 /// What became of a store or a load.
 #[derive(Debug)]
@@ -83,12 +81,13 @@ struct State {
     journal: SortedMap<u64, Uint8Array>,
     /// Where the journal is a file: that.
     file: Option<JournalFile>,
-    /// The database's own number: frames of another are not its.
-    identity: u64,
+    record: FileRecord,
     /// Chunks that no file has any more; the next transaction deletes them.
     dead: Vec<ChunkKey>,
     waiting: VecDeque<Work>,
-    /// The write transaction in flight.
+    /// The write transaction in flight, or the last one.
+    transaction: Option<IdbTransaction>,
+    /// What that is for, while it is in flight.
     writing: Option<Writing>,
     /// The newest ticket that is durable and not told of.
     stored: Option<Ticket>,
@@ -126,9 +125,9 @@ impl Storage {
                 return Err(reason);
             }
         };
-        let (chunk_keys, mut values, (identity, first)) = read_database(&database).await?;
+        let (chunk_keys, mut values, record) = read_database(&database).await?;
         let mut file = None;
-        if let Some((opened, found)) = opening.finish(identity, first).await? {
+        if let Some((opened, found)) = opening.finish(record).await? {
             file = Some(opened);
             values.extend(found);
             values.sort_unstable_by_key(|(key, _)| *key);
@@ -139,16 +138,17 @@ impl Storage {
             index,
             journal: values.into_iter().map(|(key, value)| (key, Uint8Array::from(&*value))).collect(),
             file,
-            identity,
+            record,
             dead,
             waiting: VecDeque::new(),
+            transaction: None,
             writing: None,
             stored: None,
             loading: 0,
             failed: None,
         };
         let storage = Self(Shared::new(database, state, Box::new(completed)));
-        storage.0.bury()?;
+        storage.0.tidy()?;
         Ok(storage)
     }
 
@@ -241,8 +241,7 @@ fn file_of(command: &StoreCommand) -> &Str {
 
 fn create_directory(database: &IdbDatabase) -> Result<(), JsValue> {
     database.create_object_store(CHUNKS)?;
-    let identity = (js_sys::Math::random() * MAX_SAFE) as u64;
-    database.create_object_store(JOURNAL)?.put_with_key(&file_record(identity, 0), &FILE.into()).map(drop)
+    database.create_object_store(JOURNAL)?.put_with_key(&FileRecord::new().value(), &FILE.into()).map(drop)
 }
 
 fn create_settings(database: &IdbDatabase) -> Result<(), JsValue> {
@@ -250,7 +249,7 @@ fn create_settings(database: &IdbDatabase) -> Result<(), JsValue> {
 }
 
 /// Keys of all chunks, the journal's values, and [`FILE`].
-type Read = (Vec<ChunkKey>, Vec<(u64, Bytes)>, (u64, u64));
+type Read = (Vec<ChunkKey>, Vec<(u64, Bytes)>, FileRecord);
 
 async fn read_database(database: &IdbDatabase) -> Result<Read, Str> {
     let transaction = transaction(database, &[CHUNKS, JOURNAL], IdbTransactionMode::Readonly)?;
@@ -261,23 +260,14 @@ async fn read_database(database: &IdbDatabase) -> Result<Read, Str> {
         results.push(Array::from(&result(&request.map_err(reason)?).await?));
     }
     let chunk_keys = results[0].iter().filter_map(|key| chunk_key(&key)).collect();
-    let (mut values, mut record) = (Vec::new(), (0, 0));
+    let (mut values, mut record) = (Vec::new(), FileRecord::default());
     for (key, value) in results[1].iter().zip(results[2].iter()) {
         match key.as_f64() {
             Some(key) => values.push((key as u64, Uint8Array::new(&value).to_vec().into())),
-            None => record = file_numbers(&value).unwrap_or_default(),
+            None => record = FileRecord::of(&value).unwrap_or_default(),
         }
     }
     Ok((chunk_keys, values, record))
-}
-
-fn file_record(identity: u64, first: u64) -> JsValue {
-    Array::of2(&JsValue::from_f64(identity as f64), &JsValue::from_f64(first as f64)).into()
-}
-
-fn file_numbers(value: &JsValue) -> Option<(u64, u64)> {
-    let parts = value.dyn_ref::<Array>()?;
-    Some((parts.get(0).as_f64()? as u64, parts.get(1).as_f64()? as u64))
 }
 
 /// Waits for a write transaction.
@@ -378,7 +368,8 @@ impl Shared {
         let Fold { puts, cuts } = state.index.fold();
         let journal = std::mem::take(&mut state.journal);
         let dead = std::mem::take(&mut state.dead);
-        let record = file_record(state.identity, state.index.next_order());
+        state.record.first = state.index.next_order();
+        let record = state.record.value();
         if let Some(file) = &mut state.file {
             file.folding();
         }
@@ -396,16 +387,23 @@ impl Shared {
         .map(drop)
     }
 
-    /// Deletes the chunks that no file has.
-    fn bury(&self) -> Result<(), Str> {
+    /// Deletes the chunks that no file has, and notes where the journal is a file from now on.
+    fn tidy(&self) -> Result<(), Str> {
         let mut state = self.state.borrow_mut();
         let dead = std::mem::take(&mut state.dead);
-        if dead.is_empty() {
+        let is_new_to_files = state.file.is_some() && !state.record.in_use;
+        if dead.is_empty() && !is_new_to_files {
             return Ok(());
         }
+        state.record.in_use |= is_new_to_files;
+        let record = state.record.value();
         state.writing = Some(Writing::Upkeep);
         drop(state);
-        self.write(|chunks, _| delete_chunks(chunks, &dead)).map(drop)
+        self.write(|chunks, store| {
+            delete_chunks(chunks, &dead)?;
+            store.put_with_key(&record, &FILE.into()).map(drop).map_err(reason)
+        })
+        .map(drop)
     }
 
     /// Opens a write transaction and issues its requests.
@@ -418,6 +416,7 @@ impl Shared {
         requests(&store(&transaction, CHUNKS)?, &store(&transaction, JOURNAL)?)?;
         transaction.set_oncomplete(Some(self.on_complete.as_ref().unchecked_ref()));
         transaction.set_onabort(Some(self.on_abort.as_ref().unchecked_ref()));
+        self.state.borrow_mut().transaction = Some(transaction.clone());
         Ok(transaction)
     }
 
@@ -527,6 +526,16 @@ impl Shared {
             });
         }
         Ok(wanted)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // What is in flight still ends, and there is nobody left to tell.
+        if let Some(transaction) = &self.state.borrow().transaction {
+            transaction.set_oncomplete(None);
+            transaction.set_onabort(None);
+        }
     }
 }
 
@@ -759,7 +768,7 @@ fn chunk_key(value: &JsValue) -> Option<ChunkKey> {
 
 /// The words for something thrown.
 #[expect(clippy::needless_pass_by_value, reason = "shaped for map_err")]
-fn reason(thrown: JsValue) -> Str {
+pub(crate) fn reason(thrown: JsValue) -> Str {
     match thrown.dyn_ref::<DomException>() {
         Some(exception) => named(exception),
         None => Str::from(format!("{thrown:?}")),

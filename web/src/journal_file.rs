@@ -1,6 +1,7 @@
 //! All of the origin private file system: the journal of a log directory, where the browser gives its worker files that are
 //! written at once. A write there takes microseconds, a transaction of IndexedDB milliseconds; what survives is the same.
 
+use crate::indexed_db::reason;
 use crate::journal_frames::{self, TwoFiles};
 use crate::post_message::pause;
 use broker_core::text::Str;
@@ -12,8 +13,43 @@ use web_sys::DomException;
 
 /// The folder of all journals.
 const FOLDER: &str = "journals";
-/// How often a file is asked for that somebody still has open: a worker that ended lets go soon after, not at once.
+/// How often a file is asked for that somebody still has open, some seconds in all: a worker that ended lets go soon after
+/// (1 to 11 ms were seen), not at once.
 const ATTEMPTS: u32 = 20_000;
+
+/// Whole numbers below this are exact in JavaScript.
+const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
+
+/// What a database knows of its journal's files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileRecord {
+    /// The database's own number: frames of another are not its.
+    pub identity: u64,
+    /// The key from which on frames count; those before are folded.
+    pub first: u64,
+    /// The files were in use: without them the directory cannot be read.
+    pub in_use: bool,
+}
+
+impl FileRecord {
+    /// A new database's.
+    pub fn new() -> Self {
+        Self { identity: (js_sys::Math::random() * MAX_SAFE) as u64, ..Self::default() }
+    }
+
+    /// As it is stored.
+    pub fn value(self) -> JsValue {
+        let number = |number: u64| JsValue::from_f64(number as f64);
+        Array::of3(&number(self.identity), &number(self.first), &self.in_use.into()).into()
+    }
+
+    /// What was stored; `None` where it is none of these.
+    pub fn of(value: &JsValue) -> Option<Self> {
+        let parts = value.dyn_ref::<Array>()?;
+        let number = |index| parts.get(index).as_f64().map(|number| number as u64);
+        Some(Self { identity: number(0)?, first: number(1)?, in_use: parts.get(2).is_truthy() })
+    }
+}
 
 /// The two files of a journal, being opened. Resolves with the handles, or with what was thrown: nobody may ever ask.
 pub struct Opening(Promise);
@@ -45,19 +81,24 @@ impl Opening {
         Ok([0, 1].map(|index| handles.get(index).unchecked_into()))
     }
 
-    /// The journal, and its values from key `first` on; `None` where this browser, or the page, has no such files.
+    /// The journal, and its values that count; `None` where this browser, or the page, has no such files.
     ///
     /// # Errors
-    /// The browser's error where it has them, and yet these cannot be read.
-    pub async fn finish(self, identity: u64, first: u64) -> Result<Option<(JournalFile, Vec<(u64, Bytes)>)>, Str> {
+    /// The browser's error where it has them, and yet these cannot be read; and where it has none any more, but they were
+    /// in use: what they hold would be lost.
+    pub async fn finish(self, record: FileRecord) -> Result<Option<(JournalFile, Vec<(u64, Bytes)>)>, Str> {
         let handles = match self.handles().await {
             Ok(handles) => handles,
-            Err(thrown) if is_missing(&thrown) => return Ok(None),
-            Err(thrown) => return Err(reason(&thrown)),
+            Err(thrown) if is_missing(&thrown) && !record.in_use => return Ok(None),
+            Err(thrown) if thrown.is_undefined() => {
+                return Err(Str::from_static("this browser gives the page no files, and had given some before"));
+            }
+            Err(thrown) => return Err(reason(thrown)),
         };
+        let FileRecord { identity, first, .. } = record;
         let mut contents = Vec::new();
         for handle in &handles {
-            contents.push(Bytes::from(handle.content().map_err(|thrown| reason(&thrown))?));
+            contents.push(Bytes::from(handle.content().map_err(reason)?));
         }
         let found = [0, 1].map(|index: usize| journal_frames::frames(&contents[index], identity));
         let files = TwoFiles::open([&found[0], &found[1]], first);
@@ -83,7 +124,7 @@ impl JournalFile {
         let at = JsValue::from_f64(position as f64);
         let written = Reflect::set(&options, &"at".into(), &at)
             .and_then(|_| self.handles[file].write(&frame, &options))
-            .map_err(|thrown| reason(&thrown))?;
+            .map_err(reason)?;
         if written as usize != frame.len() {
             return Err(Str::from_static("QuotaExceededError: the journal file has no room"));
         }
@@ -178,13 +219,6 @@ fn is_missing(thrown: &JsValue) -> bool {
 
 fn is_named(thrown: &JsValue, names: &[&str]) -> bool {
     thrown.dyn_ref::<DomException>().is_some_and(|exception| names.contains(&&*exception.name()))
-}
-
-fn reason(thrown: &JsValue) -> Str {
-    match thrown.dyn_ref::<DomException>() {
-        Some(exception) => Str::from(format!("{}: {}", exception.name(), exception.message())),
-        None => Str::from(format!("{thrown:?}")),
-    }
 }
 
 impl SyncAccessHandle {

@@ -184,7 +184,7 @@ impl LogLoader {
             store.push(command);
         }
         // The epochs of deleted records go from their file at once, the log start itself is noted now and then. Deleted records
-        // that come back without their epochs would mislead followers about where to cut.
+        // that come back without their epochs would mislead followers about where to cut; Kafka leaves that gap.
         let first_epoch = self.epochs_stored.as_ref().and_then(|epochs| epochs.entries().first());
         let start = self.context.log_start_offset.max(first_epoch.map(|entry| entry.start_offset));
         if self.segments.is_empty() {

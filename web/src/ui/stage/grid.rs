@@ -241,7 +241,9 @@ fn counts(store: Store, topic: String) -> AnyView {
                 // None out of sync is no news; of the others each is told.
                 (count > 0 || standing != Standing::OutOfSync).then(|| {
                     let class = if count > 0 { standing.class() } else { "" };
-                    view! { <span class=class title=standing.word(store)><Icon glyph=glyph />{count}</span> }
+                    view! { <span class=class title=standing.word(store)>
+                        <Icon glyph=glyph /><span class="spoken">{standing.word(store)}</span>{count}
+                    </span> }
                 })
             };
             view! { <td data-broker=id><div class="counts data">{counts.map(part).into_iter().collect_view()}</div></td> }.into_any()
@@ -252,7 +254,7 @@ fn counts(store: Store, topic: String) -> AnyView {
         }
         all
     };
-    view! { <tr class="counts-of" data-topic=topic><th scope="row"></th>{cells}</tr> }.into_any()
+    view! { <tr class="counts-of" data-topic=topic><th scope="row"><span class="spoken">{store.say(|words| words.partitions)}</span></th>{cells}</tr> }.into_any()
 }
 
 fn internal(store: Store) -> AnyView {

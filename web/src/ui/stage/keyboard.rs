@@ -41,6 +41,10 @@ pub(super) fn enter(table: NodeRef<Table>, event: &web_sys::FocusEvent) {
 }
 
 fn go_in(table: &HtmlElement) {
+    // Whoever pressed Tab twice is elsewhere by now, and stays there.
+    if document().active_element().is_none_or(|active| !active.is_same_node(Some(table))) {
+        return;
+    }
     let all = buttons(table);
     let last = all.iter().find(|button| button.class_list().contains(LAST)).or(all.first());
     if let Some(button) = last {
