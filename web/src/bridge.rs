@@ -149,6 +149,8 @@ pub enum ClientsCommand {
         partitions: i32,
         /// Replicas of each.
         replication_factor: i16,
+        /// What its configurations override: key, value.
+        configs: Vec<(String, String)>,
     },
     /// Delete a topic.
     DeleteTopic {

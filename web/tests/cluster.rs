@@ -126,8 +126,8 @@ async fn three_brokers_keep_a_topic_over_a_kill_and_a_restart_of_all() {
     }
     cluster.all_run().await;
 
-    let create =
-        ClientsCommand::CreateTopic { ticket: 1, name: "first-topic".into(), partitions: 3, replication_factor: -1 };
+    let (name, configs) = ("first-topic".into(), Vec::new());
+    let create = ClientsCommand::CreateTopic { ticket: 1, name, partitions: 3, replication_factor: -1, configs };
     let done = ClientsReport::Answer { ticket: 1, result: Ok(Acknowledged::Done) };
     assert_eq!(cluster.ask(create.clone()).await, done);
     let ClientsReport::Answer { result: Err(refusal), .. } = cluster.ask(create).await else {

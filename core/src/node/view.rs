@@ -2,6 +2,7 @@
 
 use super::broker::Broker;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex};
+use crate::metadata::ConfigResource;
 use crate::text::Str;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -76,6 +77,8 @@ pub struct TopicView {
     pub id: Str,
     /// Internal to Kafka.
     pub internal: bool,
+    /// What its configurations override, by key.
+    pub configs: Vec<(Str, Str)>,
     /// Its partitions, by index.
     pub partitions: Vec<PartitionView>,
 }
@@ -216,6 +219,9 @@ impl Broker {
                 name: topic.name.clone(),
                 id: alloc::format!("{}", topic.id).into(),
                 internal: super::is_internal(&topic.name),
+                configs: (self.image.configs.of(&ConfigResource::topic(topic.name.clone())))
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
                 partitions: (topic.partitions())
                     .map(|(index, partition)| PartitionView {
                         index,

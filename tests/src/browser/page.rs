@@ -252,11 +252,17 @@ impl Page {
 
     /// Creates a topic by the form.
     pub fn create_topic(&self, name: &str, partitions: u32, replication_factor: u32) -> Result<()> {
+        self.create_topic_with(name, partitions, replication_factor, "")
+    }
+
+    /// Creates a topic by the form, with configurations as `key=value` and spaces between.
+    pub fn create_topic_with(&self, name: &str, partitions: u32, replication_factor: u32, configs: &str) -> Result<()> {
         self.click("th.corner button")?;
         let form = ".inspector form";
         self.fill_labelled(form, "Name", name)?;
         self.fill_labelled(form, "Partitions", &partitions.to_string())?;
         self.fill_labelled(form, "replication.factor", &replication_factor.to_string())?;
+        self.fill_labelled(form, "Configs (key=value …)", configs)?;
         self.click(".inspector form button[type=submit]")?;
         self.until("the topic's rows", || Ok((self.partitions(name)?.len() == partitions as usize).then_some(())))?;
         self.wait_until_whole(name).map(drop)
@@ -272,6 +278,17 @@ impl Page {
             Ok((!text.is_empty()).then_some(text))
         };
         self.until("an answer", answer).map(|(answer, _)| answer)
+    }
+
+    /// A fact of a topic, as its sheet shows it.
+    pub fn topic_fact(&self, topic: &str, name: &str) -> Result<Option<String>> {
+        self.select_topic(topic)?;
+        let script = format!(
+            "return [...document.querySelectorAll('.inspector dt')].find(one => one.textContent.replaceAll('\\u200b', '') === {})\
+               ?.nextElementSibling.textContent ?? null",
+            json!(name)
+        );
+        Ok(self.browser.run(&script)?.as_str().map(str::to_owned))
     }
 
     fn select_topic(&self, topic: &str) -> Result<()> {

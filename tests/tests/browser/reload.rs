@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 #[test]
 fn all_that_was_acknowledged_is_back_after_a_reload() -> Done {
     let page = Page::open()?;
-    page.create_topic(TOPIC, 3, 3)?;
+    page.create_topic_with(TOPIC, 3, 3, "retention.ms=86400000 segment.bytes=1048576")?;
     page.change_partitions(TOPIC, 6)?;
     page.until("six partitions", || Ok((page.partitions(TOPIC)?.len() == 6).then_some(())))?;
     page.add_consumer("group1", TOPIC)?;
@@ -25,6 +25,8 @@ fn all_that_was_acknowledged_is_back_after_a_reload() -> Done {
     page.wait_for_brokers(&[0, 1, 2])?;
     let rows = page.wait_until_whole(TOPIC)?;
     assert_eq!(rows.len(), 6);
+    assert_eq!(page.topic_fact(TOPIC, "retention.ms")?.as_deref(), Some("86400000"));
+    assert_eq!(page.topic_fact(TOPIC, "segment.bytes")?.as_deref(), Some("1048576"));
     // What was on its way when the power went may lie there or not, in any partition; nothing lies there twice.
     let found = page.read_topic(TOPIC)?;
     let records = found.iter().map(|record| &record.value).collect::<BTreeSet<_>>().len() as u64;

@@ -55,7 +55,7 @@ pub(crate) fn records_table(store: Store, records: Vec<RecordView>, short: bool)
     .into_any()
 }
 
-/// The browser of records; it follows the selection.
+/// The browser of records; it follows the selection unless it is pinned.
 #[component]
 pub(super) fn Records() -> impl IntoView {
     let store = Store::get();
@@ -66,7 +66,9 @@ pub(super) fn Records() -> impl IntoView {
     let topics = Memo::new(move |_| {
         store.picture.with(|picture| picture.own_topics().map(|topic| topic.name.to_string()).collect::<Vec<_>>())
     });
+    let pinned = RwSignal::new(false);
     Effect::new(move |_| match store.selection.get() {
+        _ if pinned.get() => {}
         Selection::Topic(name) => topic.set(name),
         Selection::Partition(name, index) => {
             topic.set(name);
@@ -106,6 +108,8 @@ pub(super) fn Records() -> impl IntoView {
                 <button type="submit" class="filled">{store.say(|words| words.read)}</button>
                 <button type="button" on:click=move |_| read(None)>{store.say(|words| words.newest)}</button>
                 <button type="button" on:click=move |_| read(Some(0))>{store.say(|words| words.beginning)}</button>
+                <button type="button" class="quiet" aria-pressed=move || pinned.get().to_string()
+                    on:click=move |_| pinned.update(|pinned| *pinned = !*pinned)>{store.say(|words| words.pin)}</button>
             </form>
             <div class="found">{shown}</div>
         </Show>

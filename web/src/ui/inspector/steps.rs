@@ -74,7 +74,7 @@ pub(super) fn steps(store: Store) -> AnyView {
         }
         let topic = topic.get_untracked().unwrap_or_else(|| "first-topic".to_owned());
         match at {
-            0 => outcomes[0].set(store.create_topic(topic, 3, 3)),
+            0 => outcomes[0].set(store.create_topic(topic, 3, 3, Vec::new())),
             1 => outcomes[1].set(store.produce(Draft {
                 producer: 1,
                 acks: -1,

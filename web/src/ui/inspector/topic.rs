@@ -10,15 +10,24 @@ pub(super) fn new_topic(store: Store) -> AnyView {
     let words = move || store.words();
     let drafts = store.drafts;
     let (name, partitions, replication) = (drafts.topic, drafts.partitions, drafts.replication);
+    let configs = drafts.configs;
     let outcome = RwSignal::new(RwSignal::new(Outcome::None));
     let create = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let number = |text: RwSignal<String>| text.get_untracked().trim().parse().unwrap_or(-1_i32);
-        outcome.set(store.create_topic(name.get_untracked(), number(partitions), number(replication) as i16));
+        // What is no key=value is for Kafka to refuse.
+        let config = |one: &str| {
+            let (key, value) = one.split_once('=').unwrap_or((one, ""));
+            (key.to_owned(), value.to_owned())
+        };
+        let configs = configs.with_untracked(|text| text.split_whitespace().map(config).collect());
+        outcome.set(store.create_topic(name.get_untracked(), number(partitions), number(replication) as i16, configs));
     };
     let line = move || {
+        let configs =
+            configs.with(|text| text.split_whitespace().flat_map(|one| [" --config ", one]).collect::<String>());
         format!(
-            "kafka-topics.sh --bootstrap-server localhost:9092 --create --topic {} --partitions {} --replication-factor {}",
+            "kafka-topics.sh --bootstrap-server localhost:9092 --create --topic {} --partitions {} --replication-factor {}{configs}",
             name.get(),
             partitions.get(),
             replication.get()
@@ -33,6 +42,10 @@ pub(super) fn new_topic(store: Store) -> AnyView {
             </label>
             <label class="field">
                 <span>"replication.factor"</span><input class="data" inputmode="numeric" bind:value=replication />
+            </label>
+            <label class="field">
+                <span>{store.say(|words| words.configs)}</span>
+                <input class="data" spellcheck="false" placeholder="min.insync.replicas=1 retention.ms=600000" bind:value=configs />
             </label>
             <button class="filled" type="submit">
                 {move || if outcome.get().get() == Outcome::Waiting { words().creating } else { words().create }}
@@ -52,14 +65,16 @@ fn topic_rows(store: Store, name: &str) -> Option<Vec<(String, String)>> {
         let under = topic.partitions.iter().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count();
         let leading = || topic.partitions.iter().filter_map(|one| picture.leading(name, one.index, one.leader));
         let size: u64 = leading().map(|replica| replica.size).sum();
-        Some(vec![
+        let mut rows = vec![
             (words.partitions.to_owned(), topic.partitions.len().to_string()),
             ("replication.factor".to_owned(), first.map_or(0, |one| one.replicas.len()).to_string()),
             (words.records.to_owned(), picture.records_of(name).to_string()),
             (words.stored.to_owned(), bytes(size)),
             ("under-replicated".to_owned(), under.to_string()),
             ("topic id".to_owned(), topic.id.to_string()),
-        ])
+        ];
+        rows.extend(topic.configs.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+        Some(rows)
     })
 }
 

@@ -151,6 +151,7 @@ pub(super) static MESSAGES: Messages = Messages {
     name: "Name",
     create: "Create topic",
     creating: "Waiting for the controller",
+    configs: "Configs (key=value …)",
     raise: "Partitions, at least",
     raise_does: "Change",
     delete_topic: "Delete topic",
@@ -218,6 +219,7 @@ pub(super) static MESSAGES: Messages = Messages {
     older: "← Older",
     newer: "Newer →",
     follow: "Follow",
+    pin: "Pin",
     see_records: "See its records",
     keyboard: "Keys",
     keys: [

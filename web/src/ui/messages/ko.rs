@@ -140,6 +140,7 @@ pub(super) static MESSAGES: Messages = Messages {
     name: "이름",
     create: "토픽 만들기",
     creating: "컨트롤러 응답 대기 중",
+    configs: "설정 (key=value …)",
     raise: "파티션 수(늘리기만 가능)",
     raise_does: "바꾸기",
     delete_topic: "토픽 지우기",
@@ -209,6 +210,7 @@ pub(super) static MESSAGES: Messages = Messages {
     older: "← 이전",
     newer: "이후 →",
     follow: "따라가기",
+    pin: "고정",
     see_records: "레코드 보기",
     keyboard: "단축키",
     keys: [

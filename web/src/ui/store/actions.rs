@@ -91,9 +91,15 @@ impl Store {
         self.with_cluster(|cluster| cluster.power_off(id));
     }
 
-    /// Creates a topic.
-    pub(crate) fn create_topic(self, name: String, partitions: i32, replication_factor: i16) -> RwSignal<Outcome> {
-        self.ask(|ticket| ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor })
+    /// Creates a topic; `configs` are keys and values.
+    pub(crate) fn create_topic(
+        self,
+        name: String,
+        partitions: i32,
+        replication_factor: i16,
+        configs: Vec<(String, String)>,
+    ) -> RwSignal<Outcome> {
+        self.ask(|ticket| ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor, configs })
     }
 
     /// Deletes a topic.

@@ -165,6 +165,8 @@ pub(crate) struct Drafts {
     pub(crate) partitions: RwSignal<String>,
     /// Its replicas.
     pub(crate) replication: RwSignal<String>,
+    /// Its configurations, as `key=value` with spaces between.
+    pub(crate) configs: RwSignal<String>,
     /// A new consumer: its group.
     pub(crate) group: RwSignal<String>,
     /// Its topics.
@@ -180,6 +182,7 @@ impl Drafts {
             topic: text("first-topic"),
             partitions: text("3"),
             replication: text("3"),
+            configs: text(""),
             group: text("group1"),
             topics: text(""),
             from: text("beginning"),

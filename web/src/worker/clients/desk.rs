@@ -7,7 +7,9 @@ use broker_core::client::network_client::AnswerError;
 use broker_core::client::{Answer, ClientInput, ClientOutput, NetworkClient, RequestFailed, Target};
 use broker_core::ids::NodeId;
 use broker_core::protocol::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
-use broker_core::protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use broker_core::protocol::messages::create_topics_request::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use broker_core::protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use broker_core::protocol::{ErrorCode, Request};
 use broker_core::sorted::SortedMap;
@@ -25,7 +27,7 @@ const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 /// Something to be done to a topic.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
-    Create { name: Str, partitions: i32, replication_factor: i16 },
+    Create { name: Str, partitions: i32, replication_factor: i16, configs: Vec<(Str, Str)> },
     Delete { name: Str },
     CreatePartitions { name: Str, count: i32 },
 }
@@ -196,9 +198,11 @@ impl Change {
     fn send(&self, network: &mut NetworkClient<u32>, now: Now, ticket: u32) {
         let timeout_ms = ANSWER_WITHIN.as_millis() as i32;
         match self.clone() {
-            Self::Create { name, partitions, replication_factor } => {
-                let topic =
-                    CreatableTopic { name, num_partitions: partitions, replication_factor, ..Default::default() };
+            Self::Create { name, partitions, replication_factor, configs } => {
+                let config = |(name, value)| CreatableTopicConfig { name, value: Some(value) };
+                let configs = configs.into_iter().map(config).collect();
+                let num_partitions = partitions;
+                let topic = CreatableTopic { name, num_partitions, replication_factor, configs, ..Default::default() };
                 let request = CreateTopicsRequest { topics: vec![topic], timeout_ms, ..Default::default() };
                 network.send(now, Target::Any, request, ticket);
             }

@@ -121,8 +121,9 @@ impl Clients {
     pub fn command(&mut self, now: Now, command: ClientsCommand) {
         let text = |text: String| Str::from(text);
         match command {
-            ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor } => {
-                let change = Change::Create { name: text(name), partitions, replication_factor };
+            ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor, configs } => {
+                let configs = configs.into_iter().map(|(key, value)| (text(key), text(value))).collect();
+                let change = Change::Create { name: text(name), partitions, replication_factor, configs };
                 self.desk(|desk| desk.change(now, ticket, change));
             }
             ClientsCommand::DeleteTopic { ticket, name } => {

@@ -193,7 +193,13 @@ impl World {
 }
 
 fn create(name: &str) -> ClientsCommand {
-    ClientsCommand::CreateTopic { ticket: 7, name: name.into(), partitions: 3, replication_factor: -1 }
+    ClientsCommand::CreateTopic {
+        ticket: 7,
+        name: name.into(),
+        partitions: 3,
+        replication_factor: -1,
+        configs: Vec::new(),
+    }
 }
 
 #[test]
