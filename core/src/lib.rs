@@ -1,8 +1,9 @@
 //! A Kafka cluster as pure state machines.
 //!
 //! # Code map
-//! - [`time`], [`rng`], [`ids`], [`text`], [`sorted`], [`event`]: the few types everything speaks.
+//! - [`time`], [`rng`], [`ids`], [`text`], [`sorted`], [`event`]: the few types everything speaks; `java`: the order of its maps.
 //! - [`client`]: producers, consumers, admin.
+//! - [`cli`]: Kafka's command-line tools.
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
 //! - [`record`]: record batches: checked view, builder, CRC-32C, validation.
 //! - [`controller`]: the active controller: decides, writes records, replays them.
@@ -18,12 +19,14 @@
 
 extern crate alloc;
 
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod controller;
 pub mod coordinator;
 pub mod event;
 pub mod ids;
+mod java;
 pub mod log;
 pub mod metadata;
 pub mod node;

@@ -2,7 +2,9 @@
 //!
 //! Requests and responses are the protocol's own; errors of single topics, groups or partitions are in the responses.
 
-use super::network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+use super::network_client::{
+    Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, Target,
+};
 use super::peer::jittered;
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::NodeId;
@@ -11,23 +13,25 @@ use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
 use crate::protocol::messages::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest,
-    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse,
-    DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    FindCoordinatorRequest, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListGroupsRequest,
-    ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetFetchRequest,
-    OffsetFetchResponse,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest,
+    DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
 };
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// `default.api.timeout.ms`.
-const API_TIMEOUT: Duration = Duration::from_mins(1);
 /// `retry.backoff.ms`.
 const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 /// The resource type of a broker's configs.
@@ -37,7 +41,7 @@ const LAST_OFFSET_FETCH_WITH_NAMES: i16 = 9;
 
 /// One row for each operation: the request, the response, and how a request is sent.
 macro_rules! operations {
-    ($($name:ident, $request:ident, $response:ident;)*) => {
+    ($($name:ident, $request:ident, $response:ident, $call:literal;)*) => {
         /// What an admin can ask for.
         #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
@@ -56,6 +60,14 @@ macro_rules! operations {
                 match self { $(Self::$name(request) => network.send_with(now, to, request, purpose, options),)* }
             }
 
+            /// What Kafka's admin calls it in its messages.
+            fn call(&self) -> &'static str {
+                match self {
+                    Self::DescribeTopics(request) if request.topics.is_none() => "listTopics",
+                    $(Self::$name(_) => $call,)*
+                }
+            }
+
             /// Reads the answer to a request like this one.
             fn decode(&self, answer: &Answer<Purpose>) -> Result<AdminResponse, AnswerError> {
                 match self { $(Self::$name(_) => answer.decode::<$request>().map(AdminResponse::$name),)* }
@@ -65,18 +77,25 @@ macro_rules! operations {
 }
 
 operations! {
-    CreateTopics, CreateTopicsRequest, CreateTopicsResponse;
-    DeleteTopics, DeleteTopicsRequest, DeleteTopicsResponse;
-    CreatePartitions, CreatePartitionsRequest, CreatePartitionsResponse;
-    DescribeTopics, MetadataRequest, MetadataResponse;
-    DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResponse;
-    IncrementalAlterConfigs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
-    DescribeCluster, DescribeClusterRequest, DescribeClusterResponse;
-    ListGroups, ListGroupsRequest, ListGroupsResponse;
-    DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse;
-    OffsetFetch, OffsetFetchRequest, OffsetFetchResponse;
-    ListOffsets, ListOffsetsRequest, ListOffsetsResponse;
-    DeleteRecords, DeleteRecordsRequest, DeleteRecordsResponse;
+    CreateTopics, CreateTopicsRequest, CreateTopicsResponse, "createTopics";
+    DeleteTopics, DeleteTopicsRequest, DeleteTopicsResponse, "deleteTopics";
+    CreatePartitions, CreatePartitionsRequest, CreatePartitionsResponse, "createPartitions";
+    DescribeTopics, MetadataRequest, MetadataResponse, "describeTopics";
+    DescribeTopicPartitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, "describeTopicPartitions";
+    DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResponse, "describeConfigs";
+    IncrementalAlterConfigs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, "incrementalAlterConfigs";
+    DescribeCluster, DescribeClusterRequest, DescribeClusterResponse, "listNodes";
+    ListGroups, ListGroupsRequest, ListGroupsResponse, "findAllBrokers";
+    DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse, "describeGroups";
+    DeleteGroups, DeleteGroupsRequest, DeleteGroupsResponse, "deleteConsumerGroups";
+    OffsetFetch, OffsetFetchRequest, OffsetFetchResponse, "offsetFetch";
+    OffsetCommit, OffsetCommitRequest, OffsetCommitResponse, "offsetCommit";
+    OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse, "offsetDelete";
+    ListOffsets, ListOffsetsRequest, ListOffsetsResponse, "listOffsets";
+    DeleteRecords, DeleteRecordsRequest, DeleteRecordsResponse, "deleteRecords";
+    ElectLeaders, ElectLeadersRequest, ElectLeadersResponse, "electLeaders";
+    DescribeQuorum, DescribeQuorumRequest, DescribeQuorumResponse, "describeMetadataQuorum";
+    DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse, "describeLogDirs";
 }
 
 /// An admin's settings, with the Java client's defaults.
@@ -88,6 +107,8 @@ pub struct AdminConfig {
     pub bootstrap: Vec<(Str, u16)>,
     /// `request.timeout.ms`.
     pub request_timeout: Duration,
+    /// `default.api.timeout.ms`: how long a request may take with all its retries.
+    pub default_api_timeout: Duration,
     /// `metadata.max.age.ms`.
     pub metadata_max_age: Duration,
 }
@@ -98,6 +119,7 @@ impl Default for AdminConfig {
             client_id: Str::from_static("adminclient-1"),
             bootstrap: Vec::new(),
             request_timeout: Duration::from_secs(30),
+            default_api_timeout: Duration::from_mins(1),
             metadata_max_age: Duration::from_mins(5),
         }
     }
@@ -133,6 +155,8 @@ struct Task {
     outstanding: usize,
     gathered: Option<AdminResponse>,
     last_error: ErrorCode,
+    /// A broker took it, or had to be asked first.
+    was_sent: bool,
 }
 
 /// Whom to ask.
@@ -150,12 +174,14 @@ pub struct Admin {
     rng: Rng,
     tasks: SortedMap<u64, Task>,
     next_id: u64,
+    api_timeout: Duration,
     events: VecDeque<(u64, Result<AdminResponse, AdminError>)>,
 }
 
 impl Admin {
     /// An admin whose connections get ids from `first_connection` on.
     pub fn new(config: AdminConfig, first_connection: u64, mut rng: Rng) -> Self {
+        let api_timeout = config.default_api_timeout;
         let network = NetworkConfig {
             client_id: config.client_id,
             bootstrap: config.bootstrap,
@@ -164,7 +190,7 @@ impl Admin {
             allow_auto_topic_creation: false,
         };
         let network = NetworkClient::new(network, first_connection, rng.fork());
-        Self { network, rng, tasks: SortedMap::new(), next_id: 0, events: VecDeque::new() }
+        Self { network, rng, tasks: SortedMap::new(), next_id: 0, api_timeout, events: VecDeque::new() }
     }
 
     /// Asks; the event with this id tells what came of it.
@@ -174,13 +200,14 @@ impl Admin {
         self.next_id += 1;
         let task = Task {
             request,
-            deadline: now.monotonic + API_TIMEOUT,
+            deadline: now.monotonic + self.api_timeout,
             attempt: 0,
             not_before: Some(now.monotonic),
             coordinator: None,
             outstanding: 0,
             gathered: None,
             last_error: ErrorCode::RequestTimedOut,
+            was_sent: false,
         };
         self.tasks.insert(id, task);
         self.tick(now);
@@ -223,6 +250,11 @@ impl Admin {
         self.network.poll_output()
     }
 
+    /// What Kafka's client would warn of in its log.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.network.poll_notice()
+    }
+
     /// Closes the connections.
     pub fn close(&mut self, now: Now) {
         self.network.close(now);
@@ -236,7 +268,12 @@ impl Admin {
             self.tasks.iter().filter(|(_, task)| task.deadline <= now.monotonic).map(|(id, _)| *id).collect();
         for id in late {
             if let Some(task) = self.tasks.remove(&id) {
-                self.failed(id, task.last_error, None);
+                let unassigned = || {
+                    let call = task.request.call();
+                    Str::from(format!("Timed out waiting for a node assignment. Call: {call}"))
+                };
+                let error = if task.was_sent { task.last_error } else { ErrorCode::RequestTimedOut };
+                self.failed(id, error, (!task.was_sent).then(unassigned));
             }
         }
         let is_due = |task: &Task| task.not_before.is_some_and(|at| at <= now.monotonic);
@@ -293,6 +330,7 @@ impl Admin {
         };
         let is_current = |task: &&mut Task| task.attempt == attempt && task.not_before.is_none();
         let Some(task) = self.tasks.get_mut(&id).filter(is_current) else { return };
+        task.was_sent |= answer.node.is_some() || answer.result.is_ok();
         let Purpose::Part { request, .. } = &answer.purpose else {
             return self.coordinator_answered(now, id, answer);
         };
@@ -388,10 +426,13 @@ fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
             to(broker(request.resources.first().map(|resource| (resource.resource_type, &resource.resource_name))))
         }
         AdminRequest::DescribeGroups(request) => coordinator(request.groups.first()),
+        AdminRequest::DeleteGroups(request) => coordinator(request.groups_names.first()),
+        AdminRequest::OffsetCommit(request) => coordinator(Some(&request.group_id)),
+        AdminRequest::OffsetDelete(request) => coordinator(Some(&request.group_id)),
         AdminRequest::OffsetFetch(request) => {
             coordinator(request.groups.first().map(|group| &group.group_id).or(Some(&request.group_id)))
         }
-        AdminRequest::ListGroups(_) => {
+        AdminRequest::ListGroups(_) | AdminRequest::DescribeLogDirs(_) => {
             let nodes: Vec<NodeId> = network.metadata().brokers.keys().copied().collect();
             if nodes.is_empty() {
                 return Plan::Wait;
@@ -468,6 +509,8 @@ fn has_moved(response: &AdminResponse) -> bool {
         }
         AdminResponse::ListGroups(response) => is_elsewhere(response.error_code),
         AdminResponse::DescribeGroups(response) => response.groups.iter().any(|group| is_elsewhere(group.error_code)),
+        AdminResponse::DeleteGroups(response) => response.results.iter().any(|group| is_elsewhere(group.error_code)),
+        AdminResponse::OffsetDelete(response) => is_elsewhere(response.error_code),
         AdminResponse::OffsetFetch(response) => {
             is_elsewhere(response.error_code) || response.groups.iter().any(|group| is_elsewhere(group.error_code))
         }

@@ -25,6 +25,7 @@ mod tests;
 pub use config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
 pub use event::{ConsumerEvent, ConsumerView, MemberState, PartitionView};
 
+use super::network_client::Notice;
 use super::{Answer, ClientInput, ClientOutput, ClusterMetadata, NetworkClient, NetworkConfig};
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
@@ -217,6 +218,11 @@ impl Consumer {
     /// Next thing for the host to do.
     pub fn poll_output(&mut self) -> Option<ClientOutput> {
         self.network.poll_output()
+    }
+
+    /// What Kafka's client would warn of in its log.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.network.poll_notice()
     }
 
     /// Next event. Taking records moves the position behind them.

@@ -7,6 +7,7 @@ use super::peer::{AnyRequest, InFlight, Link, Peer, PeerId, Queued, Why, jittere
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::{ConnectionId, NodeId};
 use crate::protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use crate::protocol::messages::metadata_response::MetadataResponseTopic;
 use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::{DecodeError, ErrorCode, Request, decode_response};
 use crate::rng::Rng;
@@ -102,6 +103,30 @@ pub enum AnswerError {
     Malformed(DecodeError),
 }
 
+/// What Kafka's clients write to their log as a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A connection could not be opened.
+    NotEstablished {
+        /// Its id; -1, -2 … for bootstrap servers in their order.
+        node: NodeId,
+        /// Where it was to be.
+        host: Str,
+        /// Its port.
+        port: u16,
+    },
+    /// The metadata has errors that may mend themselves.
+    MetadataErrors {
+        /// The question's.
+        correlation_id: i32,
+        /// By topic.
+        topics: Vec<(Str, ErrorCode)>,
+    },
+}
+
+/// As many notices are kept for somebody who asks for them.
+const MAX_NOTICES: usize = 64;
+
 impl<P> Answer<P> {
     /// The response to a request of type `R`.
     pub fn decode<R: Request>(&self) -> Result<R::Response, AnswerError> {
@@ -128,6 +153,8 @@ pub struct NetworkClient<P> {
     refresh: Refresh,
     answers: VecDeque<Answer<P>>,
     outputs: VecDeque<ClientOutput>,
+    /// Bounded: most programs never ask.
+    notices: VecDeque<Notice>,
 }
 
 /// When to ask for metadata, and for which topics.
@@ -173,6 +200,7 @@ impl<P: Clone> NetworkClient<P> {
             refresh,
             answers: VecDeque::new(),
             outputs: VecDeque::new(),
+            notices: VecDeque::new(),
         }
     }
 
@@ -302,6 +330,7 @@ impl<P: Clone> NetworkClient<P> {
             ClientInput::Frame { connection, bytes } => self.received(now, connection, bytes),
             ClientInput::ConnectFailed { connection } | ClientInput::Closed { connection } => {
                 if let Some(id) = self.connections.get(&connection).copied() {
+                    self.note_lost(id);
                     self.drop_connection(now.monotonic, id, false);
                     self.refresh.is_wanted = true;
                 }
@@ -329,6 +358,11 @@ impl<P: Clone> NetworkClient<P> {
             .flatten();
         let peers = self.peers.values().filter_map(Peer::next_deadline);
         metadata.into_iter().chain(for_any).chain(retry).chain(peers).min_by_key(|deadline| deadline.0)
+    }
+
+    /// The next warning; the oldest are lost where nobody asks.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
     }
 
     /// The next answer.
@@ -524,6 +558,24 @@ impl<P: Clone> NetworkClient<P> {
         }
     }
 
+    fn note(&mut self, notice: Notice) {
+        if self.notices.len() == MAX_NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
+    }
+
+    fn note_lost(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(&id) else { return };
+        if matches!(peer.link, Link::Connecting { .. }) {
+            let node = match id {
+                PeerId::Node(node) => node,
+                PeerId::Bootstrap(index) => -1 - index as NodeId,
+            };
+            self.note(Notice::NotEstablished { node, host: peer.host.clone(), port: peer.port });
+        }
+    }
+
     /// Forgets a connection, and fails what was sent or was to be sent over it. `close`: the host does not know yet.
     fn drop_connection(&mut self, now: Instant, id: PeerId, close: bool) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
@@ -553,6 +605,7 @@ impl<P: Clone> NetworkClient<P> {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             let is_unanswered = peer.in_flight.iter().any(|sent| sent.deadline <= at);
             if is_unanswered || matches!(peer.link, Link::Connecting { deadline, .. } if deadline <= at) {
+                self.note_lost(id);
                 self.drop_connection(now.monotonic, id, true);
                 self.refresh.is_wanted = true;
             } else {
@@ -618,7 +671,9 @@ impl<P: Clone> NetworkClient<P> {
     fn metadata_answered(&mut self, now: Instant, version: i16, frame: Option<&Bytes>) {
         self.refresh.is_asked = false;
         let response = frame.and_then(|frame| decode_response::<MetadataRequest>(version, frame).ok());
-        let Some((_, response)) = response.filter(|(_, response)| response.error_code == ErrorCode::None.code()) else {
+        let Some((correlation_id, response)) =
+            response.filter(|(_, response)| response.error_code == ErrorCode::None.code())
+        else {
             // Unreadable, unreachable, or told to begin anew (REBOOTSTRAP_REQUIRED): the bootstrap servers know.
             self.is_bootstrapping |= frame.is_some();
             self.refresh.failures = self.refresh.failures.saturating_add(1);
@@ -626,6 +681,16 @@ impl<P: Clone> NetworkClient<P> {
             return;
         };
         let is_incomplete = self.metadata.update(&response);
+        if is_incomplete {
+            let errors = |topic: &MetadataResponseTopic| {
+                let error = ErrorCode::from_code(topic.error_code).filter(|error| error.is_error())?;
+                Some((topic.name.clone()?.detached(), error))
+            };
+            let topics: Vec<_> = response.topics.iter().filter_map(errors).collect();
+            if !topics.is_empty() {
+                self.note(Notice::MetadataErrors { correlation_id, topics });
+            }
+        }
         self.refresh.last = now;
         self.refresh.failures = if is_incomplete { self.refresh.failures.saturating_add(1) } else { 0 };
         self.metadata_later(now);

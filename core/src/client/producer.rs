@@ -1,7 +1,9 @@
 //! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
 
 use super::accumulator::{Accumulator, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
-use super::network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
+use super::network_client::{
+    Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, Target,
+};
 use super::partitioner::{PartitionLoad, StickyPartitioner, partition_for_key};
 use super::peer::jittered;
 use super::{ClientInput, ClientOutput, ClusterMetadata};
@@ -49,6 +51,8 @@ pub struct ProducerConfig {
     pub enable_idempotence: bool,
     /// `buffer.memory`, in bytes.
     pub buffer_memory: usize,
+    /// `retries`: as often a batch is sent again.
+    pub retries: u32,
     /// `retry.backoff.ms`.
     pub retry_backoff: Duration,
     /// `retry.backoff.max.ms`.
@@ -72,6 +76,7 @@ impl Default for ProducerConfig {
             max_block: Duration::from_mins(1),
             enable_idempotence: true,
             buffer_memory: 33_554_432,
+            retries: i32::MAX as u32,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             metadata_max_age: Duration::from_mins(5),
@@ -128,6 +133,10 @@ pub enum ProducerEvent {
         partition: PartitionIndex,
         /// Why.
         error: ErrorCode,
+        /// How often it may still be sent again.
+        attempts_left: u32,
+        /// Of the request that failed; 0 where none was sent.
+        correlation_id: i32,
     },
 }
 
@@ -177,6 +186,8 @@ pub struct Producer {
     unfinished: usize,
     /// Bytes held, as `buffer.memory` counts them.
     buffered_bytes: usize,
+    /// Of the answer that is being looked at.
+    correlation_id: i32,
     /// Time of the last call.
     now: Instant,
     events: VecDeque<ProducerEvent>,
@@ -208,6 +219,7 @@ impl Producer {
             is_flushing: false,
             unfinished: 0,
             buffered_bytes: 0,
+            correlation_id: 0,
             now: Instant::ZERO,
             events: VecDeque::new(),
         }
@@ -297,6 +309,11 @@ impl Producer {
     /// What became of records.
     pub fn poll_event(&mut self) -> Option<ProducerEvent> {
         self.events.pop_front()
+    }
+
+    /// What Kafka's client would warn of in its log.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.network.poll_notice()
     }
 
     /// What the host is to do next.
@@ -552,6 +569,9 @@ impl Producer {
 /// From answers to events.
 impl Producer {
     fn answered(&mut self, now: Now, answer: Answer<Purpose>) {
+        let frame = answer.result.as_ref().ok();
+        let correlation_id = frame.and_then(|frame| frame.first_chunk::<4>().copied());
+        self.correlation_id = correlation_id.map_or(0, i32::from_be_bytes);
         match &answer.purpose {
             Purpose::InitProducerId => self.identity_answered(now.monotonic, &answer),
             Purpose::Produce { .. } if self.config.acks == 0 && answer.result.is_ok() => {
@@ -652,20 +672,22 @@ impl Producer {
         let backoff = (self.config.retry_backoff * doubled).min(self.config.retry_backoff_max);
         let wait = if has_moved { Duration::ZERO } else { jittered(backoff, &mut self.rng) };
         batch.state = BatchState::Waiting { not_before: now + wait };
+        let attempts_left = self.config.retries.checked_sub(batch.attempts);
         let was_moved_up = base_sequence != batch.base_sequence;
         if is_sequence_error {
             // Behind a batch that failed this is no wonder; as the oldest it means that the broker counts otherwise.
             queue.needs_new_epoch |= is_first && !was_moved_up;
         } else if error == ErrorCode::MessageTooLarge && queue.split(sent.batch_id, second_id) {
             // The halves are sent at once.
-        } else if !error.is_retriable() {
+        } else if !error.is_retriable() || attempts_left.is_none() {
             let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
             return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);
         } else if !has_moved {
             self.network.refresh_metadata();
         }
         let TopicPartition { topic, partition } = sent.partition.clone();
-        self.events.push_back(ProducerEvent::Retrying { topic, partition, error });
+        let (attempts_left, correlation_id) = (attempts_left.unwrap_or(0), self.correlation_id);
+        self.events.push_back(ProducerEvent::Retrying { topic, partition, error, attempts_left, correlation_id });
     }
 }
 

@@ -4,6 +4,7 @@ use super::broker_config::{BrokerConfig, Overrides};
 use super::key::{ConfigKey, UpdateMode, ValueType};
 use super::table::{broker_key, broker_keys, broker_synonyms, topic_keys};
 use super::{ConfigError, Value, validate_topic_config};
+use crate::java::hash_map_order;
 use crate::text::Str;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -82,6 +83,7 @@ pub fn describe_topic(broker: &BrokerConfig, overrides: &Overrides) -> Result<Ve
         }
         rows.push(row(key, value, synonyms));
     }
+    hash_map_order(&mut rows, 16, |row| &row.name);
     Ok(rows)
 }
 
@@ -108,7 +110,7 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
             documentation: None,
         });
     }
-    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    hash_map_order(&mut rows, 16, |row| &row.name);
     rows
 }
 
@@ -149,7 +151,7 @@ pub fn describe_group(broker: &BrokerConfig) -> Vec<DescribedConfig> {
         }
     });
     let mut rows: Vec<DescribedConfig> = of_broker.chain(of_groups_alone).collect();
-    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    hash_map_order(&mut rows, 16, |row| &row.name);
     rows
 }
 

@@ -94,6 +94,7 @@ impl Workload {
             bootstrap: self.bootstrap.clone(),
             request_timeout: REQUEST_TIMEOUT,
             metadata_max_age: METADATA_MAX_AGE,
+            ..AdminConfig::default()
         };
         let name = config.client_id.clone();
         self.process(name, Client::Admin(Box::new(Admin::new(config, 1, self.rng.clone()))))

@@ -291,13 +291,13 @@ impl Host {
     }
 }
 
-fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
+pub(super) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     let mut found = (host, port).to_socket_addrs()?.collect::<Vec<_>>();
     // `localhost` may name ::1 first, where nobody listens.
     found.sort_by_key(|address| !address.is_ipv4());
     found.into_iter().next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address for {host}")))
 }
 
-fn ignore_interrupt(error: io::Error) -> io::Result<()> {
+pub(super) fn ignore_interrupt(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) }
 }

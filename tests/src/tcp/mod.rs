@@ -3,9 +3,11 @@
 mod broker;
 mod connection;
 mod disk;
+mod program;
 
 pub use broker::{BrokerSetup, End, RunningBroker};
 pub use disk::Disk;
+pub use program::run_tool;
 
 use broker_core::config::playground::playground_properties;
 use broker_core::config::{BrokerConfig, Properties};

@@ -36,10 +36,12 @@ pub(crate) fn App(
     // On a narrow screen one region at a time; a selection opens its sheet.
     let region = RwSignal::new("stage");
     let selected = move || store.selection.get() != Selection::Nothing;
+    // The first steps keep their place where a selection would only lie over the stage.
+    let guided = move || store.steps.get() && !selected();
     let elsewhere = move || matches!(store.phase.get(), Phase::OtherTab | Phase::GivenAway);
     let words = move || store.words();
     view! {
-        <div class="app" data-dock=dock data-region=region class:selecting=selected>
+        <div class="app" data-dock=dock data-region=region class:selecting=selected class:guided=guided>
             <TopBar />
             <Show when=elsewhere>
                 <div class="notice" role="alert">

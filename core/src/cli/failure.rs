@@ -1,0 +1,126 @@
+//! How a tool ends before its end.
+
+use crate::client::AdminError;
+use crate::protocol::ErrorCode;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Why a tool goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// All is said; the exit code.
+    Exit(i32),
+    /// An exception, as Java would have thrown it.
+    Thrown(Exception),
+}
+
+/// A Java exception: what a tool prints of it. Shown as a stack trace without its `at` lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Exception {
+    /// Its class, in full.
+    pub(super) class: String,
+    /// Its message.
+    pub(super) message: String,
+    /// What caused it, and what caused that.
+    pub(super) causes: Vec<String>,
+}
+
+impl Exception {
+    pub(super) fn new(class: &str, message: impl Into<String>) -> Self {
+        Self { class: class.to_string(), message: message.into(), causes: Vec::new() }
+    }
+
+    /// What Kafka's clients throw for an error of the protocol; without a message it is Kafka's own for that.
+    pub(super) fn of(error: ErrorCode, message: Option<&str>) -> Self {
+        Self::new(&class_of(error), message.unwrap_or(error.message()))
+    }
+
+    /// With this as its cause.
+    pub(super) fn because(mut self, cause: &Self) -> Self {
+        self.causes.push(format!("{}: {}", cause.class, cause.message));
+        self.causes.extend(cause.causes.iter().cloned());
+        self
+    }
+
+    /// `java.lang.IllegalArgumentException`.
+    pub(super) fn illegal_argument(message: impl Into<String>) -> Self {
+        Self::new("java.lang.IllegalArgumentException", message)
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(f, "\nCaused by: {cause}"))
+    }
+}
+
+impl From<Exception> for Failure {
+    fn from(exception: Exception) -> Self {
+        Self::Thrown(exception)
+    }
+}
+
+impl From<AdminError> for Exception {
+    fn from(error: AdminError) -> Self {
+        Self::of(error.error, Some(&error.message))
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        Self::Thrown(error.into())
+    }
+}
+
+/// An error of an answer, thrown; nothing where there is none.
+pub(super) fn thrown(code: i16, message: Option<&str>) -> Result<(), Exception> {
+    match ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError) {
+        ErrorCode::None => Ok(()),
+        error => Err(Exception::of(error, message)),
+    }
+}
+
+/// The class of exceptions for an error: most are called like the error.
+pub(super) fn class_of(error: ErrorCode) -> String {
+    let irregular = match error {
+        ErrorCode::UnknownServerError => "UnknownServerException",
+        ErrorCode::CorruptMessage => "CorruptRecordException",
+        ErrorCode::InvalidFetchSize => "InvalidFetchSizeException",
+        ErrorCode::RequestTimedOut => "TimeoutException",
+        ErrorCode::MessageTooLarge => "RecordTooLargeException",
+        ErrorCode::StaleControllerEpoch => "ControllerMovedException",
+        ErrorCode::OffsetMetadataTooLarge => "OffsetMetadataTooLarge",
+        ErrorCode::RecordListTooLarge => "RecordBatchTooLargeException",
+        ErrorCode::TopicAlreadyExists => "TopicExistsException",
+        ErrorCode::InvalidConfig => "InvalidConfigurationException",
+        ErrorCode::OutOfOrderSequenceNumber => "OutOfOrderSequenceException",
+        ErrorCode::DuplicateSequenceNumber => "DuplicateSequenceException",
+        ErrorCode::InvalidProducerIdMapping => "InvalidPidMappingException",
+        ErrorCode::InvalidTransactionTimeout => "InvalidTxnTimeoutException",
+        ErrorCode::KafkaStorageError => "KafkaStorageException",
+        ErrorCode::NonEmptyGroup => "GroupNotEmptyException",
+        ErrorCode::FetchSessionTopicIdError => "FetchSessionTopicIdException",
+        ErrorCode::FeatureUpdateFailed => "FeatureUpdateFailedException",
+        ErrorCode::SaslAuthenticationFailed => "SaslAuthenticationException",
+        _ => "",
+    };
+    if !irregular.is_empty() {
+        return format!("{ERRORS}{irregular}");
+    }
+    let mut class = String::from(ERRORS);
+    let name = error.name();
+    let name = name.strip_suffix("_FAILED").or(name.strip_suffix("_EXCEPTION")).unwrap_or(name);
+    for word in name.split('_') {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        class.push_str(first);
+        class.push_str(&rest.to_ascii_lowercase());
+    }
+    class.push_str("Exception");
+    class
+}
+
+/// Where the exceptions of the protocol are.
+const ERRORS: &str = "org.apache.kafka.common.errors.";

@@ -1,0 +1,58 @@
+//! Kafka's command-line tools as sans-I/O programs: arguments, standard input, output and error, signals, an exit code; over
+//! the clients of [`crate::client`], so that a tool speaks to any cluster, Apache Kafka's included.
+//!
+//! # Code map
+//! - [`Program`]: a tool that runs. What it is told and what it wants is [`ProgramInput`] and [`ProgramOutput`].
+//! - `terminal`: what a tool's code asks for and awaits: standard streams, files, time, the admin, producer and consumer.
+//! - `option_parser`: options as jopt-simple reads them, and its table of help.
+//! - `failure`: how a tool ends early, and how Java shows an exception.
+//! - one file per tool, named as the tool.
+//!
+//! # Architecture Invariants
+//! A tool is an `async fn` that only awaits its [`terminal`]: the program polls it after each input, no waker and no executor
+//! takes part, and the same inputs give the same outputs.
+//!
+//! What Kafka prints is printed to the letter; only the descriptions in `--help` are in our own words. A Java stack trace
+//! is shown without its `at` lines.
+
+mod console_consumer;
+mod console_producer;
+mod failure;
+mod message_formatter;
+mod option_parser;
+mod program;
+mod properties_file;
+mod terminal;
+mod topic_filter;
+mod topics;
+
+pub use program::{Environment, Program, ProgramInput, ProgramOutput};
+
+use alloc::boxed::Box;
+use core::future::Future;
+use core::pin::Pin;
+use failure::Failure;
+use terminal::Terminal;
+
+/// What the tools call the version they are of; `--version` prints it.
+pub const VERSION: &str = "4.3.0";
+
+/// A tool's code while it runs.
+type Run = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
+
+/// A tool: the name of its script, and its code.
+struct Tool {
+    name: &'static str,
+    run: fn(Terminal) -> Run,
+}
+
+const TOOLS: [Tool; 3] = [
+    Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
+    Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
+    Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
+];
+
+/// The scripts there are, by name.
+pub fn tools() -> impl Iterator<Item = &'static str> {
+    TOOLS.iter().map(|tool| tool.name)
+}

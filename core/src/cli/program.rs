@@ -1,0 +1,129 @@
+//! [`Program`]: a tool that runs.
+
+use super::failure::Failure;
+use super::terminal::Terminal;
+use super::{Run, TOOLS};
+use crate::client::{ClientInput, ClientOutput};
+use crate::text::Str;
+use crate::time::{Instant, Now};
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::fmt;
+use core::task::{Context, Poll, Waker};
+
+/// The exit code of a process that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+/// What surrounds a program.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// For its random numbers.
+    pub seed: u64,
+    /// Minutes by which the local time is ahead of UTC, for time stamps of log lines.
+    pub utc_offset_minutes: i32,
+    /// Standard input is a keyboard: a console producer shows its prompt.
+    pub is_interactive: bool,
+}
+
+/// What a host tells a program.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProgramInput {
+    /// Something of its connections.
+    Client(ClientInput),
+    /// Bytes on standard input.
+    StandardInput(Bytes),
+    /// Standard input has ended.
+    EndOfInput,
+    /// The file it asked for ([`ProgramOutput::ReadFile`]): its content, or why there is none, in the words of the
+    /// operating system.
+    File(Result<Bytes, Str>),
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// A deadline came.
+    Timeout,
+}
+
+/// What a program wants of its host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProgramOutput {
+    /// Something of its connections.
+    Client(ClientOutput),
+    /// Bytes for standard output.
+    StandardOutput(Bytes),
+    /// Bytes for standard error.
+    StandardError(Bytes),
+    /// The content of a file; the answer is [`ProgramInput::File`].
+    ReadFile(Str),
+    /// It is over; its exit code. Nothing follows.
+    Exit(i32),
+    /// Nothing more until an input, or until then.
+    Wait {
+        /// When [`ProgramInput::Timeout`] is due; `None` for never.
+        until: Option<Instant>,
+        /// What for.
+        reason: &'static str,
+    },
+}
+
+/// A tool that runs. Told by [`Program::handle`]; asked by [`Program::poll_output`] until it waits or is over.
+pub struct Program {
+    terminal: Terminal,
+    run: Option<Run>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("is_over", &self.run.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl Program {
+    /// Starts the tool of this name; `None` where there is none.
+    pub fn start(now: Now, name: &str, arguments: Vec<String>, environment: &Environment) -> Option<Self> {
+        let tool = TOOLS.iter().find(|tool| tool.name == name)?;
+        let terminal = Terminal::new(now, arguments, environment);
+        let run = (tool.run)(terminal.clone());
+        let mut program = Self { terminal, run: Some(run) };
+        program.go_on();
+        Some(program)
+    }
+
+    /// What the host tells.
+    pub fn handle(&mut self, now: Now, input: ProgramInput) {
+        if self.run.is_none() {
+            return;
+        }
+        let is_interrupt = input == ProgramInput::Interrupt;
+        self.terminal.heard(now, input);
+        if is_interrupt && !self.terminal.is_interrupt_awaited() {
+            return self.end(INTERRUPTED);
+        }
+        self.go_on();
+    }
+
+    /// What the host is to do next.
+    pub fn poll_output(&mut self) -> ProgramOutput {
+        self.terminal.poll_output()
+    }
+
+    fn go_on(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        self.terminal.forget_deadlines();
+        match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.end(0),
+            Poll::Ready(Err(Failure::Exit(code))) => self.end(code),
+            Poll::Ready(Err(Failure::Thrown(exception))) => {
+                // Nobody caught it: what the JVM says then.
+                self.terminal.error_line(&alloc::format!("Exception in thread \"main\" {exception}"));
+                self.end(1);
+            }
+        }
+    }
+
+    fn end(&mut self, code: i32) {
+        self.run = None;
+        self.terminal.end(code);
+    }
+}

@@ -1,0 +1,103 @@
+//! Files of properties that tools read, and settings of clients by Kafka's names.
+
+use super::failure::{Exception, Failure};
+use super::terminal::Terminal;
+use crate::client::AdminConfig;
+use crate::config::Properties;
+use crate::text::Str;
+use crate::time::Duration;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Reads a file of properties.
+///
+/// # Errors
+/// Java's exception where the file cannot be read.
+pub(super) async fn read(terminal: &Terminal, path: &str) -> Result<Properties, Exception> {
+    let content = terminal.file(path).await.map_err(|reason| {
+        Exception::new(
+            "java.nio.file.NoSuchFileException",
+            if reason.is_empty() { path.to_string() } else { reason.to_string() },
+        )
+    })?;
+    let properties = Properties::parse(&String::from_utf8_lossy(&content));
+    properties.map_err(|error| Exception::illegal_argument(error.to_string()))
+}
+
+/// An admin's settings from a file of properties, if there is one.
+///
+/// # Errors
+/// The file cannot be read, or what is in it no admin takes.
+pub(super) async fn admin_config(
+    terminal: &Terminal,
+    file: Option<&str>,
+    bootstrap_server: &str,
+) -> Result<AdminConfig, Failure> {
+    let properties = match file {
+        Some(path) => read(terminal, path).await?,
+        None => Properties::default(),
+    };
+    let bootstrap = bootstrap(bootstrap_server).map_err(|cause| {
+        Exception::new("org.apache.kafka.common.KafkaException", "Failed to create new KafkaAdminClient")
+            .because(&cause)
+    })?;
+    let mut config = AdminConfig { bootstrap, ..AdminConfig::default() };
+    if let Some(client_id) = properties.value("client.id") {
+        config.client_id = client_id.clone();
+    }
+    if let Some(timeout) = millis(&properties, "request.timeout.ms")? {
+        config.request_timeout = timeout;
+    }
+    if let Some(timeout) = millis(&properties, "default.api.timeout.ms")? {
+        config.default_api_timeout = timeout;
+    }
+    Ok(config)
+}
+
+/// A duration among properties.
+///
+/// # Errors
+/// It is no number of milliseconds.
+pub(super) fn millis(properties: &Properties, key: &str) -> Result<Option<Duration>, Exception> {
+    let Some(text) = properties.value(key) else { return Ok(None) };
+    let none = || {
+        let message = format!("Invalid value {text} for configuration {key}: Not a number of type INT");
+        Exception::new("org.apache.kafka.common.config.ConfigException", message)
+    };
+    text.trim().parse::<u32>().map(|ms| Some(Duration::from_millis(ms.into()))).map_err(|_| none())
+}
+
+/// Adds what options give as `key=value`; one without a value is empty.
+pub(super) fn key_values<'a>(properties: &mut Properties, given: impl Iterator<Item = &'a str>) {
+    for text in given {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        properties.set(key, value);
+    }
+}
+
+/// Hosts and ports of `bootstrap.servers`.
+///
+/// # Errors
+/// What Kafka's clients throw for an address they do not understand.
+pub(super) fn bootstrap(text: &str) -> Result<Vec<(Str, u16)>, Exception> {
+    let mut servers = Vec::new();
+    for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let parsed = bare.rsplit_once(':').and_then(|(host, port)| {
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            (!host.is_empty()).then_some(())?;
+            Some((Str::from(host), port.parse::<u16>().ok()?))
+        });
+        let Some(server) = parsed else {
+            let message = format!("Invalid url in bootstrap.servers: {address}");
+            return Err(Exception::new("org.apache.kafka.common.config.ConfigException", message));
+        };
+        servers.push(server);
+    }
+    if servers.is_empty() {
+        let message = "No resolvable bootstrap urls given in bootstrap.servers";
+        return Err(Exception::new("org.apache.kafka.common.config.ConfigException", message));
+    }
+    Ok(servers)
+}

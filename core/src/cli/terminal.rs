@@ -1,0 +1,422 @@
+//! [`Terminal`]: all that a tool's code can ask for and await.
+
+use super::failure::Exception;
+use super::program::{Environment, ProgramInput, ProgramOutput};
+use crate::client::network_client::Notice;
+use crate::client::{
+    Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, Consumer, ConsumerConfig, ConsumerEvent,
+    Producer, ProducerConfig, ProducerEvent,
+};
+use crate::rng::Rng;
+use crate::sorted::SortedMap;
+use crate::text::Str;
+use crate::time::{Instant, Now};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use bytes::{Bytes, BytesMut};
+use core::cell::{RefCell, RefMut};
+use core::fmt::Display;
+use core::future::poll_fn;
+use core::task::Poll;
+
+/// Connections of the admin, the producer and the consumer get their numbers in ranges of this size.
+const RANGE: u64 = 1 << 32;
+
+/// A tool's side of its program. Clones are the same terminal.
+#[derive(Clone)]
+pub(super) struct Terminal(Rc<RefCell<State>>);
+
+struct State {
+    now: Now,
+    arguments: Vec<String>,
+    utc_offset_minutes: i32,
+    is_interactive: bool,
+    rng: Rng,
+    outputs: VecDeque<ProgramOutput>,
+    input: BytesMut,
+    is_input_ended: bool,
+    file: Option<Result<Bytes, Str>>,
+    is_interrupt_awaited: bool,
+    is_interrupted: bool,
+    /// What the tool's code waits for.
+    deadline: Option<Instant>,
+    admin: Option<Admin>,
+    answers: SortedMap<u64, Result<AdminResponse, AdminError>>,
+    producer: Option<Producer>,
+    consumer: Option<Consumer>,
+    /// What the admin, the producer and the consumer call themselves in their logs.
+    client_ids: [String; 3],
+    exit: Option<i32>,
+}
+
+/// What came first.
+#[derive(Debug, PartialEq)]
+pub(super) enum Came<T> {
+    /// What was awaited.
+    This(T),
+    /// Ctrl-C.
+    Interrupt,
+    /// The deadline.
+    Late,
+}
+
+impl Terminal {
+    pub(super) fn new(now: Now, arguments: Vec<String>, environment: &Environment) -> Self {
+        Self(Rc::new(RefCell::new(State {
+            now,
+            arguments,
+            utc_offset_minutes: environment.utc_offset_minutes,
+            is_interactive: environment.is_interactive,
+            rng: Rng::new(environment.seed),
+            outputs: VecDeque::new(),
+            input: BytesMut::new(),
+            is_input_ended: false,
+            file: None,
+            is_interrupt_awaited: false,
+            is_interrupted: false,
+            deadline: None,
+            admin: None,
+            answers: SortedMap::new(),
+            producer: None,
+            consumer: None,
+            client_ids: Default::default(),
+            exit: None,
+        })))
+    }
+
+    // For the program.
+
+    /// Takes what the host told.
+    pub(super) fn heard(&self, now: Now, input: ProgramInput) {
+        let state = &mut *self.0.borrow_mut();
+        state.now = now;
+        match input {
+            ProgramInput::Client(input) => state.each_client(now, &input),
+            ProgramInput::StandardInput(bytes) => state.input.extend_from_slice(&bytes),
+            ProgramInput::EndOfInput => state.is_input_ended = true,
+            ProgramInput::File(content) => state.file = Some(content),
+            ProgramInput::Interrupt => state.is_interrupted = true,
+            ProgramInput::Timeout => state.each_client(now, &ClientInput::Timeout),
+        }
+    }
+
+    pub(super) fn is_interrupt_awaited(&self) -> bool {
+        self.0.borrow().is_interrupt_awaited
+    }
+
+    /// The tool's code is about to say anew what it waits for.
+    pub(super) fn forget_deadlines(&self) {
+        self.0.borrow_mut().deadline = None;
+    }
+
+    pub(super) fn end(&self, code: i32) {
+        let state = &mut *self.0.borrow_mut();
+        state.warn_of_connections();
+        let now = state.now;
+        if let Some(admin) = &mut state.admin {
+            admin.close(now);
+        }
+        state.exit = Some(code);
+    }
+
+    pub(super) fn poll_output(&self) -> ProgramOutput {
+        let state = &mut *self.0.borrow_mut();
+        state.warn_of_connections();
+        if let Some(output) = state.outputs.pop_front() {
+            return output;
+        }
+        let clients = state.admin.as_mut().and_then(Admin::poll_output);
+        let clients = clients.or_else(|| state.producer.as_mut().and_then(Producer::poll_output));
+        let clients = clients.or_else(|| state.consumer.as_mut().and_then(Consumer::poll_output));
+        if let Some(output) = clients {
+            return ProgramOutput::Client(output);
+        }
+        if let Some(code) = state.exit {
+            return ProgramOutput::Exit(code);
+        }
+        let deadlines = [
+            state.deadline.map(|at| (at, "the tool")),
+            state.admin.as_ref().and_then(Admin::next_deadline),
+            state.producer.as_ref().and_then(Producer::next_deadline),
+            state.consumer.as_ref().and_then(Consumer::next_deadline),
+        ];
+        let next = deadlines.into_iter().flatten().min_by_key(|deadline| deadline.0);
+        ProgramOutput::Wait { until: next.map(|next| next.0), reason: next.map_or("input", |next| next.1) }
+    }
+
+    // For the tool.
+
+    /// The arguments behind the tool's name.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        self.0.borrow().arguments.clone()
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.0.borrow().now
+    }
+
+    /// Standard input is a keyboard.
+    pub(super) fn is_interactive(&self) -> bool {
+        self.0.borrow().is_interactive
+    }
+
+    pub(super) fn random_below(&self, bound: u64) -> u64 {
+        self.0.borrow_mut().rng.below(bound)
+    }
+
+    /// Text on standard output.
+    pub(super) fn print(&self, text: &str) {
+        let output = ProgramOutput::StandardOutput(Bytes::copy_from_slice(text.as_bytes()));
+        self.0.borrow_mut().outputs.push_back(output);
+    }
+
+    /// Bytes on standard output.
+    pub(super) fn print_bytes(&self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.0.borrow_mut().outputs.push_back(ProgramOutput::StandardOutput(Bytes::from(bytes)));
+        }
+    }
+
+    /// A line on standard output.
+    pub(super) fn line(&self, text: &str) {
+        self.print(&format!("{text}\n"));
+    }
+
+    /// A line on standard error.
+    pub(super) fn error_line(&self, text: &str) {
+        self.0.borrow_mut().error_line(text);
+    }
+
+    /// A line of the log, as the tools' `log4j2` prints it on standard error.
+    pub(super) fn log(&self, level: &str, text: &dyn Display, class: &str) {
+        self.0.borrow_mut().log(level, text, class);
+    }
+
+    /// What a tool prints on standard error for `Utils.stackTrace`, logged as an error.
+    pub(super) fn log_thrown(&self, exception: &Exception, class: &str) {
+        self.log("ERROR", &format!("{exception}\n"), class);
+    }
+
+    /// The content of a file.
+    pub(super) async fn file(&self, path: &str) -> Result<Bytes, Str> {
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::ReadFile(Str::from(path)));
+        self.until(|state| state.file.take()).await
+    }
+
+    /// From here on Ctrl-C is the tool's affair.
+    pub(super) fn await_interrupts(&self) {
+        self.0.borrow_mut().is_interrupt_awaited = true;
+    }
+
+    /// Makes the admin that [`Terminal::ask`] asks.
+    pub(super) fn start_admin(&self, config: AdminConfig) {
+        let state = &mut *self.0.borrow_mut();
+        state.client_ids[0] = config.client_id.to_string();
+        state.admin = Some(Admin::new(config, 0, state.rng.fork()));
+    }
+
+    /// Asks the cluster.
+    ///
+    /// # Errors
+    /// What the admin says of the request as a whole, as the exception of Kafka's own admin.
+    pub(super) async fn ask(&self, request: AdminRequest) -> Result<AdminResponse, Exception> {
+        let ticket = {
+            let state = &mut *self.0.borrow_mut();
+            let now = state.now;
+            state.admin.as_mut().map(|admin| admin.submit(now, request))
+        };
+        let Some(ticket) = ticket else {
+            return Err(Exception::new("java.lang.IllegalStateException", "no admin was started"));
+        };
+        let answer = self
+            .until(|state| {
+                while let Some((id, answer)) = state.admin.as_mut().and_then(Admin::poll_event) {
+                    state.answers.insert(id, answer);
+                }
+                state.answers.remove(&ticket)
+            })
+            .await;
+        answer.map_err(Exception::from)
+    }
+
+    /// Makes the producer; [`Terminal::producer`] is it.
+    pub(super) fn start_producer(&self, config: ProducerConfig) {
+        let state = &mut *self.0.borrow_mut();
+        state.client_ids[1] = config.client_id.to_string();
+        state.producer = Some(Producer::new(config, RANGE, state.rng.fork()));
+    }
+
+    /// The producer; nothing before [`Terminal::start_producer`].
+    pub(super) fn producer(&self) -> Option<RefMut<'_, Producer>> {
+        RefMut::filter_map(self.0.borrow_mut(), |state| state.producer.as_mut()).ok()
+    }
+
+    /// The next the producer tells, also after Ctrl-C.
+    pub(super) async fn producer_event(&self) -> ProducerEvent {
+        self.until(|state| state.producer.as_mut()?.poll_event()).await
+    }
+
+    /// The next line of standard input, or what the producer tells before.
+    pub(super) async fn line_or_producer_event(&self) -> Result<Came<Option<Vec<u8>>>, ProducerEvent> {
+        self.until(|state| match state.producer.as_mut().and_then(Producer::poll_event) {
+            Some(event) => Some(Err(event)),
+            None => state.next_line().map(Ok),
+        })
+        .await
+    }
+
+    /// Makes the consumer; [`Terminal::consumer`] is it.
+    pub(super) fn start_consumer(&self, config: ConsumerConfig) {
+        let state = &mut *self.0.borrow_mut();
+        let group = config.group_id.as_ref().map(|group| format!(", groupId={group}")).unwrap_or_default();
+        state.client_ids[2] = format!("{}{group}", config.client_id);
+        state.consumer = Some(Consumer::new(config, 2 * RANGE, state.rng.fork()));
+    }
+
+    /// The consumer; nothing before [`Terminal::start_consumer`].
+    pub(super) fn consumer(&self) -> Option<RefMut<'_, Consumer>> {
+        RefMut::filter_map(self.0.borrow_mut(), |state| state.consumer.as_mut()).ok()
+    }
+
+    /// The next the consumer tells, or the interrupt, or the deadline.
+    pub(super) async fn consumer_event(&self, deadline: Option<Instant>) -> Came<ConsumerEvent> {
+        self.first(deadline, |state| state.consumer.as_mut()?.poll_event()).await
+    }
+
+    /// The next the consumer tells, also after Ctrl-C.
+    pub(super) async fn consumer_event_to_the_end(&self) -> ConsumerEvent {
+        self.until(|state| state.consumer.as_mut()?.poll_event()).await
+    }
+
+    async fn first<T>(&self, deadline: Option<Instant>, found: impl Fn(&mut State) -> Option<T>) -> Came<T> {
+        self.until(|state| {
+            if let Some(found) = found(state) {
+                return Some(Came::This(found));
+            }
+            if state.is_interrupted {
+                return Some(Came::Interrupt);
+            }
+            if deadline.is_some_and(|deadline| deadline <= state.now.monotonic) {
+                return Some(Came::Late);
+            }
+            state.deadline = [state.deadline, deadline].into_iter().flatten().min();
+            None
+        })
+        .await
+    }
+
+    async fn until<T>(&self, mut found: impl FnMut(&mut State) -> Option<T>) -> T {
+        poll_fn(|_| found(&mut self.0.borrow_mut()).map_or(Poll::Pending, Poll::Ready)).await
+    }
+}
+
+impl State {
+    /// The next line of standard input without its end, or nothing behind the last; `None` while it is not there.
+    fn next_line(&mut self) -> Option<Came<Option<Vec<u8>>>> {
+        if self.is_interrupted {
+            return Some(Came::Interrupt);
+        }
+        if let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
+            let line = self.input.split_to(end + 1);
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            return Some(Came::This(Some(line.strip_suffix(b"\r").unwrap_or(line).to_vec())));
+        }
+        if !self.is_input_ended {
+            return None;
+        }
+        let rest = core::mem::take(&mut self.input);
+        Some(Came::This((!rest.is_empty()).then(|| rest.to_vec())))
+    }
+
+    fn each_client(&mut self, now: Now, input: &ClientInput) {
+        if let Some(admin) = &mut self.admin {
+            admin.handle(now, input.clone());
+        }
+        if let Some(producer) = &mut self.producer {
+            producer.handle(now, input.clone());
+        }
+        if let Some(consumer) = &mut self.consumer {
+            consumer.handle(now, input.clone());
+        }
+        self.warn_of_connections();
+    }
+
+    /// What the clients warn of, in the words of their logs.
+    fn warn_of_connections(&mut self) {
+        let mut lines = Vec::new();
+        for (prefix, notice) in core::iter::from_fn(|| self.next_notice()) {
+            match notice {
+                Notice::NotEstablished { node, host, port } => {
+                    let address = if &*host == "localhost" { "127.0.0.1" } else { &*host };
+                    let name = if host.starts_with(|first: char| first.is_ascii_digit()) { "" } else { &*host };
+                    lines.push(format!(
+                        "{prefix}Connection to node {node} ({name}/{address}:{port}) could not be established. Node may not be \
+                         available."
+                    ));
+                    if node < 0 {
+                        lines.push(format!(
+                            "{prefix}Bootstrap broker {host}:{port} (id: {node} rack: null isFenced: false) disconnected"
+                        ));
+                    }
+                }
+                Notice::MetadataErrors { correlation_id, topics } => {
+                    let errors = topics.iter().map(|(topic, error)| format!("{topic}={}", error.name()));
+                    let errors = errors.collect::<Vec<_>>().join(", ");
+                    lines.push(format!(
+                        "{prefix}The metadata response from the cluster reported a recoverable issue with correlation id \
+                         {correlation_id} : {{{errors}}}"
+                    ));
+                }
+            }
+        }
+        for line in lines {
+            self.log("WARN", &line, "org.apache.kafka.clients.NetworkClient");
+        }
+    }
+
+    fn next_notice(&mut self) -> Option<(String, Notice)> {
+        if let Some(notice) = self.admin.as_mut().and_then(Admin::poll_notice) {
+            return Some((format!("[AdminClient clientId={}] ", self.client_ids[0]), notice));
+        }
+        if let Some(notice) = self.producer.as_mut().and_then(Producer::poll_notice) {
+            return Some((format!("[Producer clientId={}] ", self.client_ids[1]), notice));
+        }
+        let notice = self.consumer.as_mut().and_then(Consumer::poll_notice)?;
+        Some((format!("[Consumer clientId={}] ", self.client_ids[2]), notice))
+    }
+
+    fn error_line(&mut self, text: &str) {
+        let line = Bytes::from(format!("{text}\n").into_bytes());
+        self.outputs.push_back(ProgramOutput::StandardError(line));
+    }
+
+    fn log(&mut self, level: &str, text: &dyn Display, class: &str) {
+        let local_ms = self.now.wall_ms + i64::from(self.utc_offset_minutes) * 60_000;
+        self.error_line(&format!("[{}] {level} {text} ({class})", time_stamp(local_ms)));
+    }
+}
+
+/// Milliseconds since the epoch as `2026-01-02 03:04:05,678`.
+fn time_stamp(ms: i64) -> String {
+    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let (year, month, day) = civil(days);
+    let (seconds, millis) = (of_day / 1000, of_day % 1000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02},{millis:03}")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar: 400 years have 146,097 days, and
+/// years are counted from March, so that the leap day is the last.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}

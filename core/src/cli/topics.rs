@@ -1,0 +1,596 @@
+//! `kafka-topics.sh`: creates, lists, describes, alters and deletes topics (`org.apache.kafka.tools.TopicCommand`).
+
+use super::failure::{Exception, Failure, class_of, thrown};
+use super::option_parser::{OptionSpec, Options, flag, value};
+use super::properties_file::admin_config;
+use super::terminal::Terminal;
+use super::topic_filter::TopicFilter;
+use crate::client::{AdminRequest, AdminResponse};
+use crate::config::validate_topic_config;
+use crate::ids::{NO_NODE, NodeId, Uuid};
+use crate::java::hash_map_order;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
+use crate::protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use crate::protocol::messages::delete_topics_request::DeleteTopicState;
+use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
+use crate::protocol::messages::describe_configs_response::DescribeConfigsResult;
+use crate::protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
+use crate::protocol::messages::describe_topic_partitions_response::{
+    DescribeTopicPartitionsResponsePartition as DescribedPartition,
+    DescribeTopicPartitionsResponseTopic as DescribedTopic,
+};
+use crate::protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
+use crate::protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    DescribeTopicPartitionsRequest, MetadataRequest, MetadataResponse,
+};
+use crate::sorted::SortedMap;
+use crate::text::Str;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+const CLASS: &str = "org.apache.kafka.tools.TopicCommand";
+const BY_CONFIGS: &str = " (To alter topic configurations, the kafka-configs tool can be used.)";
+const ACTIONS: [&str; 5] = ["create", "list", "alter", "describe", "delete"];
+/// As many partitions are asked for at once, unless told.
+const PARTITIONS_AT_ONCE: i32 = 2000;
+/// The resource type of a topic's configs.
+const TOPIC_RESOURCE: i8 = 2;
+/// The source of a config that is nobody's override.
+const DEFAULT_CONFIG: i8 = 5;
+
+const OPTIONS: [OptionSpec; 22] = [
+    value("bootstrap-server", "String: server to connect to", "REQUIRED: a broker, as host:port; several with commas."),
+    value("command-config", "String: command config property file", "A file of properties for the admin client."),
+    flag("list", "Names all topics."),
+    flag("create", "Creates a topic."),
+    flag("delete", "Deletes a topic."),
+    flag("alter", "Raises the number of partitions, or says where the new ones lie."),
+    flag("describe", "Tells of topics: partitions, leaders, replicas, configurations."),
+    value("topic", "String: topic", "The topic; but with --create a regular expression will do."),
+    value("topic-id", "String: topic-id", "The id of the topic to describe."),
+    value("config", "String: name=value", "With --create: a configuration of the new topic. May be repeated."),
+    value("delete-config", "String: name", "Does nothing any more, since 4.0."),
+    value(
+        "partitions",
+        "Integer: # of partitions",
+        "How many partitions the topic shall have; more of them move keys elsewhere.",
+    ),
+    value(
+        "replication-factor",
+        "Integer: replication factor",
+        "How many replicas each partition of the new topic shall have.",
+    ),
+    value(
+        "replica-assignment",
+        "String: broker_id_for_part1_replica1 : broker_id_for_part1_replica2 , broker_id_for_part2_replica1 : \
+         broker_id_for_part2_replica2 , ...",
+        "Which brokers hold the replicas of each partition.",
+    ),
+    flag("under-replicated-partitions", "With --describe: only partitions with replicas that are not in sync."),
+    flag("unavailable-partitions", "With --describe: only partitions without a living leader."),
+    flag(
+        "under-min-isr-partitions",
+        "With --describe: only partitions with fewer replicas in sync than min.insync.replicas.",
+    ),
+    flag("at-min-isr-partitions", "With --describe: only partitions with exactly min.insync.replicas in sync."),
+    flag("topics-with-overrides", "With --describe: only topics with configurations of their own."),
+    flag("if-exists", "Nothing happens, and that is no error, where there is no such topic."),
+    flag("if-not-exists", "With --create: it is no error where the topic is there."),
+    flag("exclude-internal", "Leaves out Kafka's own topics."),
+];
+const LIMIT: OptionSpec = value(
+    "partition-size-limit-per-response",
+    "Integer: maximum number of partitions per response",
+    "At most so many partitions are asked for at once.",
+);
+
+/// The tool.
+pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
+    let options = match begin(&terminal).await {
+        Err(Failure::Thrown(exception)) => {
+            terminal.error_line(&exception.message);
+            terminal.error_line(&format!("{exception}\n"));
+            return Err(Failure::Exit(1));
+        }
+        begun => begun?,
+    };
+    match execute(&terminal, &options).await {
+        Err(Failure::Thrown(exception)) => {
+            terminal.line(&format!("Error while executing topic command : {}", exception.message));
+            terminal.log_thrown(&exception, CLASS);
+            Err(Failure::Exit(1))
+        }
+        ended => ended,
+    }
+}
+
+/// What comes before the topic service has its admin.
+async fn begin(terminal: &Terminal) -> Result<Options, Failure> {
+    let specs: Vec<OptionSpec> = OPTIONS.into_iter().chain([LIMIT]).collect();
+    let options = Options::parse(&specs, &terminal.arguments())?;
+    check(terminal, &options)?;
+    let server = options.value("bootstrap-server")?.unwrap_or_default();
+    terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
+    Ok(options)
+}
+
+async fn execute(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    if options.has("create") {
+        create(terminal, options).await
+    } else if options.has("alter") {
+        alter(terminal, options).await
+    } else if options.has("list") {
+        let names = topics(terminal, options).await?;
+        terminal.line(&names.join("\n"));
+        Ok(())
+    } else if options.has("describe") {
+        describe(terminal, options).await
+    } else {
+        delete(terminal, options).await
+    }
+}
+
+/// Kafka's checks of the options, in its order.
+fn check(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    if terminal.arguments().is_empty() {
+        return Err(options.usage(terminal, "Create, delete, describe, or change a topic."));
+    }
+    options.print_help_or_version(terminal, "This tool helps to create, delete, describe, or change a topic.")?;
+    if options.count(&ACTIONS) != 1 {
+        let message = "Command must include exactly one action: --list, --describe, --create, --alter or --delete";
+        return Err(options.usage(terminal, message));
+    }
+    if options.has("delete-config") {
+        terminal.error_line(
+            "delete-config option is no longer supported and deprecated since version 4.0. The config will be fully \
+             removed in future releases.",
+        );
+    }
+    if !options.has("bootstrap-server") {
+        return Err(Exception::illegal_argument("--bootstrap-server must be specified").into());
+    }
+    if options.has("describe") && options.has("if-exists") {
+        match (options.has("topic"), options.has("topic-id")) {
+            (false, false) => {
+                return Err(options.usage(terminal, "--topic or --topic-id is required to describe a topic"));
+            }
+            (true, true) => terminal.line(
+                "Only topic id will be used when both --topic and --topic-id are specified and topicId is not Uuid.ZERO_UUID",
+            ),
+            _ => {}
+        }
+    }
+    if options.count(&["list", "describe"]) == 0 {
+        options.require(terminal, &["topic"])?;
+    }
+    if options.has("alter") {
+        if options.has("config") {
+            let message = format!(
+                "Option combination \"[[config], [bootstrap-server]]\" can't be used with option \"[alter]\"{BY_CONFIGS}"
+            );
+            return Err(options.usage(terminal, &message));
+        }
+        options.require(terminal, &["partitions"])?;
+    }
+    check_pairs(terminal, options)
+}
+
+fn check_pairs(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let only_with = |used: &str, actions: &[&str]| {
+        let others: Vec<&str> = ACTIONS.into_iter().filter(|action| !actions.contains(action)).collect();
+        options.exclude(terminal, used, &others)
+    };
+    const REPORTS: [&str; 4] =
+        ["under-replicated-partitions", "under-min-isr-partitions", "at-min-isr-partitions", "unavailable-partitions"];
+    only_with("config", &["alter", "create"])?;
+    only_with("partitions", &["alter", "create"])?;
+    only_with("replication-factor", &["create"])?;
+    only_with("replica-assignment", &["alter", "create"])?;
+    if options.has("create") {
+        options.exclude(terminal, "replica-assignment", &["partitions", "replication-factor"])?;
+    }
+    for report in REPORTS {
+        only_with(report, &["describe"])?;
+        options.exclude(terminal, report, &["topics-with-overrides"])?;
+    }
+    only_with("topics-with-overrides", &["describe"])?;
+    options.exclude(terminal, "topics-with-overrides", &REPORTS)?;
+    only_with("if-exists", &["alter", "delete", "describe"])?;
+    only_with("if-not-exists", &["create"])?;
+    only_with("exclude-internal", &["list", "describe"])
+}
+
+/// `1:2,2:3`: replicas by partition.
+fn assignment(options: &Options) -> Result<Vec<Vec<NodeId>>, Exception> {
+    let text = options.value("replica-assignment")?.unwrap_or_default();
+    let mut partitions: Vec<Vec<NodeId>> = Vec::new();
+    for (index, list) in text.split(',').filter(|_| !text.is_empty()).enumerate() {
+        let mut replicas = Vec::new();
+        for id in list.split(':').map(str::trim) {
+            let none = |_| Exception::new("java.lang.NumberFormatException", format!("For input string: \"{id}\""));
+            replicas.push(id.parse::<NodeId>().map_err(none)?);
+        }
+        let is_first = |at: usize| replicas.iter().position(|id| *id == replicas[at]) == Some(at);
+        let mut twice: Vec<NodeId> = (0..replicas.len()).filter(|at| !is_first(*at)).map(|at| replicas[at]).collect();
+        twice.sort_unstable();
+        twice.dedup();
+        if !twice.is_empty() {
+            let message = format!("Partition replica lists may not contain duplicate entries: {}", joined(&twice));
+            return Err(Exception::new("org.apache.kafka.tools.AdminCommandFailedException", message));
+        }
+        if partitions.first().is_some_and(|first| first.len() != replicas.len()) {
+            let list = replicas.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let message = format!("Partition {index} has different replication factor: [{list}]");
+            return Err(Exception::new("org.apache.kafka.tools.AdminOperationException", message));
+        }
+        partitions.push(replicas);
+    }
+    Ok(partitions)
+}
+
+fn joined(ids: &[NodeId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The configurations of a new topic, checked as Kafka's tool checks them before it asks anybody.
+fn configs(options: &Options) -> Result<SortedMap<String, String>, Exception> {
+    let mut configs = SortedMap::new();
+    for text in options.values("config") {
+        match text.split_once('=') {
+            Some((key, value)) if !value.trim().is_empty() && !value.contains('=') => {
+                configs.insert(key.trim().to_string(), value.trim().to_string());
+            }
+            _ => {
+                return Err(Exception::illegal_argument(
+                    "requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".",
+                ));
+            }
+        }
+    }
+    // Names first, then values.
+    let unknown = configs.iter().find(|(key, _)| crate::config::table::topic_key(key).is_none());
+    for (key, value) in unknown.into_iter().chain(configs.iter()) {
+        validate_topic_config(key, value).map_err(|error| {
+            let is_unknown = crate::config::table::topic_key(key).is_none();
+            let class = if is_unknown {
+                "org.apache.kafka.common.errors.InvalidConfigurationException"
+            } else {
+                "org.apache.kafka.common.config.ConfigException"
+            };
+            Exception::new(class, error.to_string())
+        })?;
+    }
+    Ok(configs)
+}
+
+async fn create(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let name = options.value("topic")?.unwrap_or_default();
+    let partitions = options.number::<i32>("partitions")?;
+    let replication_factor = options.number::<i32>("replication-factor")?;
+    let assignment = assignment(options)?;
+    let configs = configs(options)?;
+    if name.contains(['.', '_']) {
+        terminal.line(
+            "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To \
+             avoid issues it is best to use either, but not both.",
+        );
+    }
+    if replication_factor.is_some_and(|factor| !(1..=i32::from(i16::MAX)).contains(&factor)) {
+        return Err(Exception::illegal_argument("The replication factor must be between 1 and 32767 inclusive").into());
+    }
+    if partitions.is_some_and(|count| count < 1) {
+        return Err(Exception::illegal_argument("The partitions must be greater than 0").into());
+    }
+    if name.is_empty() {
+        let message = "The given topic name '' cannot be represented in a request.";
+        return Err(Exception::of(ErrorCode::InvalidTopicException, Some(message)).into());
+    }
+    let assignments: Vec<CreatableReplicaAssignment> = (0..)
+        .zip(assignment)
+        .map(|(partition_index, broker_ids)| CreatableReplicaAssignment { partition_index, broker_ids })
+        .collect();
+    let config =
+        |(name, value): (String, String)| CreatableTopicConfig { name: name.into(), value: Some(value.into()) };
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions: partitions.unwrap_or(-1),
+        replication_factor: replication_factor.map_or(-1, |factor| factor as i16),
+        assignments,
+        configs: configs.into_iter().map(config).collect(),
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
+    let AdminResponse::CreateTopics(response) = terminal.ask(AdminRequest::CreateTopics(request)).await? else {
+        return Ok(());
+    };
+    for topic in response.topics {
+        if topic.error_code == ErrorCode::TopicAlreadyExists.code() && options.has("if-not-exists") {
+            return Ok(());
+        }
+        thrown(topic.error_code, topic.error_message.as_deref())?;
+        terminal.line(&format!("Created topic {name}."));
+    }
+    Ok(())
+}
+
+/// All topics as brokers know them, by name.
+async fn metadata(terminal: &Terminal) -> Result<MetadataResponse, Failure> {
+    let request = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
+    match terminal.ask(AdminRequest::DescribeTopics(request)).await? {
+        AdminResponse::DescribeTopics(mut response) => {
+            response.topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            Ok(response)
+        }
+        _ => Ok(MetadataResponse::default()),
+    }
+}
+
+/// The topics that are meant.
+fn chosen(response: &MetadataResponse, options: &Options) -> Result<Vec<MetadataResponseTopic>, Failure> {
+    let excludes = options.has("exclude-internal");
+    let filter = options.value("topic")?.map(TopicFilter::new).transpose()?;
+    let is_meant = |topic: &&MetadataResponseTopic| {
+        let name = topic.name.as_deref().unwrap_or_default();
+        !(excludes && topic.is_internal) && filter.as_ref().is_none_or(|filter| filter.is_match(name))
+    };
+    Ok(response.topics.iter().filter(is_meant).cloned().collect())
+}
+
+async fn topics(terminal: &Terminal, options: &Options) -> Result<Vec<String>, Failure> {
+    let response = metadata(terminal).await?;
+    let names = chosen(&response, options)?.into_iter().filter_map(|topic| topic.name);
+    Ok(names.map(|name| name.to_string()).collect())
+}
+
+/// The topics that are meant; that there are none is an error where one was named.
+async fn existing(
+    terminal: &Terminal,
+    options: &Options,
+) -> Result<(Vec<MetadataResponseTopic>, Vec<NodeId>), Failure> {
+    let response = metadata(terminal).await?;
+    let brokers = response.brokers.iter().map(|broker| broker.node_id).collect();
+    let topics = chosen(&response, options)?;
+    match options.value("topic")? {
+        Some(name) if topics.is_empty() && !name.is_empty() && !options.has("if-exists") => {
+            Err(Exception::illegal_argument(format!("Topic '{name}' does not exist as expected")).into())
+        }
+        _ => Ok((topics, brokers)),
+    }
+}
+
+async fn alter(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let count = options.number::<i32>("partitions")?.unwrap_or(-1);
+    let assignment = assignment(options)?;
+    configs(options)?;
+    let (topics, _) = existing(terminal, options).await?;
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let topic = |topic: MetadataResponseTopic| {
+        let new = assignment.iter().skip(topic.partitions.len());
+        let new = new.map(|broker_ids| CreatePartitionsAssignment { broker_ids: broker_ids.clone() }).collect();
+        let assignments = (!assignment.is_empty()).then_some(new);
+        CreatePartitionsTopic { name: topic.name.unwrap_or_default(), count, assignments }
+    };
+    let topics = topics.into_iter().map(topic).collect();
+    let request = CreatePartitionsRequest { topics, timeout_ms: 60_000, ..CreatePartitionsRequest::default() };
+    if let AdminResponse::CreatePartitions(response) = terminal.ask(AdminRequest::CreatePartitions(request)).await? {
+        for result in response.results {
+            thrown(result.error_code, result.error_message.as_deref())?;
+        }
+    }
+    Ok(())
+}
+
+async fn delete(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let (topics, _) = existing(terminal, options).await?;
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let state = |topic: MetadataResponseTopic| DeleteTopicState { name: topic.name, ..DeleteTopicState::default() };
+    let topics: Vec<DeleteTopicState> = topics.into_iter().map(state).collect();
+    let topic_names = topics.iter().filter_map(|topic| topic.name.clone()).collect();
+    let request = DeleteTopicsRequest { topics, topic_names, timeout_ms: 60_000 };
+    if let AdminResponse::DeleteTopics(response) = terminal.ask(AdminRequest::DeleteTopics(request)).await? {
+        for result in response.responses {
+            thrown(result.error_code, result.error_message.as_deref())?;
+        }
+    }
+    Ok(())
+}
+
+async fn describe(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let id = match options.value("topic-id")? {
+        Some(text) => Some(topic_id(text)?).filter(|id| *id != Uuid::ZERO),
+        None => None,
+    };
+    let (topics, live) = match id {
+        Some(id) => {
+            let response = metadata(terminal).await?;
+            let live = response.brokers.iter().map(|broker| broker.node_id).collect();
+            let topics: Vec<_> = response.topics.into_iter().filter(|topic| topic.topic_id == id).collect();
+            if topics.is_empty() && !options.has("if-exists") {
+                return Err(Exception::illegal_argument(format!("TopicId '{id}' does not exist as expected")).into());
+            }
+            (topics, live)
+        }
+        None => existing(terminal, options).await?,
+    };
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let limit = options.number::<i32>("partition-size-limit-per-response")?.unwrap_or(PARTITIONS_AT_ONCE);
+    let configs = topic_configs(terminal, &topics).await?;
+    let mut described = described(terminal, &topics, limit).await?;
+    // Kafka's admin has one map of futures, and makes another of their values.
+    for expected in [16, described.len()] {
+        hash_map_order(&mut described, expected, |topic| topic.name.as_deref().unwrap_or_default());
+    }
+    for topic in &described {
+        thrown(topic.error_code, None)?;
+        let empty = DescribeConfigsResult::default();
+        let configs = topic.name.as_ref().and_then(|name| configs.get(name)).unwrap_or(&empty);
+        print_topic(terminal, options, topic, configs, &live);
+    }
+    Ok(())
+}
+
+/// Partitions by topic, page by page; from a broker that has no pages, at once.
+async fn described(
+    terminal: &Terminal,
+    topics: &[MetadataResponseTopic],
+    limit: i32,
+) -> Result<Vec<DescribedTopic>, Failure> {
+    let names = topics.iter().filter_map(|topic| topic.name.clone());
+    let mut request = DescribeTopicPartitionsRequest {
+        topics: names.map(|name| TopicRequest { name }).collect(),
+        response_partition_limit: limit,
+        cursor: None,
+    };
+    let mut described: Vec<DescribedTopic> = Vec::new();
+    loop {
+        let page = match terminal.ask(AdminRequest::DescribeTopicPartitions(request.clone())).await {
+            Ok(AdminResponse::DescribeTopicPartitions(page)) => page,
+            Err(exception) if exception.class == class_of(ErrorCode::UnsupportedVersion) => {
+                return Ok(topics.iter().map(without_pages).collect());
+            }
+            Err(exception) => return Err(exception.into()),
+            Ok(_) => return Ok(described),
+        };
+        for topic in page.topics {
+            match described.last_mut().filter(|last| last.name == topic.name) {
+                Some(last) => last.partitions.extend(topic.partitions),
+                None => described.push(topic),
+            }
+        }
+        let Some(next) = page.next_cursor else { return Ok(described) };
+        request.topics.retain(|topic| topic.name >= next.topic_name);
+        request.cursor = Some(Cursor { topic_name: next.topic_name, partition_index: next.partition_index });
+    }
+}
+
+/// As brokers before Kafka 3.8 describe a topic: nothing of eligible leader replicas.
+fn without_pages(topic: &MetadataResponseTopic) -> DescribedTopic {
+    let partition = |partition: &MetadataResponsePartition| DescribedPartition {
+        error_code: partition.error_code,
+        partition_index: partition.partition_index,
+        leader_id: partition.leader_id,
+        leader_epoch: partition.leader_epoch,
+        replica_nodes: partition.replica_nodes.clone(),
+        isr_nodes: partition.isr_nodes.clone(),
+        offline_replicas: partition.offline_replicas.clone(),
+        ..DescribedPartition::default()
+    };
+    DescribedTopic {
+        error_code: topic.error_code,
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        is_internal: topic.is_internal,
+        partitions: topic.partitions.iter().map(partition).collect(),
+        ..DescribedTopic::default()
+    }
+}
+
+/// A topic's id as an option has it, with the words of Java's decoder where it is none.
+fn topic_id(text: &str) -> Result<Uuid, Exception> {
+    Uuid::parse(text).ok_or_else(|| {
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+        let message = match text.chars().find(|letter| !is_letter(*letter)) {
+            _ if text.len() > 24 => {
+                let start = text.chars().take(24).collect::<String>();
+                format!("Input string with prefix `{start}` is too long to be decoded as a base64 UUID")
+            }
+            Some(letter) => format!("Illegal base64 character {:x}", u32::from(letter)),
+            None if text.len() % 4 == 1 => "Last unit does not have enough valid bits".to_string(),
+            None => {
+                let bytes = text.len() * 3 / 4;
+                format!(
+                    "Input string `{text}` decoded as {bytes} bytes, which is not equal to the expected 16 bytes of a \
+                     base64-encoded UUID"
+                )
+            }
+        };
+        Exception::illegal_argument(message)
+    })
+}
+
+async fn topic_configs(
+    terminal: &Terminal,
+    topics: &[MetadataResponseTopic],
+) -> Result<SortedMap<Str, DescribeConfigsResult>, Failure> {
+    let resource = |topic: &MetadataResponseTopic| DescribeConfigsResource {
+        resource_type: TOPIC_RESOURCE,
+        resource_name: topic.name.clone().unwrap_or_default(),
+        configuration_keys: None,
+    };
+    let resources = topics.iter().map(resource).collect();
+    let request = DescribeConfigsRequest { resources, ..DescribeConfigsRequest::default() };
+    let mut configs = SortedMap::new();
+    if let AdminResponse::DescribeConfigs(response) = terminal.ask(AdminRequest::DescribeConfigs(request)).await? {
+        for result in response.results {
+            thrown(result.error_code, result.error_message.as_deref())?;
+            configs.insert(result.resource_name.clone(), result);
+        }
+    }
+    Ok(configs)
+}
+
+fn print_topic(
+    terminal: &Terminal,
+    options: &Options,
+    topic: &DescribedTopic,
+    configs: &DescribeConfigsResult,
+    live: &[NodeId],
+) {
+    let name = topic.name.as_deref().unwrap_or_default();
+    let mut partitions: Vec<&DescribedPartition> = topic.partitions.iter().collect();
+    partitions.sort_unstable_by_key(|partition| partition.partition_index);
+    let reports = options.count(&[
+        "under-replicated-partitions",
+        "unavailable-partitions",
+        "under-min-isr-partitions",
+        "at-min-isr-partitions",
+    ]);
+    let overrides = (configs.configs.iter().filter(|config| config.config_source != DEFAULT_CONFIG))
+        .map(|config| format!("{}={}", config.name, config.value.as_deref().unwrap_or("null")))
+        .collect::<Vec<_>>();
+    if reports == 0 && (!options.has("topics-with-overrides") || !overrides.is_empty()) {
+        let id = if topic.topic_id == Uuid::ZERO { String::new() } else { format!("\tTopicId: {}", topic.topic_id) };
+        let (count, factor) = (partitions.len(), partitions.first().map_or(0, |first| first.replica_nodes.len()));
+        let overrides = overrides.join(",");
+        terminal.line(&format!(
+            "Topic: {name}{id}\tPartitionCount: {count}\tReplicationFactor: {factor}\tConfigs: {overrides}"
+        ));
+    }
+    if options.has("topics-with-overrides") {
+        return;
+    }
+    let least = configs.configs.iter().find(|config| config.name == *"min.insync.replicas");
+    let least: usize = least.and_then(|config| config.value.as_deref()?.parse().ok()).unwrap_or(1);
+    for partition in partitions {
+        let in_sync = partition.isr_nodes.len();
+        let has_leader = partition.leader_id != NO_NODE;
+        let is_shown = reports == 0
+            || options.has("under-replicated-partitions") && in_sync < partition.replica_nodes.len()
+            || options.has("unavailable-partitions") && !(has_leader && live.contains(&partition.leader_id))
+            || options.has("under-min-isr-partitions") && (!has_leader || in_sync < least)
+            || options.has("at-min-isr-partitions") && in_sync == least;
+        if is_shown {
+            let leader = if has_leader { partition.leader_id.to_string() } else { "none".to_string() };
+            let known = |ids: Option<&Vec<NodeId>>| ids.map_or("N/A".to_string(), |ids| joined(ids));
+            terminal.line(&format!(
+                "\tTopic: {name}\tPartition: {}\tLeader: {leader}\tReplicas: {}\tIsr: {}\tElr: {}\tLastKnownElr: {}",
+                partition.partition_index,
+                joined(&partition.replica_nodes),
+                joined(&partition.isr_nodes),
+                known(partition.eligible_leader_replicas.as_ref()),
+                known(partition.last_known_elr.as_ref()),
+            ));
+        }
+    }
+}
