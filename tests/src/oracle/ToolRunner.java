@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.management.InstanceNotFoundException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
 import org.apache.kafka.common.utils.Exit;
@@ -46,9 +47,13 @@ public final class ToolRunner {
     /** Passes bytes to the tool whose thread writes them. */
     private static final class Routed extends OutputStream {
         private final boolean isError;
+        private final PrintStream own;
+        private final ThreadGroup ownGroup = Thread.currentThread().getThreadGroup();
 
-        Routed(boolean isError) {
+        /** What this program itself has to say goes to {@code own}. */
+        Routed(boolean isError, PrintStream own) {
             this.isError = isError;
+            this.own = own;
         }
 
         @Override
@@ -58,8 +63,11 @@ public final class ToolRunner {
 
         @Override
         public void write(byte[] bytes, int from, int length) {
-            Running running = RUNNING.get(Thread.currentThread().getThreadGroup());
-            if (running != null) {
+            ThreadGroup group = Thread.currentThread().getThreadGroup();
+            Running running = RUNNING.get(group);
+            if (group == ownGroup) {
+                own.write(bytes, from, length);
+            } else if (running != null) {
                 (isError ? running.err : running.out).write(bytes, from, length);
             }
         }
@@ -69,8 +77,8 @@ public final class ToolRunner {
         DataInputStream commands = new DataInputStream(System.in);
         DataOutputStream answers = new DataOutputStream(System.out);
         // Before any tool's class is loaded: log4j takes the System.err it finds.
-        System.setOut(new PrintStream(new Routed(false), true, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(new Routed(true), true, StandardCharsets.UTF_8));
+        System.setOut(new PrintStream(new Routed(false, System.err), true, StandardCharsets.UTF_8));
+        System.setErr(new PrintStream(new Routed(true, System.err), true, StandardCharsets.UTF_8));
         Exit.setExitProcedure((code, message) -> exit(code));
         Exit.setHaltProcedure((code, message) -> exit(code));
         Exit.setShutdownHookAdder((name, hook) -> {
@@ -174,7 +182,11 @@ public final class ToolRunner {
         }
         MBeanServer beans = ManagementFactory.getPlatformMBeanServer();
         for (ObjectName name : beans.queryNames(new ObjectName("kafka*:*"), null)) {
-            beans.unregisterMBean(name);
+            try {
+                beans.unregisterMBean(name);
+            } catch (InstanceNotFoundException gone) {
+                // A client closed itself meanwhile.
+            }
         }
         Class<?> admin = Class.forName("org.apache.kafka.clients.admin.KafkaAdminClient");
         Field next = admin.getDeclaredField("ADMIN_CLIENT_ID_SEQUENCE");

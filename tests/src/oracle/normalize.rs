@@ -154,6 +154,8 @@ static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 static REPLICAS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\b(Replicas|Isr|Elr|LastKnownElr): (\d+(?:,\d+)*)").ok());
 
+static OPTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[(\[[a-z-]+\](?:, \[[a-z-]+\])+)\]").ok());
+
 static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9_-]+").ok());
 
 fn replaced(line: &str, places: &Places) -> Replaced {
@@ -176,11 +178,21 @@ fn replaced(line: &str, places: &Places) -> Replaced {
         let count = |found: &Captures<'_>| format!("{}: <{} brokers>", &found[1], found[2].split(',').count());
         line = replicas.replace_all(&line, count).into_owned();
     }
+    if let Some(options) = OPTIONS.as_ref() {
+        line = options.replace_all(&line, |found: &Captures<'_>| sorted(&found[1])).into_owned();
+    }
     if let Some(word) = WORD.as_ref() {
         let by = |found: &Captures<'_>| if is_uuid(&found[0]) { "<uuid>".to_owned() } else { found[0].to_owned() };
         line = word.replace_all(&line, by).into_owned();
     }
     Replaced { line, may_shift }
+}
+
+/// `[[b], [a]]`: Java's sets of options have an order of their own in every process.
+fn sorted(options: &str) -> String {
+    let mut options: Vec<&str> = options.split(", ").collect();
+    options.sort_unstable();
+    format!("[{}]", options.join(", "))
 }
 
 /// True for 22 characters that look drawn by lot.
@@ -191,7 +203,8 @@ fn is_uuid(word: &str) -> bool {
 
 /// In paragraphs where a column may have changed its width, spaces that only pad are taken out.
 fn without_padding(lines: Vec<Replaced>) -> Vec<String> {
-    let paragraphs = lines.chunk_by(|left, right| !left.line.is_empty() && !right.line.is_empty());
+    let is_row = |line: &Replaced| !line.line.is_empty() && !is_log(&line.line);
+    let paragraphs = lines.chunk_by(|left, right| is_row(left) && is_row(right));
     let unpadded = paragraphs.flat_map(|paragraph| {
         let is_padded =
             paragraph.iter().any(|line| line.may_shift) && paragraph.iter().any(|line| has_column(&line.line));
@@ -219,12 +232,16 @@ fn single_spaced(line: &str) -> String {
     kept
 }
 
+fn is_log(line: &str) -> bool {
+    line.starts_with("[<time>] ")
+}
+
 /// Clients log a failure as often as they try: of each run of log lines, every line is kept once.
 fn folded(lines: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     let mut run = 0;
     for line in lines {
-        if !line.starts_with("[<time>] ") {
+        if !is_log(&line) {
             kept.push(line);
             run = kept.len();
         } else if !kept[run..].contains(&line) {
@@ -292,6 +309,7 @@ mod tests {
     fn padding_goes_where_a_value_was_replaced() {
         check("\nA        B\nlocalhost:20001 b\n", &["", "A B", "{bootstrap} b"]);
         check("A    B\nlocalhost b\n", &["A    B", "localhost b"]);
+        check("[2026-01-02 03:04:05,678] WARN localhost:9:  (c)\n", &["[<time>] WARN {nobody}:  (c)"]);
         check("N   \tM\t\nlocalhost:9   \t1\t\n", &["N\tM\t", "{nobody}\t1\t"]);
     }
 
@@ -302,6 +320,12 @@ mod tests {
         check_several("Leader: none\tIsr: ", &["Leader: none\tIsr: "]);
         check_several("g  localhost:20001  (2)  x", &["g {bootstrap} (<broker>) x"]);
         check(line, &[line]);
+    }
+
+    #[test]
+    fn sets_of_options_are_sorted() {
+        check(r#"Option combination "[[b-c], [a]]" no"#, &[r#"Option combination "[[a], [b-c]]" no"#]);
+        check("[single]", &["[single]"]);
     }
 
     #[test]
