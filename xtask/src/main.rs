@@ -1,4 +1,4 @@
-//! `cargo xtask serve | build | test | bench | sim`: everything one types in this repository.
+//! `cargo xtask serve | build | test | bench | sim | oracle`: everything one types in this repository.
 //!
 //! # Code map
 //! - [`bundle`]: compiles `web/` and assembles `dist/`.
@@ -6,6 +6,7 @@
 //! - [`serve`]: the static server of `cargo xtask serve`.
 //! - [`bench`]: the figures of `cargo xtask bench`.
 //! - [`check`]: the steps of `cargo xtask test`.
+//! - [`oracle`]: the comparison with Apache Kafka.
 //! - [`browser`]: finds Chromium, its driver and the runner of wasm tests.
 //! - [`command`]: runs other programs and says plainly what failed.
 
@@ -15,6 +16,7 @@ mod bundle;
 mod check;
 mod command;
 mod optimise;
+mod oracle;
 mod serve;
 
 use bundle::Mode;
@@ -26,7 +28,8 @@ cargo xtask serve [--port N] [--dev]   build the playground and serve it; --dev 
 cargo xtask build [--dev]              leave a dist/ for any static host and any sub-path
 cargo xtask test  [--only STEP]        every check and test; STEP is a name it prints
 cargo xtask bench                      the benchmark table
-cargo xtask sim   [--seeds N] …        the cluster simulator";
+cargo xtask sim   [--seeds N] …        the cluster simulator
+cargo xtask oracle cli [--record] [--only NAME]  Kafka's tools and ours on Kafka and ours; wants a JDK and Maven";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         "test" => check::check(option(rest, "--only")?),
         "bench" => bench::bench(),
         "sim" => run(cargo().args(["run", "--release", "--package", "broker-tests", "--bin", "sim", "--"]).args(rest)),
+        "oracle" => oracle::oracle(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

@@ -1,0 +1,174 @@
+//! Compares with Apache Kafka: `oracle cli --folder DIR [--record] [--only NAME] [--separate]`. Without `--record` every
+//! golden file is played in four ways, Kafka's tools and ours on Kafka and on our cluster. `--separate` gives each of
+//! Kafka's tools a JVM of its own.
+
+use broker_tests::oracle::differences::{Known, known_differences};
+use broker_tests::oracle::kafka::{Distribution, KafkaCluster, KafkaTools};
+use broker_tests::oracle::ours::{OurCluster, OurTools};
+use broker_tests::oracle::table::{Entry, Printed, Scenario, scenarios};
+use broker_tests::oracle::{Tools, Way, play};
+use broker_tests::tcp::free_port;
+use lexopt::prelude::*;
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Below the ports that are handed to whoever connects.
+const FIRST_PORT: u16 = 27_000;
+
+#[derive(Default)]
+struct Options {
+    folder: PathBuf,
+    record: bool,
+    only: Option<String>,
+    separate: bool,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let options = options()?;
+    let mut scenarios = scenarios()?;
+    scenarios.retain(|scenario| options.only.as_ref().is_none_or(|only| scenario.name.contains(only.as_str())));
+    if scenarios.is_empty() {
+        return Err("no golden file has this name".into());
+    }
+    let distribution = Distribution::fetched(&options.folder)?;
+    let mut host = Host {
+        run: options.folder.join(format!("run-{}", std::process::id())),
+        kafka_tools: KafkaTools::new(distribution, options.separate),
+        our_tools: OurTools::at(std::env::current_exe()?.with_file_name("kafka-tools")),
+    };
+    let all_agree = if options.record { host.record(scenarios).map(|()| true) } else { host.compare(&scenarios) }?;
+    Ok(if all_agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn options() -> Result<Options, Box<dyn Error>> {
+    let mut options = Options::default();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(what) if what == "cli" => {}
+            Long("folder") => options.folder = PathBuf::from(arguments.value()?),
+            Long("record") => options.record = true,
+            Long("only") => options.only = Some(arguments.value()?.string()?),
+            Long("separate") => options.separate = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if options.folder.as_os_str().is_empty() { Err("--folder is missing".into()) } else { Ok(options) }
+}
+
+struct Host {
+    run: PathBuf,
+    kafka_tools: KafkaTools,
+    our_tools: Option<OurTools>,
+}
+
+impl Host {
+    fn record(&mut self, scenarios: Vec<Scenario>) -> io::Result<()> {
+        for mut scenario in scenarios {
+            let start = Instant::now();
+            let mut printed = self.play(&scenario, Way::KAFKA)?.into_iter();
+            for entry in &mut scenario.entries {
+                if let Entry::Command(command) = entry {
+                    command.expected = printed.next().unwrap_or_default();
+                    if command.expected.code.is_none() {
+                        eprintln!("{}: did not end: {}", scenario.name, command.line);
+                    }
+                }
+            }
+            scenario.store()?;
+            let count = scenario.commands().count();
+            println!("{}: {count} commands in {:.0} s", scenario.name, start.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    /// Prints all that differs; true if every difference is known and none of the known is gone.
+    fn compare(&mut self, scenarios: &[Scenario]) -> io::Result<bool> {
+        let known = known_differences()?;
+        let mut rows = Vec::new();
+        let mut all_agree = true;
+        for way in Way::ALL {
+            if way.our_tools && self.our_tools.is_none() {
+                println!("skipped, kafka-tools is not built: {way}");
+                continue;
+            }
+            for scenario in scenarios {
+                let printed = self.play(scenario, way)?;
+                let row = judge(scenario, way, &printed, &known);
+                all_agree &= row.unknown == 0 && row.gone == 0;
+                rows.push((scenario, way, row));
+            }
+        }
+        println!("\n{:<34} {:<17} {:>6} {:>6} {:>7} {:>5}", "", "", "agree", "known", "unknown", "gone");
+        for (scenario, way, Row { agree, known, unknown, gone }) in rows {
+            println!("{:<34} {:<17} {agree:>6} {known:>6} {unknown:>7} {gone:>5}", scenario.name, way.to_string());
+        }
+        Ok(all_agree)
+    }
+
+    fn play(&mut self, scenario: &Scenario, way: Way) -> io::Result<Vec<Printed>> {
+        let folder =
+            self.run.join(scenario.name.replace(['/', '.'], "-")).join(way.to_string().replace([' ', '\''], "-"));
+        let (files, data) = (folder.join("files"), folder.join("data"));
+        std::fs::create_dir_all(&files)?;
+        std::fs::create_dir_all(&data)?;
+        let port = free_port(FIRST_PORT, scenario.nodes)?;
+        let (ours, kafkas);
+        let places = if way.our_cluster {
+            ours = OurCluster::start(scenario.nodes, port, &data)?;
+            &ours.places
+        } else {
+            kafkas = KafkaCluster::start(&mut self.kafka_tools, scenario.nodes, port, &data)?;
+            &kafkas.places
+        };
+        let tools: &mut dyn Tools = match &mut self.our_tools {
+            Some(tools) if way.our_tools => tools,
+            _ => &mut self.kafka_tools,
+        };
+        play(scenario, places, &files, tools)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.run) {
+            eprintln!("{}: {error}", self.run.display());
+        }
+    }
+}
+
+/// How many commands of a scenario printed what was recorded.
+struct Row {
+    agree: usize,
+    known: usize,
+    unknown: usize,
+    /// Differences that are listed and no longer there.
+    gone: usize,
+}
+
+fn judge(scenario: &Scenario, way: Way, printed: &[Printed], known: &[Known]) -> Row {
+    let mut row = Row { agree: 0, known: 0, unknown: 0, gone: 0 };
+    let listed: Vec<&Known> =
+        known.iter().filter(|known| known.scenario == scenario.name && known.ways.contains(&way)).collect();
+    let mut seen = Vec::new();
+    for (command, printed) in scenario.commands().zip(printed) {
+        if command.expected == *printed {
+            row.agree += 1;
+        } else if listed.iter().any(|known| known.line == command.line) {
+            seen.push(&command.line);
+            row.known += 1;
+        } else {
+            row.unknown += 1;
+            println!("\n{}, {way}\n$ {}", scenario.name, command.line);
+            print!("recorded:\n{}printed:\n{}", command.expected.format(), printed.format());
+        }
+    }
+    for known in listed.iter().filter(|known| !seen.contains(&&known.line)) {
+        row.gone += 1;
+        println!("\n{}, {way}: listed, and no longer a difference\n$ {}", scenario.name, known.line);
+    }
+    row
+}

@@ -1,0 +1,129 @@
+//! Apache Kafka as the oracle: what its tools print, what ours print, on its cluster and on ours.
+//!
+//! # Code map
+//! - [`table`]: golden files, commands with what Kafka's tools print for them.
+//! - [`normalize`]: what chance, time and place decide is taken out of both sides.
+//! - [`differences`]: differences that are known, with their reasons.
+//! - [`kafka`]: Apache Kafka from Maven: its nodes, and its tools in one JVM.
+//! - [`ours`]: our cluster and our tools.
+//! - [`ready`]: waits until a cluster has all its brokers.
+//!
+//! # Like for like
+//! Nodes of Apache Kafka get the playground's properties, key by key; only ports and log directories are its own. Much
+//! of what tools print comes from properties (`min.insync.replicas` in every description of a topic), and so no golden
+//! file holds a value that a visitor of the playground never sees. Of the features only `metadata.version` is
+//! finalized, as ours: the others are formatted at 0.
+
+pub mod differences;
+pub mod kafka;
+pub mod normalize;
+pub mod ours;
+pub mod ready;
+pub mod table;
+
+use normalize::{Places, Usage, normalize};
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+use table::{Entry, Printed, Scenario};
+
+/// Longest a command may take before it is ended.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// Whose tools run on whose cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Our tools, or else Kafka's.
+    pub our_tools: bool,
+    /// Our cluster, or else Kafka's.
+    pub our_cluster: bool,
+}
+
+impl Way {
+    /// Kafka's tools on Kafka: what is recorded.
+    pub const KAFKA: Self = Self { our_tools: false, our_cluster: false };
+    /// Our tools on our cluster: what a visitor of the playground sees.
+    pub const OURS: Self = Self { our_tools: true, our_cluster: true };
+    /// All four.
+    pub const ALL: [Self; 4] = [
+        Self::KAFKA,
+        Self { our_tools: true, our_cluster: false },
+        Self { our_tools: false, our_cluster: true },
+        Self::OURS,
+    ];
+
+    /// The way of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.to_string() == name)
+    }
+}
+
+impl Display for Way {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let tools = if self.our_tools { "ours" } else { "Kafka's" };
+        let cluster = if self.our_cluster { "ours" } else { "Kafka" };
+        write!(formatter, "{tools} on {cluster}")
+    }
+}
+
+/// What a tool left behind.
+#[derive(Clone, Debug, Default)]
+pub struct Raw {
+    /// Standard output.
+    pub output: Vec<u8>,
+    /// Standard error.
+    pub error: Vec<u8>,
+    /// Exit code; none if it was ended after [`LIMIT`].
+    pub code: Option<i32>,
+}
+
+/// Command-line tools, Kafka's or ours.
+pub trait Tools {
+    /// Runs one to its end: `words[0]` is the name of its script.
+    fn run(&mut self, words: &[String], input: &[u8], folder: &Path) -> io::Result<Raw>;
+}
+
+/// What each command of a scenario printed on a fresh cluster, in order.
+pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn Tools) -> io::Result<Vec<Printed>> {
+    let usage = if scenario.is_help() { Usage::Names } else { Usage::Mention };
+    let mut places = places.clone();
+    let folder_name = folder.to_string_lossy().into_owned();
+    places.placeholders.push(("{dir}", folder_name.clone()));
+    places.printed.push((folder_name, "{dir}"));
+    let mut printed = Vec::new();
+    for entry in &scenario.entries {
+        match entry {
+            Entry::Blank | Entry::Comment(_) => {}
+            Entry::File { name, lines } => {
+                let text = lines.iter().fold(String::new(), |text, line| text + &places.fill(line) + "\n");
+                std::fs::write(folder.join(name), text)?;
+            }
+            Entry::Command(command) => {
+                let words = command.words(|word| places.fill(word)).map_err(io::Error::other)?;
+                let raw = tools.run(&words, &command.input_bytes(), folder)?;
+                let lines = |bytes: &[u8]| normalize(&String::from_utf8_lossy(bytes), &places, usage);
+                printed.push(Printed { output: lines(&raw.output), error: lines(&raw.error), code: raw.code });
+            }
+        }
+    }
+    Ok(printed)
+}
+
+/// Controllers listen so far above their brokers.
+const CONTROLLER_PORTS: u16 = 100;
+
+/// The places of a cluster of nodes `0..nodes` whose first broker listens on `port`.
+fn places(nodes: u16, port: u16, log_dirs: &[String]) -> Places {
+    let nobody = format!("localhost:{}", port + CONTROLLER_PORTS / 2);
+    let address = |port: u16| format!("localhost:{port}");
+    let mut printed = vec![(nobody.clone(), "{nobody}")];
+    for id in 0..nodes {
+        printed.push((address(port + id), "{bootstrap}"));
+        printed.push((address(port + CONTROLLER_PORTS + id), "{controller}"));
+    }
+    printed.extend(log_dirs.iter().map(|path| (path.clone(), "{log.dirs}")));
+    let placeholders =
+        vec![("{bootstrap}", address(port)), ("{controller}", address(port + CONTROLLER_PORTS)), ("{nobody}", nobody)];
+    Places { placeholders, printed, has_several_nodes: nodes > 1 }
+}

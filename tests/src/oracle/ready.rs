@@ -1,0 +1,53 @@
+//! Waits until a cluster has all its brokers.
+
+use broker_core::protocol::messages::MetadataRequest;
+use broker_core::protocol::{Request, decode_response, encode_request, frame_prefix};
+use bytes::Bytes;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// Longest a cluster may take to start.
+const LIMIT: Duration = Duration::from_secs(60);
+/// A broker has no way to tell that its cluster is complete, so it is asked this often.
+const PAUSE: Duration = Duration::from_millis(20);
+const METADATA_VERSION: i16 = 12;
+
+/// Asks `address` until it knows of so many brokers.
+pub fn wait_for_brokers(address: &str, brokers: u16) -> io::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match brokers_known_at(address) {
+            Ok(known) if known >= usize::from(brokers) => return Ok(()),
+            Ok(_) if Instant::now() < deadline => {}
+            Err(_) if Instant::now() < deadline => {}
+            Ok(known) => return Err(io::Error::other(format!("{known} of {brokers} brokers came up"))),
+            Err(error) => return Err(error),
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn brokers_known_at(address: &str) -> io::Result<usize> {
+    // No topics at all: only brokers are asked for.
+    let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
+    Ok(ask(address, METADATA_VERSION, &request)?.brokers.len())
+}
+
+/// Asks one broker on a connection of its own.
+fn ask<R: Request>(address: &str, version: i16, request: &R) -> io::Result<R::Response> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    let parts = encode_request(version, 1, None, request);
+    stream.write_all(&frame_prefix(&parts))?;
+    for part in &parts {
+        stream.write_all(part)?;
+    }
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut frame = Vec::new();
+    stream.take(u64::from(u32::from_be_bytes(length))).read_to_end(&mut frame)?;
+    let (_, response) =
+        decode_response::<R>(version, &Bytes::from(frame)).map_err(|error| io::Error::other(format!("{error:?}")))?;
+    Ok(response)
+}
