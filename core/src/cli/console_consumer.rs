@@ -1,5 +1,6 @@
 //! `kafka-console-consumer.sh`: records as lines (`org.apache.kafka.tools.consumer.ConsoleConsumer`).
 
+use super::cluster::metadata;
 use super::failure::{Exception, Failure};
 use super::message_formatter::MessageFormatter;
 use super::option_parser::{OptionSpec, Options, flag, value};
@@ -7,10 +8,9 @@ use super::properties_file::{bootstrap, key_values, millis, read};
 use super::terminal::{Came, Terminal};
 use super::topic_filter::TopicFilter;
 use crate::client::consumer::{AutoOffsetReset, IsolationLevel};
-use crate::client::{AdminConfig, AdminRequest, AdminResponse, ConsumerConfig, ConsumerEvent};
+use crate::client::{AdminConfig, ConsumerConfig, ConsumerEvent};
 use crate::config::Properties;
 use crate::ids::TopicPartition;
-use crate::protocol::messages::MetadataRequest;
 use crate::record::Record;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
@@ -69,7 +69,8 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
 
 /// What the options come to.
 struct Plan {
-    config: ConsumerConfig,
+    properties: Properties,
+    group: Option<Str>,
     formatter: MessageFormatter,
     start: Option<(i32, Start)>,
 }
@@ -127,8 +128,14 @@ async fn check(terminal: &Terminal, options: &Options) -> Result<Plan, Failure> 
         Some(partition) => Some((partition, start(terminal, options)?)),
         None => None,
     };
-    let config = consumer_config(terminal, options, &properties, group, start)?;
-    Ok(Plan { config, formatter: formatter(terminal, options).await?, start })
+    let reset = properties.value("auto.offset.reset").map(|value| value.trim().to_ascii_lowercase());
+    if let Some(reset) = reset.filter(|reset| options.has("from-beginning") && reset != "earliest") {
+        terminal.error_line(&format!(
+            "Can't simultaneously specify --from-beginning and 'auto.offset.reset={reset}', please remove one option"
+        ));
+        return Err(Failure::Exit(1));
+    }
+    Ok(Plan { properties, group, formatter: formatter(terminal, options).await?, start })
 }
 
 fn deprecated(terminal: &Terminal, old: &str, new: &str) {
@@ -180,33 +187,24 @@ fn start(terminal: &Terminal, options: &Options) -> Result<Start, Failure> {
     }
 }
 
-fn consumer_config(
-    terminal: &Terminal,
-    options: &Options,
-    properties: &Properties,
-    group: Option<Str>,
-    start: Option<(i32, Start)>,
-) -> Result<ConsumerConfig, Failure> {
+fn consumer_config(terminal: &Terminal, options: &Options, plan: &Plan) -> Result<ConsumerConfig, Failure> {
+    let Plan { properties, group, start, .. } = plan;
     let wrong = |key: &str, value: &str, why: &str| {
         let message = format!("Invalid value {value} for configuration {key}: {why}");
         Exception::new("org.apache.kafka.common.config.ConfigException", message)
     };
     let reset = properties.value("auto.offset.reset").map(|value| value.trim().to_ascii_lowercase());
-    if options.has("from-beginning") && reset.as_deref().is_some_and(|reset| reset != "earliest") {
-        terminal.error_line(&format!(
-            "Can't simultaneously specify --from-beginning and 'auto.offset.reset={}', please remove one option",
-            reset.unwrap_or_default()
-        ));
-        return Err(Failure::Exit(1));
-    }
-    let auto_offset_reset = match (reset.as_deref(), start) {
+    let auto_offset_reset = match (reset.as_deref(), *start) {
         (_, Some((_, Start::Earliest))) | (Some("earliest"), None) => AutoOffsetReset::Earliest,
         (Some("none"), None) => AutoOffsetReset::None,
         (None, None) if options.has("from-beginning") => AutoOffsetReset::Earliest,
         (Some("latest") | None, _) | (_, Some(_)) => AutoOffsetReset::Latest,
         (Some(other), None) => {
-            let why = "String must be one of: latest, earliest, none";
-            return Err(wrong("auto.offset.reset", other, why).into());
+            let why = format!(
+                "Invalid value `{other}` for configuration auto.offset.reset. The value must be either 'earliest', 'latest', \
+                 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
+            );
+            return Err(wrong("auto.offset.reset", other, &why).into());
         }
     };
     let level = match properties.value("isolation.level").map(Str::as_str) {
@@ -225,10 +223,13 @@ fn consumer_config(
     let duration = |key: &str, default: Duration| Ok::<_, Exception>(millis(properties, key)?.unwrap_or(default));
     let auto_commit = properties.value("enable.auto.commit").map(|value| value.trim() != "false");
     let is_own = group.is_some();
-    let group = group.unwrap_or_else(|| format!("console-consumer-{}", terminal.random_below(100_000)).into());
+    let group = group.clone().unwrap_or_else(|| format!("console-consumer-{}", terminal.random_below(100_000)).into());
     Ok(ConsumerConfig {
         client_id: properties.value("client.id").cloned().unwrap_or(Str::from_static("console-consumer")),
-        bootstrap: bootstrap(options.value("bootstrap-server")?.unwrap_or_default())?,
+        bootstrap: bootstrap(terminal, options.value("bootstrap-server")?.unwrap_or_default()).map_err(|cause| {
+            let message = "Failed to construct kafka consumer";
+            Exception::new("org.apache.kafka.common.KafkaException", message).because(&cause)
+        })?,
         // A group nobody named is nobody's to remember.
         group_id: (start.is_none()).then_some(group),
         group_instance_id: properties.value("group.instance.id").cloned(),
@@ -264,24 +265,27 @@ async fn formatter(terminal: &Terminal, options: &Options) -> Result<MessageForm
         }
     }
     let class = options.value("formatter")?.unwrap_or(FORMATTER);
-    Ok(MessageFormatter::new(class, &properties)?)
+    MessageFormatter::new(class, &properties).map_err(|exception| options.usage(terminal, &exception.message))
 }
 
 async fn read_records(terminal: &Terminal, options: &Options, plan: Plan) -> Result<(), Failure> {
-    let most = options.number::<i32>("max-messages")?.filter(|most| *most >= 0);
+    let config = consumer_config(terminal, options, &plan)?;
+    if plan.start.is_none() {
+        // Kafka's consumer says so of the classic protocol, whatever the level of the log.
+        terminal.error_line(
+            "The consumer rebalance protocol (KIP-848) is production-ready! Set group.protocol=consumer to try it out. See \
+             https://kafka.apache.org/documentation/#consumer_rebalance_protocol",
+        );
+    }
+    let include = options.value("include")?.map(TopicFilter::of_pattern).transpose()?;
+    let most = options.number::<i32>("max-messages").inspect_err(|_| summary(terminal, 0))?.filter(|most| *most >= 0);
     // A negative one is none.
     let timeout = options.number::<i64>("timeout-ms")?.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-    let include = options.value("include")?.map(TopicFilter::new).transpose()?;
-    let metadata_max_age = plan.config.metadata_max_age;
+    let metadata_max_age = config.metadata_max_age;
     if include.is_some() {
-        terminal.start_admin(AdminConfig { bootstrap: plan.config.bootstrap.clone(), ..AdminConfig::default() });
+        terminal.start_admin(AdminConfig { bootstrap: config.bootstrap.clone(), ..AdminConfig::default() });
     }
-    // Kafka's consumer says so of the classic protocol, whatever the level of the log.
-    terminal.error_line(
-        "The consumer rebalance protocol (KIP-848) is production-ready! Set group.protocol=consumer to try it out. See \
-         https://kafka.apache.org/documentation/#consumer_rebalance_protocol",
-    );
-    terminal.start_consumer(plan.config);
+    terminal.start_consumer(config);
     terminal.await_interrupts();
     let topic = Str::from(options.value("topic")?.unwrap_or_default());
     match plan.start {
@@ -323,11 +327,15 @@ async fn read_records(terminal: &Terminal, options: &Options, plan: Plan) -> Res
         }
     };
     close(terminal).await;
-    terminal.error_line(&format!("Processed a total of {} messages", reading.count));
+    summary(terminal, reading.count);
     if options.has("enable-systest-events") {
         terminal.line("shutdown_complete");
     }
     ended.map_err(Failure::Exit)
+}
+
+fn summary(terminal: &Terminal, count: i32) {
+    terminal.error_line(&format!("Processed a total of {count} messages"));
 }
 
 fn subscribe(terminal: &Terminal, topics: Vec<Str>) {
@@ -347,10 +355,7 @@ fn assign(terminal: &Terminal, partition: &TopicPartition, start: Start) {
 
 /// The topics that are meant and there.
 async fn matching(terminal: &Terminal, filter: &TopicFilter) -> Result<Vec<Str>, Failure> {
-    let request = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
-    let AdminResponse::DescribeTopics(response) = terminal.ask(AdminRequest::DescribeTopics(request)).await? else {
-        return Ok(Vec::new());
-    };
+    let response = metadata(terminal).await?;
     let topics = response.topics.into_iter().filter(|topic| !topic.is_internal).filter_map(|topic| topic.name);
     Ok(topics.filter(|name| filter.is_match(name)).collect())
 }

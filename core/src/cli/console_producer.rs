@@ -60,7 +60,8 @@ const OPTIONS: [OptionSpec; 23] = [
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     match execute(&terminal).await {
         Err(Failure::Thrown(exception)) => {
-            terminal.error_line(&exception.to_string());
+            let is_of_options = exception.class.starts_with("joptsimple.");
+            terminal.error_line(&if is_of_options { exception.message } else { exception.to_string() });
             Err(Failure::Exit(1))
         }
         ended => ended,
@@ -71,18 +72,42 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let options = Options::parse_or_usage(&OPTIONS, terminal)?;
     options
         .print_help_or_version(terminal, "This tool helps to read data from standard input and publish it to Kafka.")?;
-    options.require(terminal, &["topic", "bootstrap-server"])?;
+    options.require(terminal, &["topic"])?;
+    check_address(terminal, &options)?;
     let settings = check(terminal, &options).await?;
     let server = options.value("bootstrap-server")?.unwrap_or_default();
-    let config = producer_config(&options, &settings.producer, server)?;
+    let config = producer_config(terminal, &options, &settings.producer, server)?;
+    let class = options.value("line-reader")?.unwrap_or(READER);
+    if class != READER {
+        return Err(Exception::new("java.lang.ClassNotFoundException", class).into());
+    }
     let reader = LineReader::new(&settings.reader)?;
     let topic = Str::from(options.value("topic")?.unwrap_or_default());
     let is_sync = options.has("sync");
     terminal.start_producer(config);
     terminal.await_interrupts();
-    let mut work =
-        Work { terminal, topic, pending: SortedMap::new(), is_sync, max_block: options.number("max-block-ms")? };
+    let mut work = Work {
+        terminal,
+        topic,
+        pending: SortedMap::new(),
+        is_sync,
+        thrown: None,
+        max_block: options.number("max-block-ms")?,
+    };
     work.read(&reader).await
+}
+
+/// Kafka's `ToolsUtils.validateBootstrapServer`.
+fn check_address(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let servers = options.value("bootstrap-server")?.unwrap_or_default();
+    if servers.is_empty() {
+        return Err(options.usage(terminal, "Error while validating the bootstrap address\n"));
+    }
+    let has_port = |server: &str| server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if servers.split(',').all(has_port) {
+        return Ok(());
+    }
+    Err(options.usage(terminal, "Please provide valid host:port like host1:9091,host2:9092\n"))
 }
 
 struct Settings {
@@ -162,8 +187,22 @@ fn number<T: core::str::FromStr>(
     })
 }
 
-fn producer_config(options: &Options, properties: &Properties, server: &str) -> Result<ProducerConfig, Failure> {
-    let millis = |option, key| number::<u64>(options, properties, option, key).map(Duration::from_millis);
+/// A duration, which is not negative.
+fn millis(options: &Options, properties: &Properties, option: &'static str, key: &str) -> Result<Duration, Exception> {
+    let ms = number::<i64>(options, properties, option, key)?;
+    u64::try_from(ms).map(Duration::from_millis).map_err(|_| {
+        let message = format!("Invalid value {ms} for configuration {key}: Value must be at least 0");
+        Exception::new("org.apache.kafka.common.config.ConfigException", message)
+    })
+}
+
+fn producer_config(
+    terminal: &Terminal,
+    options: &Options,
+    properties: &Properties,
+    server: &str,
+) -> Result<ProducerConfig, Failure> {
+    let millis = |option, key| millis(options, properties, option, key);
     let acks = match setting(options, properties, "request-required-acks", "acks")? {
         "all" | "-1" => -1,
         "0" => 0,
@@ -181,6 +220,12 @@ fn producer_config(options: &Options, properties: &Properties, server: &str) -> 
     } else {
         named
     };
+    if let Some(codec) = codec.filter(|codec| !["none", "gzip", "snappy", "lz4", "zstd"].contains(codec)) {
+        let message = format!(
+            "Invalid value {codec} for configuration compression.type: String must be one of: none, gzip, snappy, lz4, zstd"
+        );
+        return Err(Exception::new("org.apache.kafka.common.config.ConfigException", message).into());
+    }
     if let Some(codec) = codec.filter(|codec| *codec != "none") {
         // A batch that only says so would be a lie.
         let message = format!("compression.type={codec}: these tools do not compress yet; leave it out.");
@@ -189,7 +234,7 @@ fn producer_config(options: &Options, properties: &Properties, server: &str) -> 
     let idempotence = properties.value("enable.idempotence").is_none_or(|value| value.trim() != "false");
     Ok(ProducerConfig {
         client_id: properties.value("client.id").cloned().unwrap_or(Str::from_static("console-producer")),
-        bootstrap: bootstrap(server)?,
+        bootstrap: bootstrap(terminal, server)?,
         acks,
         linger: millis("timeout", "linger.ms")?,
         batch_size: number(options, properties, batch_option, "batch.size")?,
@@ -263,6 +308,8 @@ impl LineReader {
         let mut headers = Vec::new();
         if self.parses_headers {
             let part = self.part(&mut rest, &self.headers_delimiter, "headers delimiter", line, number)?;
+            // All of it may be the marker: no headers.
+            let part = part.filter(|part| self.null_marker.as_deref() != Some(part));
             for pair in part.into_iter().flat_map(|part| part.split(&*self.headers_separator)) {
                 match pair.split_once(&*self.headers_key_separator) {
                     Some((key, _)) if self.null_marker.as_deref() == Some(key) => {
@@ -328,6 +375,8 @@ struct Work<'a> {
     topic: Str,
     pending: SortedMap<u64, Sent>,
     is_sync: bool,
+    /// Why the line that is awaited failed.
+    thrown: Option<Exception>,
     max_block: Option<u64>,
 }
 
@@ -348,7 +397,7 @@ impl Work<'_> {
             };
             number += 1;
             match reader.record(&self.topic, &String::from_utf8_lossy(&line), number) {
-                Ok(record) => self.send(record).await,
+                Ok(record) => self.send(record).await?,
                 Err(exception) => {
                     self.finish().await;
                     return Err(exception.into());
@@ -369,13 +418,15 @@ impl Work<'_> {
         }
     }
 
-    async fn send(&mut self, record: ProducerRecord) {
+    /// # Errors
+    /// With `--sync`, why the record was not delivered.
+    async fn send(&mut self, record: ProducerRecord) -> Result<(), Failure> {
         let sent = Sent { key: record.key.clone(), value: record.value.clone() };
         let taken = loop {
             let now = self.terminal.now();
             let taken = match self.terminal.producer() {
                 Some(mut producer) => producer.send(now, record.clone()),
-                None => return,
+                None => return Ok(()),
             };
             if taken != Err(SendError::BufferExhausted) {
                 break taken;
@@ -390,6 +441,10 @@ impl Work<'_> {
                 while self.is_sync && self.pending.contains_key(&id) {
                     self.wait().await;
                 }
+                if let Some(cause) = self.thrown.take() {
+                    let class = "java.util.concurrent.ExecutionException";
+                    return Err(Exception::new(class, cause.to_string()).because(&cause).into());
+                }
             }
             Err(SendError::RecordTooLarge { size, max_request_size }) => {
                 let message = format!(
@@ -399,6 +454,7 @@ impl Work<'_> {
                 self.failed(&sent, ErrorCode::MessageTooLarge, Some(&message));
             }
         }
+        Ok(())
     }
 
     /// Until all is delivered or given up.
@@ -434,11 +490,13 @@ impl Work<'_> {
                 self.terminal.log("WARN", &line, SENDER);
             }
             ProducerEvent::Failed { ids, partition, error, .. } => {
+                let is_invalid = error == ErrorCode::InvalidTopicException;
                 let is_unknown = partition < 0 && (error == ErrorCode::RequestTimedOut || error.is_retriable());
                 let message = is_unknown.then(|| {
                     let (topic, block) = (&self.topic, self.max_block.unwrap_or(60_000));
                     format!("Topic {topic} not present in metadata after {block} ms.")
                 });
+                let message = message.or_else(|| is_invalid.then(|| format!("Invalid topics: [{}]", self.topic)));
                 let error = if is_unknown { ErrorCode::RequestTimedOut } else { error };
                 for id in ids {
                     if let Some(sent) = self.pending.remove(&id) {
@@ -449,7 +507,11 @@ impl Work<'_> {
         }
     }
 
-    fn failed(&self, sent: &Sent, error: ErrorCode, message: Option<&str>) {
+    fn failed(&mut self, sent: &Sent, error: ErrorCode, message: Option<&str>) {
+        if self.is_sync {
+            self.thrown = Some(Exception::of(error, message));
+            return;
+        }
         let size =
             |bytes: &Option<Bytes>| bytes.as_ref().map_or("null".to_string(), |bytes| format!("{} bytes", bytes.len()));
         let line = format!(

@@ -82,6 +82,7 @@ pub(super) struct Format {
     timestamp: bool,
     partition: bool,
     offset: bool,
+    delivery: bool,
     epoch: bool,
     headers: bool,
     key: bool,
@@ -131,6 +132,7 @@ impl Format {
             timestamp: is_set("print.timestamp", false),
             partition: is_set("print.partition", false),
             offset: is_set("print.offset", false),
+            delivery: is_set("print.delivery", false),
             epoch: is_set("print.epoch", false),
             headers: is_set("print.headers", false),
             key: is_set("print.key", false),
@@ -160,6 +162,9 @@ impl Format {
         }
         if self.offset {
             parts.push(format!("Offset:{}", record.offset).into_bytes());
+        }
+        if self.delivery {
+            parts.push(b"Delivery:NOT_PRESENT".to_vec());
         }
         if self.epoch {
             parts.push(b"Epoch:NOT_PRESENT".to_vec());

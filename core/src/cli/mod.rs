@@ -15,10 +15,14 @@
 //! What Kafka prints is printed to the letter; only the descriptions in `--help` are in our own words. A Java stack trace
 //! is shown without its `at` lines.
 
+mod cluster;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
+mod date_time;
 mod failure;
 mod message_formatter;
+mod offset_reset;
 mod option_parser;
 mod program;
 mod properties_file;
@@ -46,9 +50,10 @@ struct Tool {
     run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 3] = [
+const TOOLS: [Tool; 4] = [
     Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
     Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
+    Tool { name: "kafka-consumer-groups.sh", run: |terminal| Box::pin(consumer_groups::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 

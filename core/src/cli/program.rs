@@ -16,7 +16,7 @@ use core::task::{Context, Poll, Waker};
 const INTERRUPTED: i32 = 130;
 
 /// What surrounds a program.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     /// For its random numbers.
     pub seed: u64,
@@ -24,6 +24,16 @@ pub struct Environment {
     pub utc_offset_minutes: i32,
     /// Standard input is a keyboard: a console producer shows its prompt.
     pub is_interactive: bool,
+    /// Whether a name of a host resolves to an address.
+    pub is_host_known: fn(&str) -> bool,
+}
+
+impl Default for Environment {
+    /// Not interactive, in UTC, and only this machine is known.
+    fn default() -> Self {
+        let is_host_known = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "::1");
+        Self { seed: 0, utc_offset_minutes: 0, is_interactive: false, is_host_known }
+    }
 }
 
 /// What a host tells a program.

@@ -38,7 +38,7 @@ pub(super) async fn admin_config(
         Some(path) => read(terminal, path).await?,
         None => Properties::default(),
     };
-    let bootstrap = bootstrap(bootstrap_server).map_err(|cause| {
+    let bootstrap = bootstrap(terminal, bootstrap_server).map_err(|cause| {
         Exception::new("org.apache.kafka.common.KafkaException", "Failed to create new KafkaAdminClient")
             .because(&cause)
     })?;
@@ -80,7 +80,7 @@ pub(super) fn key_values<'a>(properties: &mut Properties, given: impl Iterator<I
 ///
 /// # Errors
 /// What Kafka's clients throw for an address they do not understand.
-pub(super) fn bootstrap(text: &str) -> Result<Vec<(Str, u16)>, Exception> {
+pub(super) fn bootstrap(terminal: &Terminal, text: &str) -> Result<Vec<(Str, u16)>, Exception> {
     let mut servers = Vec::new();
     for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
         let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
@@ -93,7 +93,14 @@ pub(super) fn bootstrap(text: &str) -> Result<Vec<(Str, u16)>, Exception> {
             let message = format!("Invalid url in bootstrap.servers: {address}");
             return Err(Exception::new("org.apache.kafka.common.config.ConfigException", message));
         };
-        servers.push(server);
+        if terminal.is_host_known(&server.0) {
+            servers.push(server);
+        } else {
+            let host = &server.0;
+            let line =
+                format!("Couldn't resolve server {address} from bootstrap.servers as DNS resolution failed for {host}");
+            terminal.log("WARN", &line, "org.apache.kafka.clients.ClientUtils");
+        }
     }
     if servers.is_empty() {
         let message = "No resolvable bootstrap urls given in bootstrap.servers";

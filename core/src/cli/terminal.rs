@@ -1,5 +1,6 @@
 //! [`Terminal`]: all that a tool's code can ask for and await.
 
+use super::date_time::time_stamp;
 use super::failure::Exception;
 use super::program::{Environment, ProgramInput, ProgramOutput};
 use crate::client::network_client::Notice;
@@ -7,6 +8,7 @@ use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, Consumer, ConsumerConfig, ConsumerEvent,
     Producer, ProducerConfig, ProducerEvent,
 };
+use crate::protocol::ErrorCode;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -34,6 +36,7 @@ struct State {
     arguments: Vec<String>,
     utc_offset_minutes: i32,
     is_interactive: bool,
+    is_host_known: fn(&str) -> bool,
     rng: Rng,
     outputs: VecDeque<ProgramOutput>,
     input: BytesMut,
@@ -47,6 +50,8 @@ struct State {
     answers: SortedMap<u64, Result<AdminResponse, AdminError>>,
     producer: Option<Producer>,
     consumer: Option<Consumer>,
+    /// Topics that cannot be, as the metadata last said.
+    invalid_topics: Option<String>,
     /// What the admin, the producer and the consumer call themselves in their logs.
     client_ids: [String; 3],
     exit: Option<i32>,
@@ -70,6 +75,7 @@ impl Terminal {
             arguments,
             utc_offset_minutes: environment.utc_offset_minutes,
             is_interactive: environment.is_interactive,
+            is_host_known: environment.is_host_known,
             rng: Rng::new(environment.seed),
             outputs: VecDeque::new(),
             input: BytesMut::new(),
@@ -82,6 +88,7 @@ impl Terminal {
             answers: SortedMap::new(),
             producer: None,
             consumer: None,
+            invalid_topics: None,
             client_ids: Default::default(),
             exit: None,
         })))
@@ -161,6 +168,12 @@ impl Terminal {
     /// Standard input is a keyboard.
     pub(super) fn is_interactive(&self) -> bool {
         self.0.borrow().is_interactive
+    }
+
+    /// The name of a host resolves to an address.
+    pub(super) fn is_host_known(&self, host: &str) -> bool {
+        let is_known = self.0.borrow().is_host_known;
+        is_known(host)
     }
 
     pub(super) fn random_below(&self, bound: u64) -> u64 {
@@ -283,7 +296,14 @@ impl Terminal {
 
     /// The next the consumer tells, or the interrupt, or the deadline.
     pub(super) async fn consumer_event(&self, deadline: Option<Instant>) -> Came<ConsumerEvent> {
-        self.first(deadline, |state| state.consumer.as_mut()?.poll_event()).await
+        self.first(deadline, |state| {
+            if let Some(invalid) = state.invalid_topics.take() {
+                let message = format!("Invalid topics: [{invalid}]");
+                return Some(ConsumerEvent::Error { code: ErrorCode::InvalidTopicException, message });
+            }
+            state.consumer.as_mut()?.poll_event()
+        })
+        .await
     }
 
     /// The next the consumer tells, also after Ctrl-C.
@@ -346,8 +366,8 @@ impl State {
 
     /// What the clients warn of, in the words of their logs.
     fn warn_of_connections(&mut self) {
-        let mut lines = Vec::new();
-        for (prefix, notice) in core::iter::from_fn(|| self.next_notice()) {
+        let (mut lines, mut errors_of_topics) = (Vec::new(), Vec::new());
+        while let Some((prefix, is_admin, notice)) = self.next_notice() {
             match notice {
                 Notice::NotEstablished { node, host, port } => {
                     let address = if &*host == "localhost" { "127.0.0.1" } else { &*host };
@@ -356,7 +376,7 @@ impl State {
                         "{prefix}Connection to node {node} ({name}/{address}:{port}) could not be established. Node may not be \
                          available."
                     ));
-                    if node < 0 {
+                    if node < 0 && !is_admin {
                         lines.push(format!(
                             "{prefix}Bootstrap broker {host}:{port} (id: {node} rack: null isFenced: false) disconnected"
                         ));
@@ -369,23 +389,34 @@ impl State {
                         "{prefix}The metadata response from the cluster reported a recoverable issue with correlation id \
                          {correlation_id} : {{{errors}}}"
                     ));
+                    let is_invalid = |error: &ErrorCode| *error == ErrorCode::InvalidTopicException;
+                    let invalid: Vec<&str> =
+                        topics.iter().filter(|(_, error)| is_invalid(error)).map(|(topic, _)| &**topic).collect();
+                    if !invalid.is_empty() {
+                        let invalid = invalid.join(", ");
+                        errors_of_topics.push(format!("{prefix}Metadata response reported invalid topics [{invalid}]"));
+                        self.invalid_topics = Some(invalid);
+                    }
                 }
             }
         }
         for line in lines {
             self.log("WARN", &line, "org.apache.kafka.clients.NetworkClient");
         }
+        for line in errors_of_topics {
+            self.log("ERROR", &line, "org.apache.kafka.clients.Metadata");
+        }
     }
 
-    fn next_notice(&mut self) -> Option<(String, Notice)> {
+    fn next_notice(&mut self) -> Option<(String, bool, Notice)> {
         if let Some(notice) = self.admin.as_mut().and_then(Admin::poll_notice) {
-            return Some((format!("[AdminClient clientId={}] ", self.client_ids[0]), notice));
+            return Some((format!("[AdminClient clientId={}] ", self.client_ids[0]), true, notice));
         }
         if let Some(notice) = self.producer.as_mut().and_then(Producer::poll_notice) {
-            return Some((format!("[Producer clientId={}] ", self.client_ids[1]), notice));
+            return Some((format!("[Producer clientId={}] ", self.client_ids[1]), false, notice));
         }
         let notice = self.consumer.as_mut().and_then(Consumer::poll_notice)?;
-        Some((format!("[Consumer clientId={}] ", self.client_ids[2]), notice))
+        Some((format!("[Consumer clientId={}] ", self.client_ids[2]), false, notice))
     }
 
     fn error_line(&mut self, text: &str) {
@@ -397,26 +428,4 @@ impl State {
         let local_ms = self.now.wall_ms + i64::from(self.utc_offset_minutes) * 60_000;
         self.error_line(&format!("[{}] {level} {text} ({class})", time_stamp(local_ms)));
     }
-}
-
-/// Milliseconds since the epoch as `2026-01-02 03:04:05,678`.
-fn time_stamp(ms: i64) -> String {
-    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let (year, month, day) = civil(days);
-    let (seconds, millis) = (of_day / 1000, of_day % 1000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02},{millis:03}")
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar: 400 years have 146,097 days, and
-/// years are counted from March, so that the leap day is the last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }

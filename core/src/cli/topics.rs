@@ -1,5 +1,6 @@
 //! `kafka-topics.sh`: creates, lists, describes, alters and deletes topics (`org.apache.kafka.tools.TopicCommand`).
 
+use super::cluster::metadata;
 use super::failure::{Exception, Failure, class_of, thrown};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
@@ -8,7 +9,7 @@ use super::topic_filter::TopicFilter;
 use crate::client::{AdminRequest, AdminResponse};
 use crate::config::validate_topic_config;
 use crate::ids::{NO_NODE, NodeId, Uuid};
-use crate::java::hash_map_order;
+use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use crate::protocol::messages::create_topics_request::{
@@ -25,7 +26,7 @@ use crate::protocol::messages::describe_topic_partitions_response::{
 use crate::protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
 use crate::protocol::messages::{
     CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    DescribeTopicPartitionsRequest, MetadataRequest, MetadataResponse,
+    DescribeTopicPartitionsRequest, MetadataResponse,
 };
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -318,18 +319,6 @@ async fn create(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All topics as brokers know them, by name.
-async fn metadata(terminal: &Terminal) -> Result<MetadataResponse, Failure> {
-    let request = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
-    match terminal.ask(AdminRequest::DescribeTopics(request)).await? {
-        AdminResponse::DescribeTopics(mut response) => {
-            response.topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-            Ok(response)
-        }
-        _ => Ok(MetadataResponse::default()),
-    }
-}
-
 /// The topics that are meant.
 fn chosen(response: &MetadataResponse, options: &Options) -> Result<Vec<MetadataResponseTopic>, Failure> {
     let excludes = options.has("exclude-internal");
@@ -429,7 +418,7 @@ async fn describe(terminal: &Terminal, options: &Options) -> Result<(), Failure>
     let mut described = described(terminal, &topics, limit).await?;
     // Kafka's admin has one map of futures, and makes another of their values.
     for expected in [16, described.len()] {
-        hash_map_order(&mut described, expected, |topic| topic.name.as_deref().unwrap_or_default());
+        hash_map_order(&mut described, expected, |topic| string_hash(topic.name.as_deref().unwrap_or_default()));
     }
     for topic in &described {
         thrown(topic.error_code, None)?;

@@ -18,10 +18,10 @@ use crate::protocol::messages::{
     DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
     DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
     DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-    ElectLeadersRequest, ElectLeadersResponse, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
+    ElectLeadersRequest, ElectLeadersResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
 };
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -36,8 +36,8 @@ use alloc::vec::Vec;
 const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 /// The resource type of a broker's configs.
 const BROKER_RESOURCE: i8 = 4;
-/// The last version of `OffsetFetch` that names topics.
-const LAST_OFFSET_FETCH_WITH_NAMES: i16 = 9;
+/// The last version of `OffsetFetch` and of `OffsetCommit` that names topics.
+const LAST_WITH_NAMES: i16 = 9;
 
 /// One row for each operation: the request, the response, and how a request is sent.
 macro_rules! operations {
@@ -55,7 +55,7 @@ macro_rules! operations {
         impl AdminRequest {
             fn send(self, network: &mut NetworkClient<Purpose>, now: Now, to: Target, purpose: Purpose) {
                 let max_version =
-                    matches!(self, Self::OffsetFetch(_)).then_some(LAST_OFFSET_FETCH_WITH_NAMES);
+                    matches!(self, Self::OffsetFetch(_) | Self::OffsetCommit(_)).then_some(LAST_WITH_NAMES);
                 let options = RequestOptions { max_version, ..Default::default() };
                 match self { $(Self::$name(request) => network.send_with(now, to, request, purpose, options),)* }
             }
@@ -86,16 +86,31 @@ operations! {
     IncrementalAlterConfigs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, "incrementalAlterConfigs";
     DescribeCluster, DescribeClusterRequest, DescribeClusterResponse, "listNodes";
     ListGroups, ListGroupsRequest, ListGroupsResponse, "findAllBrokers";
-    DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse, "describeGroups";
+    DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse, "describeConsumerGroups";
     DeleteGroups, DeleteGroupsRequest, DeleteGroupsResponse, "deleteConsumerGroups";
-    OffsetFetch, OffsetFetchRequest, OffsetFetchResponse, "offsetFetch";
-    OffsetCommit, OffsetCommitRequest, OffsetCommitResponse, "offsetCommit";
-    OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse, "offsetDelete";
+    FindCoordinator, FindCoordinatorRequest, FindCoordinatorResponse, "findCoordinator";
+    OffsetFetch, OffsetFetchRequest, OffsetFetchResponse, "listConsumerGroupOffsets";
+    OffsetCommit, OffsetCommitRequest, OffsetCommitResponse, "alterConsumerGroupOffsets";
+    OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse, "deleteConsumerGroupOffsets";
     ListOffsets, ListOffsetsRequest, ListOffsetsResponse, "listOffsets";
     DeleteRecords, DeleteRecordsRequest, DeleteRecordsResponse, "deleteRecords";
     ElectLeaders, ElectLeadersRequest, ElectLeadersResponse, "electLeaders";
     DescribeQuorum, DescribeQuorumRequest, DescribeQuorumResponse, "describeMetadataQuorum";
     DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse, "describeLogDirs";
+}
+
+impl AdminRequest {
+    /// A group's coordinator is the one to ask.
+    fn is_for_coordinator(&self) -> bool {
+        matches!(
+            self,
+            Self::DescribeGroups(_)
+                | Self::DeleteGroups(_)
+                | Self::OffsetFetch(_)
+                | Self::OffsetCommit(_)
+                | Self::OffsetDelete(_)
+        )
+    }
 }
 
 /// An admin's settings, with the Java client's defaults.
@@ -269,7 +284,8 @@ impl Admin {
         for id in late {
             if let Some(task) = self.tasks.remove(&id) {
                 let unassigned = || {
-                    let call = task.request.call();
+                    let coordinator = if task.request.is_for_coordinator() { "(api=FIND_COORDINATOR)" } else { "" };
+                    let call = format!("{}{coordinator}", task.request.call());
                     Str::from(format!("Timed out waiting for a node assignment. Call: {call}"))
                 };
                 let error = if task.was_sent { task.last_error } else { ErrorCode::RequestTimedOut };

@@ -38,6 +38,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use fetcher::Fetcher;
 use group_member::GroupMember;
+pub(crate) use membership_payload::decode_assignment;
 use subscription::{Assignment, PartitionState, Position};
 
 /// How long [`Consumer::close`] tries to commit and to leave.

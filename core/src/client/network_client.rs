@@ -115,7 +115,7 @@ pub enum Notice {
         /// Its port.
         port: u16,
     },
-    /// The metadata has errors that may mend themselves.
+    /// The metadata has errors; most of them may mend themselves.
     MetadataErrors {
         /// The question's.
         correlation_id: i32,
@@ -681,7 +681,7 @@ impl<P: Clone> NetworkClient<P> {
             return;
         };
         let is_incomplete = self.metadata.update(&response);
-        if is_incomplete {
+        if response.topics.iter().any(|topic| topic.error_code != ErrorCode::None.code()) {
             let errors = |topic: &MetadataResponseTopic| {
                 let error = ErrorCode::from_code(topic.error_code).filter(|error| error.is_error())?;
                 Some((topic.name.clone()?.detached(), error))

@@ -4,7 +4,7 @@ use super::broker_config::{BrokerConfig, Overrides};
 use super::key::{ConfigKey, UpdateMode, ValueType};
 use super::table::{broker_key, broker_keys, broker_synonyms, topic_keys};
 use super::{ConfigError, Value, validate_topic_config};
-use crate::java::hash_map_order;
+use crate::java::{hash_map_order, string_hash};
 use crate::text::Str;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -83,7 +83,7 @@ pub fn describe_topic(broker: &BrokerConfig, overrides: &Overrides) -> Result<Ve
         }
         rows.push(row(key, value, synonyms));
     }
-    hash_map_order(&mut rows, 16, |row| &row.name);
+    hash_map_order(&mut rows, 16, |row| string_hash(&row.name));
     Ok(rows)
 }
 
@@ -110,7 +110,7 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
             documentation: None,
         });
     }
-    hash_map_order(&mut rows, 16, |row| &row.name);
+    hash_map_order(&mut rows, 16, |row| string_hash(&row.name));
     rows
 }
 
@@ -151,7 +151,7 @@ pub fn describe_group(broker: &BrokerConfig) -> Vec<DescribedConfig> {
         }
     });
     let mut rows: Vec<DescribedConfig> = of_broker.chain(of_groups_alone).collect();
-    hash_map_order(&mut rows, 16, |row| &row.name);
+    hash_map_order(&mut rows, 16, |row| string_hash(&row.name));
     rows
 }
 

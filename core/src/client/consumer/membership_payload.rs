@@ -52,7 +52,7 @@ pub(super) fn encode_assignment(partitions: &[TopicPartition]) -> Bytes {
 }
 
 /// The partitions of an assignment. No bytes at all are an empty one: the leader did not know of this member.
-pub(super) fn decode_assignment(bytes: &Bytes) -> Result<Vec<TopicPartition>, DecodeError> {
+pub(crate) fn decode_assignment(bytes: &Bytes) -> Result<Vec<TopicPartition>, DecodeError> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }

@@ -9,7 +9,8 @@ use super::shard::Shard;
 use super::turn::Turn;
 use super::view::GroupView;
 use crate::event::Event;
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, Uuid};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
+use crate::java::{hash_map_order, topic_partition_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
 use crate::protocol::messages::offset_fetch_response::{OffsetFetchResponse, OffsetFetchResponseGroup};
@@ -267,7 +268,12 @@ impl GroupCoordinator {
         if self.shards.values().any(Shard::is_loading) {
             response.error_code = ErrorCode::CoordinatorLoadInProgress.code();
         } else {
-            response.groups = self.shards.values().flat_map(|shard| shard.list(request)).collect();
+            // Kafka walks a hash map of its shards.
+            let mut shards: Vec<(TopicPartition, &Shard)> = (self.shards.iter())
+                .map(|(partition, shard)| (TopicPartition::new(CONSUMER_OFFSETS_TOPIC, *partition), shard))
+                .collect();
+            hash_map_order(&mut shards, 16, |(at, _)| topic_partition_hash(at));
+            response.groups = shards.iter().flat_map(|(_, shard)| shard.list(request)).collect();
         }
         self.respond(token, GroupResponse::ListGroups(response));
     }

@@ -1,0 +1,71 @@
+//! What several tools ask of a cluster.
+
+use super::failure::{Exception, Failure, thrown};
+use super::terminal::Terminal;
+use crate::client::{AdminRequest, AdminResponse};
+use crate::ids::{Offset, TopicPartition};
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use crate::protocol::messages::{ListOffsetsRequest, MetadataRequest, MetadataResponse};
+use crate::sorted::SortedMap;
+use crate::text::Str;
+use alloc::vec::Vec;
+
+/// The time that stands for the end of a partition.
+pub(super) const LATEST: i64 = -1;
+/// The time that stands for its beginning.
+pub(super) const EARLIEST: i64 = -2;
+
+/// All topics as brokers know them, by name.
+pub(super) async fn metadata(terminal: &Terminal) -> Result<MetadataResponse, Exception> {
+    let request = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
+    match terminal.ask(AdminRequest::DescribeTopics(request)).await? {
+        AdminResponse::DescribeTopics(mut response) => {
+            response.topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            Ok(response)
+        }
+        _ => Ok(MetadataResponse::default()),
+    }
+}
+
+/// How many partitions each topic has.
+pub(super) async fn partition_counts(terminal: &Terminal) -> Result<SortedMap<Str, i32>, Exception> {
+    let topics = metadata(terminal).await?.topics.into_iter();
+    Ok(topics.filter_map(|topic| Some((topic.name?, topic.partitions.len() as i32))).collect())
+}
+
+/// The offset of the first record that is not older than `timestamp`, or what [`LATEST`] and [`EARLIEST`] stand for; -1
+/// where there is none. The partitions must be there.
+pub(super) async fn offsets(
+    terminal: &Terminal,
+    partitions: &[TopicPartition],
+    timestamp: i64,
+) -> Result<SortedMap<TopicPartition, Offset>, Failure> {
+    let mut topics: SortedMap<Str, Vec<ListOffsetsPartition>> = SortedMap::new();
+    for partition in partitions {
+        let wanted =
+            ListOffsetsPartition { partition_index: partition.partition, timestamp, ..ListOffsetsPartition::default() };
+        topics.entry(partition.topic.clone()).or_default().push(wanted);
+    }
+    if topics.is_empty() {
+        return Ok(SortedMap::new());
+    }
+    let topics = topics.into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions }).collect();
+    let request = ListOffsetsRequest { topics, ..ListOffsetsRequest::default() };
+    let mut offsets = SortedMap::new();
+    if let AdminResponse::ListOffsets(response) = terminal.ask(AdminRequest::ListOffsets(request)).await? {
+        for topic in response.topics {
+            for partition in topic.partitions {
+                thrown(partition.error_code, None)?;
+                let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
+                offsets.insert(at, partition.offset);
+            }
+        }
+    }
+    Ok(offsets)
+}
+
+/// What Kafka throws for a topic or partition that is not there.
+pub(super) fn unknown_partition(message: Option<&str>) -> Exception {
+    Exception::of(ErrorCode::UnknownTopicOrPartition, message)
+}
