@@ -154,7 +154,17 @@ static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 static REPLICAS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\b(Replicas|Isr|Elr|LastKnownElr): (\d+(?:,\d+)*)").ok());
 
-static OPTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[(\[[a-z-]+\](?:, \[[a-z-]+\])+)\]").ok());
+/// Lists whose order is chance: Java's sets have an order of their own in every process.
+static UNORDERED: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    rules(&[
+        (r"\[[a-z-]+\](?:, \[[a-z-]+\])+", "", false),
+        (
+            r"(?:PreparingRebalance|CompletingRebalance|Stable|Empty|Dead|Reconciling|Assigning|NotReady|Classic|Consumer|Share|Streams)(?:, [A-Z][A-Za-z]+)+",
+            "",
+            false,
+        ),
+    ])
+});
 
 static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9_-]+").ok());
 
@@ -178,8 +188,8 @@ fn replaced(line: &str, places: &Places) -> Replaced {
         let count = |found: &Captures<'_>| format!("{}: <{} brokers>", &found[1], found[2].split(',').count());
         line = replicas.replace_all(&line, count).into_owned();
     }
-    if let Some(options) = OPTIONS.as_ref() {
-        line = options.replace_all(&line, |found: &Captures<'_>| sorted(&found[1])).into_owned();
+    for (list, ..) in UNORDERED.iter() {
+        line = list.replace_all(&line, |found: &Captures<'_>| sorted(&found[0])).into_owned();
     }
     if let Some(word) = WORD.as_ref() {
         let by = |found: &Captures<'_>| if is_uuid(&found[0]) { "<uuid>".to_owned() } else { found[0].to_owned() };
@@ -188,11 +198,10 @@ fn replaced(line: &str, places: &Places) -> Replaced {
     Replaced { line, may_shift }
 }
 
-/// `[[b], [a]]`: Java's sets of options have an order of their own in every process.
-fn sorted(options: &str) -> String {
-    let mut options: Vec<&str> = options.split(", ").collect();
-    options.sort_unstable();
-    format!("[{}]", options.join(", "))
+fn sorted(list: &str) -> String {
+    let mut items: Vec<&str> = list.split(", ").collect();
+    items.sort_unstable();
+    items.join(", ")
 }
 
 /// True for 22 characters that look drawn by lot.
@@ -214,12 +223,13 @@ fn without_padding(lines: Vec<Replaced>) -> Vec<String> {
 }
 
 fn has_column(line: &str) -> bool {
-    line.trim_end().contains("  ") || line.contains(" \t")
+    line.trim().contains("  ") || line.contains(" \t")
 }
 
 fn single_spaced(line: &str) -> String {
-    let mut kept = String::new();
-    for character in line.chars() {
+    let inner = line.trim_start_matches(' ');
+    let mut kept = line[..line.len() - inner.len()].to_owned();
+    for character in inner.chars() {
         if character == ' ' && kept.ends_with([' ', '\t']) {
             continue;
         }
@@ -253,7 +263,7 @@ fn folded(lines: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALWAYS, Places, SEVERAL_NODES, Usage, normalize};
+    use super::{ALWAYS, Places, SEVERAL_NODES, UNORDERED, Usage, normalize};
 
     fn places(has_several_nodes: bool) -> Places {
         Places {
@@ -273,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len()), (7, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (7, 2, 2));
     }
 
     #[test]
@@ -323,9 +333,11 @@ mod tests {
     }
 
     #[test]
-    fn sets_of_options_are_sorted() {
+    fn sets_are_sorted() {
         check(r#"Option combination "[[b-c], [a]]" no"#, &[r#"Option combination "[[a], [b-c]]" no"#]);
+        check("takes [topic], [group]", &["takes [group], [topic]"]);
         check("[single]", &["[single]"]);
+        check("Valid types are: Consumer, Classic", &["Valid types are: Classic, Consumer"]);
     }
 
     #[test]
