@@ -134,6 +134,12 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"\b1[6-9]\d{11}\b", "<ms>", false),
         (r"\b(correlation id|tries=|correlationId=)( ?)\d+", "$1$2<n>", false),
         (r"localhost/127\.0\.0\.1:\d+", "localhost/127.0.0.1:<port>", false),
+        (r"(localhost +)\d{5}\b", "$1<port>", false),
+        (r"after \d+ attempt", "after <n> attempt", false),
+        // Offsets of the metadata log: how many records a start takes is nobody's business.
+        (r"\b(HighWatermark: +|Epoch: +)\d+$", "$1<offset>", false),
+        (r"\b(MaxFollowerLagTimeMs: +)-?\d+$", "$1<n>", false),
+        (r"^(\d+ *\t\S+ *\t)\d+( *\t.*\t(?:Leader|Follower|Observer) *\t)$", "$1<offset>$2", true),
         // Ids that chance made of letters alone; a word of mixed letters and digits is found without its label.
         (
             r#"((?:[Tt]opicId|TopicId:|Cluster ID:|ClusterId:|"directoryId":|DirectoryId:) *"?)[A-Za-z0-9_-]{22}\b"#,
@@ -146,7 +152,8 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 /// Where several nodes share the work.
 static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     rules(&[
-        (r"\b(Leader: |LeaderId: +|\(id: )\d+", "$1<broker>", true),
+        (r"\b(Leader: |LeaderId: +|\(id: )\d+", "$1<broker>", false),
+        (r"\b(LeaderEpoch: +)\d+", "$1<n>", false),
         (r"(\{[a-z]+\}  )\(\d+\)", "$1(<broker>)", true),
     ])
 });
@@ -215,15 +222,16 @@ fn without_padding(lines: Vec<Replaced>) -> Vec<String> {
     let is_row = |line: &Replaced| !line.line.is_empty() && !is_log(&line.line);
     let paragraphs = lines.chunk_by(|left, right| is_row(left) && is_row(right));
     let unpadded = paragraphs.flat_map(|paragraph| {
-        let is_padded =
-            paragraph.iter().any(|line| line.may_shift) && paragraph.iter().any(|line| has_column(&line.line));
+        let is_padded = paragraph.iter().all(is_row)
+            && paragraph.iter().any(|line| line.may_shift)
+            && paragraph.iter().any(|line| has_column(&line.line));
         paragraph.iter().map(move |Replaced { line, .. }| if is_padded { single_spaced(line) } else { line.clone() })
     });
     unpadded.collect()
 }
 
 fn has_column(line: &str) -> bool {
-    line.trim().contains("  ") || line.contains(" \t")
+    line.trim().contains("  ")
 }
 
 fn single_spaced(line: &str) -> String {
@@ -283,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (7, 2, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (12, 3, 2));
     }
 
     #[test]
@@ -308,6 +316,7 @@ mod tests {
         check("CreateTime:1786000000000\tx", &["CreateTime:<ms>\tx"]);
         check("[2026-01-02 03:04:05,678] WARN x", &["[<time>] WARN x"]);
         check("retention.ms=604800000", &["retention.ms=604800000"]);
+        check("timed out after 3107 attempt(s)", &["timed out after <n> attempt(s)"]);
     }
 
     #[test]
@@ -330,6 +339,18 @@ mod tests {
         check_several("Leader: none\tIsr: ", &["Leader: none\tIsr: "]);
         check_several("g  localhost:20001  (2)  x", &["g {bootstrap} (<broker>) x"]);
         check(line, &[line]);
+    }
+
+    #[test]
+    fn offsets_of_the_metadata_log_are_no_difference() {
+        check("HighWatermark:          74\n", &["HighWatermark:          <offset>"]);
+        check("LeaderEpoch:            1\n", &["LeaderEpoch:            1"]);
+        check(
+            "Feature: x  FinalizedVersionLevel: 0   Epoch: 73",
+            &["Feature: x  FinalizedVersionLevel: 0   Epoch: <offset>"],
+        );
+        check("0   \tAAA\t74  \t0 \tLeader\t", &["0\tAAA\t<offset>\t0\tLeader\t"]);
+        check("0          localhost 27000      x", &["0          localhost <port>      x"]);
     }
 
     #[test]
