@@ -10,6 +10,9 @@ import java.lang.management.ManagementFactory;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
+import java.security.Permission;
+import java.security.Policy;
+import java.security.ProtectionDomain;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -73,6 +76,23 @@ public final class ToolRunner {
         }
     }
 
+    /** Some tools and libraries end the JVM without asking Kafka's Exit. */
+    @SuppressWarnings({"removal", "deprecation"})
+    private static final class ExitsAreCaught extends SecurityManager {
+        @Override
+        public void checkExit(int code) {
+            if (RUNNING.containsKey(Thread.currentThread().getThreadGroup())) {
+                exit(code);
+            }
+        }
+
+        @Override
+        public void checkPermission(Permission permission) {
+            // Everything else is allowed.
+        }
+    }
+
+    @SuppressWarnings({"removal", "deprecation"})
     public static void main(String[] arguments) throws Exception {
         DataInputStream commands = new DataInputStream(System.in);
         DataOutputStream answers = new DataOutputStream(System.out);
@@ -81,6 +101,13 @@ public final class ToolRunner {
         System.setErr(new PrintStream(new Routed(true, System.err), true, StandardCharsets.UTF_8));
         Exit.setExitProcedure((code, message) -> exit(code));
         Exit.setHaltProcedure((code, message) -> exit(code));
+        Policy.setPolicy(new Policy() {
+            @Override
+            public boolean implies(ProtectionDomain domain, Permission permission) {
+                return true;
+            }
+        });
+        System.setSecurityManager(new ExitsAreCaught());
         Exit.setShutdownHookAdder((name, hook) -> {
             Running running = RUNNING.get(Thread.currentThread().getThreadGroup());
             if (running != null) {

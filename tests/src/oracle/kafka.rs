@@ -253,8 +253,9 @@ struct Runner {
 impl Runner {
     fn start(distribution: &Distribution) -> io::Result<Self> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join("oracle").join("ToolRunner.java");
-        let mut java = distribution.java("tools.properties", &["-Xmx512m"]);
-        let mut child = java.arg(source).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut java = distribution.java("tools.properties", &["-Xmx512m", "-Djava.security.manager=allow"]);
+        let log = fs::File::create(distribution.folder.join("tool-runner.log"))?;
+        let mut child = java.arg(source).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let (Some(commands), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("a stream was not piped"));
         };

@@ -134,6 +134,12 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"\b1[6-9]\d{11}\b", "<ms>", false),
         (r"\b(correlation id|tries=|correlationId=)( ?)\d+", "$1$2<n>", false),
         (r"localhost/127\.0\.0\.1:\d+", "localhost/127.0.0.1:<port>", false),
+        (r"(localhost +)\d{5}\b", "$1<port>", false),
+        (r"after \d+ attempt", "after <n> attempt", false),
+        // Offsets of the metadata log: how many records a start takes is nobody's business.
+        (r"\b(HighWatermark: +|Epoch: +)\d+$", "$1<offset>", false),
+        (r"\b(MaxFollowerLagTimeMs: +)-?\d+$", "$1<n>", false),
+        (r"^(\d+ *\t\S+ *\t)\d+( *\t.*\t(?:Leader|Follower|Observer) *\t)$", "$1<offset>$2", true),
         // Ids that chance made of letters alone; a word of mixed letters and digits is found without its label.
         (
             r#"((?:[Tt]opicId|TopicId:|Cluster ID:|ClusterId:|"directoryId":|DirectoryId:) *"?)[A-Za-z0-9_-]{22}\b"#,
@@ -146,7 +152,8 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 /// Where several nodes share the work.
 static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     rules(&[
-        (r"\b(Leader: |LeaderId: +|\(id: )\d+", "$1<broker>", true),
+        (r"\b(Leader: |LeaderId: +|\(id: )\d+", "$1<broker>", false),
+        (r"\b(LeaderEpoch: +)\d+", "$1<n>", false),
         (r"(\{[a-z]+\}  )\(\d+\)", "$1(<broker>)", true),
     ])
 });
@@ -154,7 +161,17 @@ static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 static REPLICAS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\b(Replicas|Isr|Elr|LastKnownElr): (\d+(?:,\d+)*)").ok());
 
-static OPTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[(\[[a-z-]+\](?:, \[[a-z-]+\])+)\]").ok());
+/// Lists whose order is chance: Java's sets have an order of their own in every process.
+static UNORDERED: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    rules(&[
+        (r"\[[a-z-]+\](?:, \[[a-z-]+\])+", "", false),
+        (
+            r"(?:PreparingRebalance|CompletingRebalance|Stable|Empty|Dead|Reconciling|Assigning|NotReady|Classic|Consumer|Share|Streams)(?:, [A-Z][A-Za-z]+)+",
+            "",
+            false,
+        ),
+    ])
+});
 
 static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9_-]+").ok());
 
@@ -178,8 +195,8 @@ fn replaced(line: &str, places: &Places) -> Replaced {
         let count = |found: &Captures<'_>| format!("{}: <{} brokers>", &found[1], found[2].split(',').count());
         line = replicas.replace_all(&line, count).into_owned();
     }
-    if let Some(options) = OPTIONS.as_ref() {
-        line = options.replace_all(&line, |found: &Captures<'_>| sorted(&found[1])).into_owned();
+    for (list, ..) in UNORDERED.iter() {
+        line = list.replace_all(&line, |found: &Captures<'_>| sorted(&found[0])).into_owned();
     }
     if let Some(word) = WORD.as_ref() {
         let by = |found: &Captures<'_>| if is_uuid(&found[0]) { "<uuid>".to_owned() } else { found[0].to_owned() };
@@ -188,11 +205,10 @@ fn replaced(line: &str, places: &Places) -> Replaced {
     Replaced { line, may_shift }
 }
 
-/// `[[b], [a]]`: Java's sets of options have an order of their own in every process.
-fn sorted(options: &str) -> String {
-    let mut options: Vec<&str> = options.split(", ").collect();
-    options.sort_unstable();
-    format!("[{}]", options.join(", "))
+fn sorted(list: &str) -> String {
+    let mut items: Vec<&str> = list.split(", ").collect();
+    items.sort_unstable();
+    items.join(", ")
 }
 
 /// True for 22 characters that look drawn by lot.
@@ -206,20 +222,22 @@ fn without_padding(lines: Vec<Replaced>) -> Vec<String> {
     let is_row = |line: &Replaced| !line.line.is_empty() && !is_log(&line.line);
     let paragraphs = lines.chunk_by(|left, right| is_row(left) && is_row(right));
     let unpadded = paragraphs.flat_map(|paragraph| {
-        let is_padded =
-            paragraph.iter().any(|line| line.may_shift) && paragraph.iter().any(|line| has_column(&line.line));
+        let is_padded = paragraph.iter().all(is_row)
+            && paragraph.iter().any(|line| line.may_shift)
+            && paragraph.iter().any(|line| has_column(&line.line));
         paragraph.iter().map(move |Replaced { line, .. }| if is_padded { single_spaced(line) } else { line.clone() })
     });
     unpadded.collect()
 }
 
 fn has_column(line: &str) -> bool {
-    line.trim_end().contains("  ") || line.contains(" \t")
+    line.trim().contains("  ")
 }
 
 fn single_spaced(line: &str) -> String {
-    let mut kept = String::new();
-    for character in line.chars() {
+    let inner = line.trim_start_matches(' ');
+    let mut kept = line[..line.len() - inner.len()].to_owned();
+    for character in inner.chars() {
         if character == ' ' && kept.ends_with([' ', '\t']) {
             continue;
         }
@@ -253,7 +271,7 @@ fn folded(lines: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALWAYS, Places, SEVERAL_NODES, Usage, normalize};
+    use super::{ALWAYS, Places, SEVERAL_NODES, UNORDERED, Usage, normalize};
 
     fn places(has_several_nodes: bool) -> Places {
         Places {
@@ -273,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len()), (7, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (12, 3, 2));
     }
 
     #[test]
@@ -298,6 +316,7 @@ mod tests {
         check("CreateTime:1786000000000\tx", &["CreateTime:<ms>\tx"]);
         check("[2026-01-02 03:04:05,678] WARN x", &["[<time>] WARN x"]);
         check("retention.ms=604800000", &["retention.ms=604800000"]);
+        check("timed out after 3107 attempt(s)", &["timed out after <n> attempt(s)"]);
     }
 
     #[test]
@@ -323,9 +342,23 @@ mod tests {
     }
 
     #[test]
-    fn sets_of_options_are_sorted() {
+    fn offsets_of_the_metadata_log_are_no_difference() {
+        check("HighWatermark:          74\n", &["HighWatermark:          <offset>"]);
+        check("LeaderEpoch:            1\n", &["LeaderEpoch:            1"]);
+        check(
+            "Feature: x  FinalizedVersionLevel: 0   Epoch: 73",
+            &["Feature: x  FinalizedVersionLevel: 0   Epoch: <offset>"],
+        );
+        check("0   \tAAA\t74  \t0 \tLeader\t", &["0\tAAA\t<offset>\t0\tLeader\t"]);
+        check("0          localhost 27000      x", &["0          localhost <port>      x"]);
+    }
+
+    #[test]
+    fn sets_are_sorted() {
         check(r#"Option combination "[[b-c], [a]]" no"#, &[r#"Option combination "[[a], [b-c]]" no"#]);
+        check("takes [topic], [group]", &["takes [group], [topic]"]);
         check("[single]", &["[single]"]);
+        check("Valid types are: Consumer, Classic", &["Valid types are: Classic, Consumer"]);
     }
 
     #[test]
