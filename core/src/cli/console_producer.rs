@@ -98,7 +98,7 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Kafka's `ToolsUtils.validateBootstrapServer`.
-fn check_address(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+pub(super) fn check_address(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
     let servers = options.value("bootstrap-server")?.unwrap_or_default();
     if servers.is_empty() {
         return Err(options.usage(terminal, "Error while validating the bootstrap address\n"));

@@ -16,11 +16,13 @@
 //! is shown without its `at` lines.
 
 mod cluster;
+mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 mod date_time;
 mod failure;
+mod get_offsets;
 mod message_formatter;
 mod offset_reset;
 mod option_parser;
@@ -50,10 +52,12 @@ struct Tool {
     run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 6] = [
+    Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
     Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
     Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
     Tool { name: "kafka-consumer-groups.sh", run: |terminal| Box::pin(consumer_groups::run(terminal)) },
+    Tool { name: "kafka-get-offsets.sh", run: |terminal| Box::pin(get_offsets::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 

@@ -346,7 +346,8 @@ impl Admin {
         };
         let is_current = |task: &&mut Task| task.attempt == attempt && task.not_before.is_none();
         let Some(task) = self.tasks.get_mut(&id).filter(is_current) else { return };
-        task.was_sent |= answer.node.is_some() || answer.result.is_ok();
+        // What was never sent has no version.
+        task.was_sent |= answer.version > 0 || answer.result.is_ok();
         let Purpose::Part { request, .. } = &answer.purpose else {
             return self.coordinator_answered(now, id, answer);
         };

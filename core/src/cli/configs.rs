@@ -1,0 +1,406 @@
+//! `kafka-configs.sh`: shows and changes dynamic configurations (`kafka.admin.ConfigCommand`).
+
+use super::cluster::metadata;
+use super::consumer_groups::{groups, wrapped};
+use super::failure::{Exception, Failure, thrown};
+use super::option_parser::{OptionSpec, Options, flag, value};
+use super::properties_file::{admin_config, read};
+use super::terminal::Terminal;
+use crate::client::{AdminRequest, AdminResponse};
+use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
+use crate::protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
+use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use crate::protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+use crate::text::Str;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+const OPTIONS: [OptionSpec; 25] = [
+    value("bootstrap-server", "String: server to connect to", "Brokers, as host:port; this or --bootstrap-controller."),
+    value("bootstrap-controller", "String: controller to connect to", "Controllers, as host:port."),
+    value("command-config", "String: command config property file", "A file of properties for the admin client."),
+    flag("alter", "Changes configurations."),
+    flag("describe", "Shows configurations."),
+    flag("all", "With --describe: defaults and what the broker's file sets, too."),
+    value(
+        "entity-type",
+        "String",
+        "Whose: topics, clients, users, brokers, ips, client-metrics, groups, broker-loggers.",
+    ),
+    value("entity-name", "String", "Its name: of a topic, client, user, group; the id of a broker."),
+    flag("entity-default", "What counts for all clients, users, brokers or ips."),
+    value("add-config", "String", "Settings as k1=v1,k2=[v1,v2]."),
+    value("add-config-file", "String", "A file of such settings, as properties."),
+    value("delete-config", "String", "Settings that shall have their defaults again: k1,k2."),
+    flag("force", "Asks nothing."),
+    value("topic", "String", "A topic."),
+    value("client", "String", "A client."),
+    flag("client-defaults", "All clients."),
+    value("user", "String", "A user."),
+    flag("user-defaults", "All users."),
+    value("broker", "String", "A broker's id."),
+    flag("broker-defaults", "All brokers."),
+    value("broker-logger", "String", "A broker's id, for its loggers."),
+    value("ip", "String", "An address."),
+    flag("ip-defaults", "All addresses."),
+    value("client-metrics", "String", "A subscription of client metrics."),
+    value("group", "String", "A group."),
+];
+
+/// Types of entities, each with the option that names one.
+const TYPES: [(&str, &str); 8] = [
+    ("topics", "topic"),
+    ("clients", "client"),
+    ("users", "user"),
+    ("brokers", "broker"),
+    ("ips", "ip"),
+    ("client-metrics", "client-metrics"),
+    ("groups", "group"),
+    ("broker-loggers", "broker-logger"),
+];
+const DEFAULTS: [(&str, &str); 4] = [
+    ("clients", "client-defaults"),
+    ("users", "user-defaults"),
+    ("brokers", "broker-defaults"),
+    ("ips", "ip-defaults"),
+];
+/// `AlterConfigOp.OpType`.
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+
+/// The tool.
+pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
+    let ended = async {
+        let options = Options::parse(&OPTIONS, &terminal.arguments())?;
+        let help = "This tool helps to manipulate and describe entity config for a topic, client, user, broker, ip, \
+                    client-metrics or group";
+        options.print_help_or_version(&terminal, help)?;
+        let entity = check(&terminal, &options)?;
+        execute(&terminal, &options, &entity).await
+    };
+    match ended.await {
+        Err(Failure::Thrown(exception)) => {
+            let is_plain = exception.class == "java.lang.IllegalArgumentException"
+                || exception.class.starts_with("joptsimple.")
+                || exception.class.ends_with(".InvalidConfigurationException");
+            if is_plain {
+                terminal.error_line(&exception.message);
+            } else {
+                let arguments = terminal.arguments().join(" ");
+                terminal.error_line(&format!("Error while executing config command with args '{arguments}'"));
+                terminal.error_line(&exception.to_string());
+            }
+            Err(Failure::Exit(1))
+        }
+        ended => ended,
+    }
+}
+
+/// Whose configurations.
+struct Entity {
+    /// `topics`, `brokers` …
+    kind: String,
+    /// Its name; empty for the default of all; `None` where all are meant.
+    name: Option<String>,
+}
+
+impl Entity {
+    /// `topics` to `topic`.
+    fn singular(&self) -> &str {
+        self.kind.strip_suffix('s').unwrap_or(&self.kind)
+    }
+
+    /// `ConfigResource.Type` and the source of its dynamic configs.
+    fn resource(&self) -> Option<(i8, i8)> {
+        match self.kind.as_str() {
+            "topics" => Some((2, 1)),
+            "brokers" if self.name.as_deref() == Some("") => Some((4, 3)),
+            "brokers" => Some((4, 2)),
+            "broker-loggers" => Some((8, 6)),
+            "client-metrics" => Some((16, 7)),
+            "groups" => Some((32, 8)),
+            _ => None,
+        }
+    }
+}
+
+/// Kafka's checks of the options, in its order.
+fn check(terminal: &Terminal, options: &Options) -> Result<Entity, Failure> {
+    let wrong = |message: &str| Err(Exception::illegal_argument(message).into());
+    if options.count(&["describe", "alter"]) != 1 {
+        return Err(options.usage(terminal, "Command must include exactly one action: --describe, --alter"));
+    }
+    options.exclude(terminal, "alter", &["describe", "all"])?;
+    options.exclude(terminal, "describe", &["alter", "add-config", "delete-config"])?;
+    let mut kinds: Vec<&str> = options.values("entity-type").collect();
+    kinds.extend(TYPES.iter().filter(|(_, option)| options.has(option)).map(|(kind, _)| *kind));
+    kinds.extend(DEFAULTS.iter().filter(|(_, option)| options.has(option)).map(|(kind, _)| *kind));
+    let twice: Vec<&str> = (kinds.iter().enumerate())
+        .filter(|(at, kind)| kinds.iter().take(*at).any(|before| before == *kind))
+        .map(|(_, kind)| *kind)
+        .collect();
+    if !twice.is_empty() {
+        return wrong(&format!("Duplicate entity type(s) specified: {}", twice.join(",")));
+    }
+    match options.count(&["bootstrap-server", "bootstrap-controller"]) {
+        0 => return wrong("Either --bootstrap-server or --bootstrap-controller must be specified."),
+        2 => return wrong("Only one of --bootstrap-server or --bootstrap-controller can be specified"),
+        _ => {}
+    }
+    for kind in &kinds {
+        if TYPES.iter().all(|(known, _)| known != kind) {
+            let known = TYPES.map(|(kind, _)| kind).join(", ");
+            return wrong(&format!(
+                "Invalid entity type {kind}, the entity type must be one of {known} with a --bootstrap-server or \
+                 --bootstrap-controller argument"
+            ));
+        }
+    }
+    let kind = match kinds.as_slice() {
+        [] => return wrong("At least one entity type must be specified"),
+        [kind] | ["users", kind] => *kind,
+        ["clients", "users"] => "users",
+        _ => return wrong("Only 'users' and 'clients' entity types may be specified together"),
+    };
+    let flags = TYPES.iter().map(|(_, option)| option).chain(DEFAULTS.iter().map(|(_, option)| option));
+    let has_flags = flags.into_iter().any(|option| options.has(option));
+    if has_flags && options.count(&["entity-name", "entity-type", "entity-default"]) > 0 {
+        return wrong("--entity-{type,name,default} should not be used in conjunction with specific entity flags");
+    }
+    let name = name(options, kind)?;
+    if let Some(id) = name.as_ref().filter(|id| kind.starts_with("broker") && !id.is_empty())
+        && id.parse::<i32>().is_err()
+    {
+        return wrong(&format!("The entity name for {kind} must be a valid integer broker id, but it is: {id}"));
+    }
+    if options.has("alter") {
+        check_alter(options, kind, name.is_some())?;
+    }
+    Ok(Entity { kind: kind.to_string(), name })
+}
+
+fn check_alter(options: &Options, kind: &str, has_name: bool) -> Result<(), Failure> {
+    let wrong = |message: &str| Err(Exception::illegal_argument(message).into());
+    if !has_name {
+        return match kind {
+            "users" | "clients" | "brokers" | "ips" => wrong(
+                "An entity-name or default entity must be specified with --alter of users, clients, brokers or ips",
+            ),
+            _ => wrong(&format!("An entity name must be specified with --alter of {kind}")),
+        };
+    }
+    match (options.count(&["add-config", "add-config-file"]), options.has("delete-config")) {
+        (2, _) => wrong("Only one of --add-config or --add-config-file must be specified"),
+        (0, false) => {
+            wrong("At least one of --add-config, --add-config-file, or --delete-config must be specified with --alter")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The entity's name as any of the options gives it; empty for the default.
+fn name(options: &Options, kind: &str) -> Result<Option<String>, Exception> {
+    let named = TYPES.iter().find(|(known, option)| *known == kind && options.has(option));
+    if let Some((_, option)) = named {
+        return Ok(options.value(option)?.map(ToString::to_string));
+    }
+    let is_default = DEFAULTS.iter().any(|(known, option)| *known == kind && options.has(option));
+    if is_default || options.has("entity-default") {
+        return Ok(Some(String::new()));
+    }
+    Ok(options.values("entity-name").next().map(ToString::to_string))
+}
+
+async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Result<(), Failure> {
+    let server = match options.value("bootstrap-server")? {
+        Some(server) => server,
+        None => options.value("bootstrap-controller")?.unwrap_or_default(),
+    };
+    let changes = if options.has("alter") { changes(terminal, options).await? } else { Vec::new() };
+    terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
+    let Some((resource_type, dynamic)) = entity.resource() else {
+        // Quotas and SCRAM: requests of their own, which brokers here do not serve.
+        let api = if options.has("alter") { "ALTER_CLIENT_QUOTAS" } else { "DESCRIBE_CLIENT_QUOTAS" };
+        let class = "org.apache.kafka.common.errors.UnsupportedVersionException";
+        let cause = Exception::new(class, format!("The node does not support {api}"));
+        return Err(execution(&cause).into());
+    };
+    if options.has("alter") {
+        return alter(terminal, entity, resource_type, changes).await;
+    }
+    let names = match &entity.name {
+        Some(name) if !exists(terminal, entity, name).await? => {
+            let kind = entity.singular();
+            terminal.line(&format!("The {kind} '{name}' doesn't exist and doesn't have dynamic config."));
+            return Ok(());
+        }
+        Some(name) => vec![(name.clone(), dynamic)],
+        None => all(terminal, entity, dynamic).await?,
+    };
+    for (name, dynamic) in names {
+        describe(terminal, options, entity, resource_type, &name, dynamic).await?;
+    }
+    Ok(())
+}
+
+fn execution(cause: &Exception) -> Exception {
+    wrapped("java.util.concurrent.ExecutionException", cause)
+}
+
+/// Every entity of a type, and where its dynamic configs come from.
+async fn all(terminal: &Terminal, entity: &Entity, dynamic: i8) -> Result<Vec<(String, i8)>, Failure> {
+    if entity.kind == "groups" {
+        return Ok(groups(terminal).await?.into_iter().map(|group| (group.group_id.to_string(), dynamic)).collect());
+    }
+    let cluster = metadata(terminal).await.map_err(|cause| execution(&cause))?;
+    let mut names: Vec<(String, i8)> = match entity.kind.as_str() {
+        "topics" => cluster.topics.into_iter().filter_map(|topic| Some((topic.name?.to_string(), dynamic))).collect(),
+        "brokers" | "broker-loggers" => {
+            cluster.brokers.iter().map(|broker| (broker.node_id.to_string(), dynamic)).collect()
+        }
+        _ => Vec::new(),
+    };
+    if entity.kind == "brokers" {
+        names.push((String::new(), 3));
+    }
+    Ok(names)
+}
+
+async fn exists(terminal: &Terminal, entity: &Entity, name: &str) -> Result<bool, Failure> {
+    if name.is_empty() || !matches!(entity.kind.as_str(), "topics" | "brokers" | "broker-loggers") {
+        return Ok(true);
+    }
+    let cluster = metadata(terminal).await.map_err(|cause| execution(&cause))?;
+    Ok(match entity.kind.as_str() {
+        "topics" => cluster.topics.iter().any(|topic| topic.name.as_deref() == Some(name)),
+        _ => cluster.brokers.iter().any(|broker| broker.node_id.to_string() == name),
+    })
+}
+
+async fn describe(
+    terminal: &Terminal,
+    options: &Options,
+    entity: &Entity,
+    resource_type: i8,
+    name: &str,
+    dynamic: i8,
+) -> Result<(), Failure> {
+    let word = if options.has("all") { "All" } else { "Dynamic" };
+    terminal.line(&match name {
+        "" => format!("Default configs for {} in the cluster are:", entity.kind),
+        name => format!("{word} configs for {} {name} are:", entity.singular()),
+    });
+    let resource = DescribeConfigsResource { resource_type, resource_name: name.into(), configuration_keys: None };
+    let request = DescribeConfigsRequest {
+        resources: vec![resource],
+        include_synonyms: true,
+        ..DescribeConfigsRequest::default()
+    };
+    let answer = terminal.ask(AdminRequest::DescribeConfigs(request)).await.map_err(|cause| execution(&cause))?;
+    let AdminResponse::DescribeConfigs(response) = answer else { return Ok(()) };
+    for result in response.results {
+        thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
+        let mut configs = result.configs;
+        configs.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        for config in configs.iter().filter(|config| options.has("all") || config.config_source == dynamic) {
+            terminal.line(&line(config));
+        }
+    }
+    Ok(())
+}
+
+fn line(config: &DescribeConfigsResourceResult) -> String {
+    let value = |value: &Option<Str>| value.as_ref().map_or("null".to_string(), ToString::to_string);
+    let synonym = |one: &DescribeConfigsSynonym| {
+        let source = match one.source {
+            1 => "DYNAMIC_TOPIC_CONFIG",
+            2 => "DYNAMIC_BROKER_CONFIG",
+            3 => "DYNAMIC_DEFAULT_BROKER_CONFIG",
+            4 => "STATIC_BROKER_CONFIG",
+            5 => "DEFAULT_CONFIG",
+            6 => "DYNAMIC_BROKER_LOGGER_CONFIG",
+            7 => "DYNAMIC_CLIENT_METRICS_CONFIG",
+            8 => "DYNAMIC_GROUP_CONFIG",
+            _ => "UNKNOWN",
+        };
+        format!("{source}:{}={}", one.name, value(&one.value))
+    };
+    let synonyms = config.synonyms.iter().map(synonym).collect::<Vec<_>>().join(", ");
+    let shown = if config.is_sensitive { "null".to_string() } else { value(&config.value) };
+    format!("  {}={shown} sensitive={} synonyms={{{synonyms}}}", config.name, config.is_sensitive)
+}
+
+/// What `--add-config`, `--add-config-file` and `--delete-config` come to.
+async fn changes(terminal: &Terminal, options: &Options) -> Result<Vec<AlterableConfig>, Failure> {
+    let mut changes = Vec::new();
+    let mut change = |name: &str, config_operation, value: Option<&str>| {
+        let value = value.map(Str::from);
+        changes.push(AlterableConfig { name: name.trim().into(), config_operation, value });
+    };
+    if let Some(path) = options.value("add-config-file")? {
+        for property in read(terminal, path).await?.iter() {
+            change(&property.key, SET, Some(&property.value));
+        }
+    }
+    if let Some(text) = options.value("add-config")? {
+        for one in outside_brackets(text) {
+            let Some((key, value)) = one.split_once('=') else {
+                let message = "requirement failed: Invalid entity config: all configs to be added must be in the format \
+                               \"key=val\" or  \"key=[val1,val2]\" to group values which contain commas.";
+                return Err(Exception::illegal_argument(message).into());
+            };
+            let value = value.trim();
+            let bare = value.strip_prefix('[').and_then(|value| value.strip_suffix(']')).unwrap_or(value);
+            change(key, SET, Some(bare));
+        }
+    }
+    if let Some(text) = options.value("delete-config")? {
+        for key in text.split(',') {
+            change(key, DELETE, None);
+        }
+    }
+    Ok(changes)
+}
+
+/// Cuts at commas that are in no brackets.
+fn outside_brackets(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+async fn alter(
+    terminal: &Terminal,
+    entity: &Entity,
+    resource_type: i8,
+    configs: Vec<AlterableConfig>,
+) -> Result<(), Failure> {
+    let name = entity.name.as_deref().unwrap_or_default();
+    let resource = AlterConfigsResource { resource_type, resource_name: name.into(), configs };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let answer =
+        terminal.ask(AdminRequest::IncrementalAlterConfigs(request)).await.map_err(|cause| execution(&cause))?;
+    if let AdminResponse::IncrementalAlterConfigs(response) = answer {
+        for result in response.responses {
+            thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
+        }
+    }
+    terminal.line(&match name {
+        "" => format!("Completed updating default config for {} in the cluster.", entity.kind),
+        name => format!("Completed updating config for {} {name}.", entity.singular()),
+    });
+    Ok(())
+}
