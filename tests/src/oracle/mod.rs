@@ -6,7 +6,8 @@
 //! - [`differences`]: differences that are known, with their reasons.
 //! - [`kafka`]: Apache Kafka from Maven: its nodes, and its tools in one JVM.
 //! - [`ours`]: our cluster and our tools.
-//! - [`ready`]: waits until a cluster has all its brokers.
+//! - [`ready`]: waits until a cluster has all its brokers, and they its metadata.
+//! - [`judge`]: what of a scenario differs, and which of it is known.
 //!
 //! # Like for like
 //! Nodes of Apache Kafka get the playground's properties, key by key; only ports and log directories are its own. Much
@@ -15,6 +16,7 @@
 //! finalized, as ours: the others are formatted at 0.
 
 pub mod differences;
+pub mod judge;
 pub mod kafka;
 pub mod normalize;
 pub mod ours;
@@ -102,6 +104,7 @@ pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn
             Entry::Command(command) => {
                 let words = command.words(|word| places.fill(word)).map_err(io::Error::other)?;
                 let raw = tools.run(&words, &command.input_bytes(), folder)?;
+                ready::wait_for_metadata(&places.brokers)?;
                 let lines = |bytes: &[u8]| normalize(&String::from_utf8_lossy(bytes), &places, usage);
                 printed.push(Printed { output: lines(&raw.output), error: lines(&raw.error), code: raw.code });
             }
@@ -125,5 +128,6 @@ fn places(nodes: u16, port: u16, log_dirs: &[String]) -> Places {
     printed.extend(log_dirs.iter().map(|path| (path.clone(), "{log.dirs}")));
     let placeholders =
         vec![("{bootstrap}", address(port)), ("{controller}", address(port + CONTROLLER_PORTS)), ("{nobody}", nobody)];
-    Places { placeholders, printed, has_several_nodes: nodes > 1 }
+    let brokers = (0..nodes).map(|id| address(port + id)).collect();
+    Places { placeholders, printed, brokers, has_several_nodes: nodes > 1 }
 }

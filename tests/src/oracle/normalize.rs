@@ -11,6 +11,8 @@ pub struct Places {
     pub placeholders: Vec<(&'static str, String)>,
     /// What is printed and which placeholder is written for it.
     pub printed: Vec<(String, &'static str)>,
+    /// Addresses of all its brokers.
+    pub brokers: Vec<String>,
     /// True where several nodes share the work, and who leads is chance.
     pub has_several_nodes: bool,
 }
@@ -153,7 +155,7 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     rules(&[
         (r"\b(Leader: |LeaderId: +|\(id: )\d+", "$1<broker>", false),
-        (r"\b(LeaderEpoch: +)\d+", "$1<n>", false),
+        (r"\b(LeaderEpoch: +|MaxFollowerLag: +)\d+$", "$1<n>", false),
         (r"(\{[a-z]+\}  )\(\d+\)", "$1(<broker>)", true),
     ])
 });
@@ -277,6 +279,7 @@ mod tests {
         Places {
             placeholders: vec![("{bootstrap}", "localhost:20001".to_owned())],
             printed: vec![("localhost:20001".to_owned(), "{bootstrap}"), ("localhost:9".to_owned(), "{nobody}")],
+            brokers: Vec::new(),
             has_several_nodes,
         }
     }
