@@ -41,8 +41,8 @@ pub fn normalize(text: &str, places: &Places, usage: Usage) -> Vec<String> {
     }
     lines.retain(|line| !is_stack_frame(line));
     let lines = without_descriptions(lines, usage);
-    let lines = lines.into_iter().map(|line| replaced(&line, places)).collect();
-    folded(without_padding(lines))
+    let lines: Vec<Replaced> = lines.iter().map(|line| replaced(line, places)).collect();
+    folded(without_padding(&lines))
 }
 
 /// A frame of a Java stack trace: which methods called each other is nobody's business.
@@ -220,7 +220,7 @@ fn is_uuid(word: &str) -> bool {
 }
 
 /// In paragraphs where a column may have changed its width, spaces that only pad are taken out.
-fn without_padding(lines: Vec<Replaced>) -> Vec<String> {
+fn without_padding(lines: &[Replaced]) -> Vec<String> {
     let is_row = |line: &Replaced| !line.line.is_empty() && !is_log(&line.line);
     let paragraphs = lines.chunk_by(|left, right| is_row(left) && is_row(right));
     let unpadded = paragraphs.flat_map(|paragraph| {
