@@ -42,7 +42,9 @@ pub fn normalize(text: &str, places: &Places, usage: Usage) -> Vec<String> {
     lines.retain(|line| !is_stack_frame(line));
     let lines = without_descriptions(lines, usage);
     let lines: Vec<Replaced> = lines.iter().map(|line| replaced(line, places)).collect();
-    folded(without_padding(&lines))
+    let mut lines = folded(without_padding(&lines));
+    sort_members(&mut lines);
+    lines
 }
 
 /// A frame of a Java stack trace: which methods called each other is nobody's business.
@@ -271,6 +273,14 @@ fn folded(lines: Vec<String>) -> Vec<String> {
     kept
 }
 
+/// Members of a group are listed as their ids hash: rows that follow each other and name a member are sorted.
+fn sort_members(lines: &mut [String]) {
+    let is_member = |line: &String| line.contains("-<uuid> ") && !is_log(line);
+    for rows in lines.chunk_by_mut(|left, right| is_member(left) && is_member(right)) {
+        rows.sort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ALWAYS, Places, SEVERAL_NODES, UNORDERED, Usage, normalize};
@@ -354,6 +364,12 @@ mod tests {
         );
         check("0   \tAAA\t74  \t0 \tLeader\t", &["0\tAAA\t<offset>\t0\tLeader\t"]);
         check("0          localhost 27000      x", &["0          localhost <port>      x"]);
+    }
+
+    #[test]
+    fn members_are_sorted() {
+        let member = |name: &str| format!("g {name}-1b2c3d4e-5f60-4a7b-8c9d-0e1f2a3b4c5d x\n");
+        check(&["H\n".to_owned(), member("b"), member("a")].concat(), &["H", "g a-<uuid> x", "g b-<uuid> x"]);
     }
 
     #[test]
