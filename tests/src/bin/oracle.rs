@@ -2,7 +2,8 @@
 //! golden file is played in four ways, Kafka's tools and ours on Kafka and on our cluster. `--separate` gives each of
 //! Kafka's tools a JVM of its own.
 
-use broker_tests::oracle::differences::{Known, known_differences};
+use broker_tests::oracle::differences::known_differences;
+use broker_tests::oracle::judge::{Verdict, judge};
 use broker_tests::oracle::kafka::{Distribution, KafkaCluster, KafkaTools};
 use broker_tests::oracle::ours::{OurCluster, OurTools};
 use broker_tests::oracle::table::{Entry, Printed, Scenario, scenarios};
@@ -97,13 +98,16 @@ impl Host {
             }
             for scenario in scenarios {
                 let printed = self.play(scenario, way)?;
-                let row = judge(scenario, way, &printed, &known);
-                all_agree &= row.unknown == 0 && row.gone == 0;
-                rows.push((scenario, way, row));
+                let verdict = judge(scenario, way, &printed, &known);
+                verdict.unknown.iter().chain(&verdict.gone).for_each(|text| println!("\n{text}"));
+                all_agree &= verdict.is_good();
+                rows.push((scenario, way, verdict));
             }
         }
         println!("\n{:<34} {:<17} {:>6} {:>6} {:>7} {:>5}", "", "", "agree", "known", "unknown", "gone");
-        for (scenario, way, Row { agree, known, unknown, gone }) in rows {
+        for (scenario, way, verdict) in rows {
+            let Verdict { agree, known, .. } = verdict;
+            let (unknown, gone) = (verdict.unknown.len(), verdict.gone.len());
             println!("{:<34} {:<17} {agree:>6} {known:>6} {unknown:>7} {gone:>5}", scenario.name, way.to_string());
         }
         Ok(all_agree)
@@ -138,37 +142,4 @@ impl Drop for Host {
             eprintln!("{}: {error}", self.run.display());
         }
     }
-}
-
-/// How many commands of a scenario printed what was recorded.
-struct Row {
-    agree: usize,
-    known: usize,
-    unknown: usize,
-    /// Differences that are listed and no longer there.
-    gone: usize,
-}
-
-fn judge(scenario: &Scenario, way: Way, printed: &[Printed], known: &[Known]) -> Row {
-    let mut row = Row { agree: 0, known: 0, unknown: 0, gone: 0 };
-    let listed: Vec<&Known> =
-        known.iter().filter(|known| known.scenario == scenario.name && known.ways.contains(&way)).collect();
-    let mut seen = Vec::new();
-    for (command, printed) in scenario.commands().zip(printed) {
-        if command.expected == *printed {
-            row.agree += 1;
-        } else if listed.iter().any(|known| known.line == command.line) {
-            seen.push(&command.line);
-            row.known += 1;
-        } else {
-            row.unknown += 1;
-            println!("\n{}, {way}\n$ {}", scenario.name, command.line);
-            print!("recorded:\n{}printed:\n{}", command.expected.format(), printed.format());
-        }
-    }
-    for known in listed.iter().filter(|known| !seen.contains(&&known.line)) {
-        row.gone += 1;
-        println!("\n{}, {way}: listed, and no longer a difference\n$ {}", scenario.name, known.line);
-    }
-    row
 }

@@ -18,7 +18,7 @@ pub const VERSION: &str = "4.3.0";
 /// What its distribution logs with.
 const LOG4J_VERSION: &str = "2.25.3";
 /// Longest a node may take to start or to stop.
-const NODE_LIMIT: Duration = Duration::from_secs(120);
+const NODE_LIMIT: Duration = Duration::from_mins(2);
 /// What a node logs when it serves.
 const STARTED: &str = "Kafka Server started";
 /// Features that exist and that our controllers do not finalize.
@@ -222,14 +222,10 @@ impl KafkaTools {
 
 impl Tools for KafkaTools {
     fn run(&mut self, words: &[String], input: &[u8], folder: &Path) -> io::Result<Raw> {
-        let script = words.first().map_or("", String::as_str);
-        let class = MAIN_CLASSES.iter().find(|(name, _)| *name == script).map(|(_, class)| *class);
-        let class = class.ok_or_else(|| io::Error::other(format!("there is no tool `{script}`")))?;
-        let arguments = words.get(1..).unwrap_or_default();
         if self.separate {
-            let mut java = self.distribution.java("tools.properties", &["-Xmx256m"]);
-            return ours::run(java.arg(class).args(arguments).current_dir(folder), input);
+            return ours::run(&mut self.program(words, folder)?, input);
         }
+        let (class, arguments) = main_class(words)?;
         let runner = match &mut self.runner {
             Some(runner) => runner,
             empty => empty.insert(Runner::start(&self.distribution)?),
@@ -240,6 +236,21 @@ impl Tools for KafkaTools {
         }
         Ok(raw)
     }
+
+    fn program(&self, words: &[String], folder: &Path) -> io::Result<Command> {
+        let (class, arguments) = main_class(words)?;
+        let mut java = self.distribution.java("tools.properties", &["-Xmx256m"]);
+        java.arg(class).args(arguments).current_dir(folder);
+        Ok(java)
+    }
+}
+
+/// The main class of a tool and its arguments.
+fn main_class(words: &[String]) -> io::Result<(&'static str, &[String])> {
+    let script = words.first().map_or("", String::as_str);
+    let class = MAIN_CLASSES.iter().find(|(name, _)| *name == script).map(|(_, class)| *class);
+    let class = class.ok_or_else(|| io::Error::other(format!("there is no tool `{script}`")))?;
+    Ok((class, words.get(1..).unwrap_or_default()))
 }
 
 /// The JVM of `ToolRunner.java`; gone when dropped.

@@ -6,7 +6,8 @@
 //! - [`differences`]: differences that are known, with their reasons.
 //! - [`kafka`]: Apache Kafka from Maven: its nodes, and its tools in one JVM.
 //! - [`ours`]: our cluster and our tools.
-//! - [`ready`]: waits until a cluster has all its brokers.
+//! - [`ready`]: waits until a cluster has all its brokers, and they its metadata.
+//! - [`judge`]: what of a scenario differs, and which of it is known.
 //!
 //! # Like for like
 //! Nodes of Apache Kafka get the playground's properties, key by key; only ports and log directories are its own. Much
@@ -15,6 +16,7 @@
 //! finalized, as ours: the others are formatted at 0.
 
 pub mod differences;
+pub mod judge;
 pub mod kafka;
 pub mod normalize;
 pub mod ours;
@@ -25,8 +27,9 @@ use normalize::{Places, Usage, normalize};
 use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use table::{Entry, Printed, Scenario};
+use table::{Entry, Printed, Scenario, split};
 
 /// Longest a command may take before it is ended.
 pub const LIMIT: Duration = Duration::from_secs(90);
@@ -82,6 +85,9 @@ pub struct Raw {
 pub trait Tools {
     /// Runs one to its end: `words[0]` is the name of its script.
     fn run(&mut self, words: &[String], input: &[u8], folder: &Path) -> io::Result<Raw>;
+
+    /// The program that runs one in a process of its own.
+    fn program(&self, words: &[String], folder: &Path) -> io::Result<Command>;
 }
 
 /// What each command of a scenario printed on a fresh cluster, in order.
@@ -92,6 +98,7 @@ pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn
     places.placeholders.push(("{dir}", folder_name.clone()));
     places.printed.push((folder_name, "{dir}"));
     let mut printed = Vec::new();
+    let mut background = Background::default();
     for entry in &scenario.entries {
         match entry {
             Entry::Blank | Entry::Comment(_) => {}
@@ -99,15 +106,51 @@ pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn
                 let text = lines.iter().fold(String::new(), |text, line| text + &places.fill(line) + "\n");
                 std::fs::write(folder.join(name), text)?;
             }
+            Entry::Background(line) => background.start(&words(line, &places)?, &places, folder, tools)?,
             Entry::Command(command) => {
-                let words = command.words(|word| places.fill(word)).map_err(io::Error::other)?;
+                let words = words(&command.line, &places)?;
                 let raw = tools.run(&words, &command.input_bytes(), folder)?;
+                ready::wait_for_metadata(&places.brokers)?;
                 let lines = |bytes: &[u8]| normalize(&String::from_utf8_lossy(bytes), &places, usage);
                 printed.push(Printed { output: lines(&raw.output), error: lines(&raw.error), code: raw.code });
             }
         }
     }
     Ok(printed)
+}
+
+fn words(line: &str, places: &Places) -> io::Result<Vec<String>> {
+    let words = split(line).map_err(io::Error::other)?;
+    Ok(words.iter().map(|word| places.fill(word)).collect())
+}
+
+/// Consumers that go on while commands run; gone when dropped.
+#[derive(Default)]
+struct Background {
+    consumers: Vec<(String, Child)>,
+}
+
+impl Background {
+    /// Starts one and waits until its group is stable with it.
+    fn start(&mut self, words: &[String], places: &Places, folder: &Path, tools: &dyn Tools) -> io::Result<()> {
+        let group = words.iter().skip_while(|word| *word != "--group").nth(1);
+        let group = group.ok_or_else(|| io::Error::other("a consumer in the background wants a --group"))?;
+        let mut program = tools.program(words, folder)?;
+        let child = program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        self.consumers.push((group.clone(), child));
+        let members = self.consumers.iter().filter(|(other, _)| other == group).count();
+        ready::wait_for_group(&places.brokers, group, members)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.consumers {
+            if let Err(error) = child.kill().and_then(|()| child.wait()) {
+                eprintln!("{error}");
+            }
+        }
+    }
 }
 
 /// Controllers listen so far above their brokers.
@@ -125,5 +168,6 @@ fn places(nodes: u16, port: u16, log_dirs: &[String]) -> Places {
     printed.extend(log_dirs.iter().map(|path| (path.clone(), "{log.dirs}")));
     let placeholders =
         vec![("{bootstrap}", address(port)), ("{controller}", address(port + CONTROLLER_PORTS)), ("{nobody}", nobody)];
-    Places { placeholders, printed, has_several_nodes: nodes > 1 }
+    let brokers = (0..nodes).map(|id| address(port + id)).collect();
+    Places { placeholders, printed, brokers, has_several_nodes: nodes > 1 }
 }

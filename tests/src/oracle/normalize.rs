@@ -11,6 +11,8 @@ pub struct Places {
     pub placeholders: Vec<(&'static str, String)>,
     /// What is printed and which placeholder is written for it.
     pub printed: Vec<(String, &'static str)>,
+    /// Addresses of all its brokers.
+    pub brokers: Vec<String>,
     /// True where several nodes share the work, and who leads is chance.
     pub has_several_nodes: bool,
 }
@@ -39,8 +41,10 @@ pub fn normalize(text: &str, places: &Places, usage: Usage) -> Vec<String> {
     }
     lines.retain(|line| !is_stack_frame(line));
     let lines = without_descriptions(lines, usage);
-    let lines = lines.into_iter().map(|line| replaced(&line, places)).collect();
-    folded(without_padding(lines))
+    let lines: Vec<Replaced> = lines.iter().map(|line| replaced(line, places)).collect();
+    let mut lines = folded(without_padding(&lines));
+    sort_members(&mut lines);
+    lines
 }
 
 /// A frame of a Java stack trace: which methods called each other is nobody's business.
@@ -153,7 +157,7 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 static SEVERAL_NODES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     rules(&[
         (r"\b(Leader: |LeaderId: +|\(id: )\d+", "$1<broker>", false),
-        (r"\b(LeaderEpoch: +)\d+", "$1<n>", false),
+        (r"\b(LeaderEpoch: +|MaxFollowerLag: +)\d+$", "$1<n>", false),
         (r"(\{[a-z]+\}  )\(\d+\)", "$1(<broker>)", true),
     ])
 });
@@ -218,7 +222,7 @@ fn is_uuid(word: &str) -> bool {
 }
 
 /// In paragraphs where a column may have changed its width, spaces that only pad are taken out.
-fn without_padding(lines: Vec<Replaced>) -> Vec<String> {
+fn without_padding(lines: &[Replaced]) -> Vec<String> {
     let is_row = |line: &Replaced| !line.line.is_empty() && !is_log(&line.line);
     let paragraphs = lines.chunk_by(|left, right| is_row(left) && is_row(right));
     let unpadded = paragraphs.flat_map(|paragraph| {
@@ -269,6 +273,14 @@ fn folded(lines: Vec<String>) -> Vec<String> {
     kept
 }
 
+/// Members of a group are listed as their ids hash: rows that follow each other and name a member are sorted.
+fn sort_members(lines: &mut [String]) {
+    let is_member = |line: &String| line.contains("-<uuid> ") && !is_log(line);
+    for rows in lines.chunk_by_mut(|left, right| is_member(left) && is_member(right)) {
+        rows.sort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ALWAYS, Places, SEVERAL_NODES, UNORDERED, Usage, normalize};
@@ -277,6 +289,7 @@ mod tests {
         Places {
             placeholders: vec![("{bootstrap}", "localhost:20001".to_owned())],
             printed: vec![("localhost:20001".to_owned(), "{bootstrap}"), ("localhost:9".to_owned(), "{nobody}")],
+            brokers: Vec::new(),
             has_several_nodes,
         }
     }
@@ -351,6 +364,12 @@ mod tests {
         );
         check("0   \tAAA\t74  \t0 \tLeader\t", &["0\tAAA\t<offset>\t0\tLeader\t"]);
         check("0          localhost 27000      x", &["0          localhost <port>      x"]);
+    }
+
+    #[test]
+    fn members_are_sorted() {
+        let member = |name: &str| format!("g {name}-1b2c3d4e-5f60-4a7b-8c9d-0e1f2a3b4c5d x\n");
+        check(&["H\n".to_owned(), member("b"), member("a")].concat(), &["H", "g a-<uuid> x", "g b-<uuid> x"]);
     }
 
     #[test]

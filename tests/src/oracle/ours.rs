@@ -62,7 +62,13 @@ impl OurTools {
 
 impl Tools for OurTools {
     fn run(&mut self, words: &[String], input: &[u8], folder: &Path) -> io::Result<Raw> {
-        run(Command::new(&self.program).args(words).current_dir(folder), input)
+        run(&mut self.program(words, folder)?, input)
+    }
+
+    fn program(&self, words: &[String], folder: &Path) -> io::Result<Command> {
+        let mut program = Command::new(&self.program);
+        program.args(words).current_dir(folder);
+        Ok(program)
     }
 }
 
@@ -82,15 +88,13 @@ pub fn run(command: &mut Command, input: &[u8]) -> io::Result<Raw> {
     let deadline = Instant::now() + LIMIT;
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let collected = output.recv_timeout(left()).and_then(|output| Ok((output, error.recv_timeout(left())?)));
-    match collected {
-        Ok((output, error)) => Ok(Raw { output, error, code: child.wait()?.code() }),
-        Err(_) => {
-            child.kill()?;
-            child.wait()?;
-            let rest = |stream: &Receiver<Vec<u8>>| stream.recv().unwrap_or_default();
-            Ok(Raw { output: rest(&output), error: rest(&error), code: None })
-        }
+    if let Ok((output, error)) = collected {
+        return Ok(Raw { output, error, code: child.wait()?.code() });
     }
+    child.kill()?;
+    child.wait()?;
+    let rest = |stream: &Receiver<Vec<u8>>| stream.recv().unwrap_or_default();
+    Ok(Raw { output: rest(&output), error: rest(&error), code: None })
 }
 
 fn collect(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {

@@ -1,6 +1,10 @@
-//! Waits until a cluster has all its brokers.
+//! Waits until a cluster has all its brokers, and until all of them know what its controller decided.
 
-use broker_core::protocol::messages::MetadataRequest;
+use broker_core::ids::CLUSTER_METADATA_TOPIC;
+use broker_core::protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use broker_core::protocol::messages::{
+    ApiVersionsRequest, DescribeGroupsRequest, DescribeQuorumRequest, MetadataRequest,
+};
 use broker_core::protocol::{Request, decode_response, encode_request, frame_prefix};
 use bytes::Bytes;
 use std::io::{self, Read, Write};
@@ -8,10 +12,14 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Longest a cluster may take to start.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// A broker has no way to tell that its cluster is complete, so it is asked this often.
 const PAUSE: Duration = Duration::from_millis(20);
 const METADATA_VERSION: i16 = 12;
+const DESCRIBE_QUORUM_VERSION: i16 = 0;
+const API_VERSIONS_VERSION: i16 = 3;
+const DESCRIBE_GROUPS_VERSION: i16 = 5;
+const STABLE: &str = "Stable";
 
 /// Asks `address` until it knows of so many brokers.
 pub fn wait_for_brokers(address: &str, brokers: u16) -> io::Result<()> {
@@ -19,13 +27,52 @@ pub fn wait_for_brokers(address: &str, brokers: u16) -> io::Result<()> {
     loop {
         match brokers_known_at(address) {
             Ok(known) if known >= usize::from(brokers) => return Ok(()),
-            Ok(_) if Instant::now() < deadline => {}
-            Err(_) if Instant::now() < deadline => {}
+            _ if Instant::now() < deadline => {}
             Ok(known) => return Err(io::Error::other(format!("{known} of {brokers} brokers came up"))),
             Err(error) => return Err(error),
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Waits until every broker has applied what is committed to the metadata log now: a topic that was just deleted is
+/// else still listed by whoever is quick.
+pub fn wait_for_metadata(brokers: &[String]) -> io::Result<()> {
+    let Some(first) = brokers.first() else { return Ok(()) };
+    let partition = PartitionData::default();
+    let topic = TopicData { topic_name: CLUSTER_METADATA_TOPIC.into(), partitions: vec![partition] };
+    let quorum = ask(first, DESCRIBE_QUORUM_VERSION, &DescribeQuorumRequest { topics: vec![topic] })?;
+    let partition = quorum.topics.first().and_then(|topic| topic.partitions.first());
+    let committed = partition.map_or(0, |partition| partition.high_watermark) - 1;
+    let deadline = Instant::now() + LIMIT;
+    let request = ApiVersionsRequest { client_software_name: "oracle".into(), client_software_version: "1".into() };
+    for broker in brokers {
+        // Brokers tell the offset of their metadata as the epoch of its features.
+        while ask(broker, API_VERSIONS_VERSION, &request)?.finalized_features_epoch < committed {
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("{broker} does not learn of offset {committed}")));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a group of the classic protocol has so many members and all of them their partitions.
+pub fn wait_for_group(brokers: &[String], group: &str, members: usize) -> io::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    let request = DescribeGroupsRequest { groups: vec![group.into()], ..Default::default() };
+    while Instant::now() < deadline {
+        // Only its coordinator knows it.
+        for broker in brokers {
+            let described = ask(broker, DESCRIBE_GROUPS_VERSION, &request)?.groups;
+            if described.iter().any(|group| &*group.group_state == STABLE && group.members.len() == members) {
+                return Ok(());
+            }
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(io::Error::other(format!("group {group} does not get {members} members")))
 }
 
 fn brokers_known_at(address: &str) -> io::Result<usize> {

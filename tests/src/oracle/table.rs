@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! # a comment
+//! & kafka-console-consumer.sh --bootstrap-server {bootstrap} --topic first-topic --group readers
 //! @ client.properties
 //! @< request.timeout.ms=2000
 //! $ kafka-topics.sh --bootstrap-server {bootstrap} --create --topic first-topic
@@ -11,7 +12,8 @@
 //! = 0
 //! ```
 //!
-//! Whatever else a line holds is an error that names file and line.
+//! A line with `&` starts a consumer that goes on until the scenario ends; what it prints is not compared. The next
+//! command runs when its group is stable. Whatever else a line holds is an error that names file and line.
 
 use std::fmt::Write as _;
 use std::io;
@@ -42,6 +44,8 @@ pub enum Entry {
         /// Its lines.
         lines: Vec<String>,
     },
+    /// A consumer of a group that goes on until the end: its command line.
+    Background(String),
     /// A command and what is expected of it.
     Command(Command),
 }
@@ -85,7 +89,7 @@ pub fn scenarios() -> io::Result<Vec<Scenario>> {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort();
-        for name in names.iter().filter(|name| name.ends_with(".txt")) {
+        for name in names {
             let name = format!("{folder}/{name}");
             let text = std::fs::read_to_string(golden_folder().join(&name))?;
             found.push(Scenario::parse(&name, nodes, &text)?);
@@ -147,6 +151,9 @@ fn entry_of(line: &str) -> Option<Entry> {
     if let Some(name) = line.strip_prefix("@ ") {
         return Some(Entry::File { name: name.to_owned(), lines: Vec::new() });
     }
+    if let Some(line) = line.strip_prefix("& ") {
+        return Some(Entry::Background(line.to_owned()));
+    }
     let line = line.strip_prefix("$ ")?.to_owned();
     Some(Entry::Command(Command { line, input: Vec::new(), expected: Printed::default() }))
 }
@@ -155,7 +162,7 @@ impl Entry {
     /// Takes a line that belongs to it; false if it does not.
     fn take(&mut self, line: &str) -> bool {
         match self {
-            Self::Blank | Self::Comment(_) => false,
+            Self::Blank | Self::Comment(_) | Self::Background(_) => false,
             Self::File { lines, .. } => content(line, "@<").is_some_and(|content| {
                 lines.push(content);
                 true
@@ -168,13 +175,18 @@ impl Entry {
         match self {
             Self::Blank => text.push('\n'),
             Self::Comment(comment) => line(text, "#", comment),
+            Self::Background(command) => line(text, "& ", command),
             Self::File { name, lines } => {
                 line(text, "@ ", name);
-                lines.iter().for_each(|content| marked(text, "@<", content));
+                for content in lines {
+                    marked(text, "@<", content);
+                }
             }
             Self::Command(command) => {
                 line(text, "$ ", &command.line);
-                command.input.iter().for_each(|content| marked(text, "0<", content));
+                for content in &command.input {
+                    marked(text, "0<", content);
+                }
                 command.expected.write(text);
             }
         }
@@ -204,11 +216,6 @@ impl Command {
         })
     }
 
-    /// Its words with each placeholder replaced by `replace`.
-    pub fn words(&self, replace: impl Fn(&str) -> String) -> Result<Vec<String>, String> {
-        Ok(split(&self.line)?.iter().map(|word| replace(word)).collect())
-    }
-
     /// Bytes of its standard input.
     pub fn input_bytes(&self) -> Vec<u8> {
         self.input.iter().fold(String::new(), |input, line| input + line + "\n").into_bytes()
@@ -224,8 +231,12 @@ impl Printed {
     }
 
     fn write(&self, text: &mut String) {
-        self.output.iter().for_each(|content| marked(text, "1>", content));
-        self.error.iter().for_each(|content| marked(text, "2>", content));
+        for content in &self.output {
+            marked(text, "1>", content);
+        }
+        for content in &self.error {
+            marked(text, "2>", content);
+        }
         if let Some(code) = self.code {
             line(text, "= ", &code.to_string());
         }
@@ -285,6 +296,7 @@ mod tests {
 # first
 @ c.properties
 @< a=b
+& kafka-console-consumer.sh
 
 $ kafka-topics.sh --list
 0< in

@@ -1,0 +1,82 @@
+//! What of a scenario differs from what was recorded, and which of it is known.
+
+use super::Way;
+use super::differences::Known;
+use super::table::{Printed, Scenario};
+
+/// The commands of a scenario by how they fared.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Printed what was recorded.
+    pub agree: usize,
+    /// Differed as listed.
+    pub known: usize,
+    /// Differed and are not listed: a text for each.
+    pub unknown: Vec<String>,
+    /// Are listed and do not differ: a text for each.
+    pub gone: Vec<String>,
+}
+
+impl Verdict {
+    /// True if all is as the golden file and the list say.
+    pub fn is_good(&self) -> bool {
+        self.unknown.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// Compares what was printed with what was recorded.
+pub fn judge(scenario: &Scenario, way: Way, printed: &[Printed], known: &[Known]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let listed: Vec<&Known> =
+        known.iter().filter(|known| known.scenario == scenario.name && known.ways.contains(&way)).collect();
+    let mut differing = Vec::new();
+    for (command, printed) in scenario.commands().zip(printed) {
+        if command.expected == *printed {
+            verdict.agree += 1;
+            continue;
+        }
+        differing.push(&command.line);
+        if listed.iter().any(|known| known.line == command.line) {
+            verdict.known += 1;
+        } else {
+            verdict.unknown.push(format!(
+                "{}, {way}\n$ {}\nrecorded:\n{}printed:\n{}",
+                scenario.name,
+                command.line,
+                command.expected.format(),
+                printed.format()
+            ));
+        }
+    }
+    for known in listed.iter().filter(|known| !differing.contains(&&known.line)) {
+        let name = &scenario.name;
+        verdict.gone.push(format!("{name}, {way}: listed, and not a difference\n$ {}\n", known.line));
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, Printed, Scenario, Way, judge};
+
+    #[test]
+    fn a_difference_is_known_unknown_or_gone() {
+        let text = "$ a\n1> x\n= 0\n$ b\n= 0\n$ c\n= 0\n";
+        let scenario = Scenario::parse("one_node/x.txt", 1, text).expect("it is well-formed");
+        let known = |line: &str| Known {
+            scenario: "one_node/x.txt".into(),
+            line: line.into(),
+            ways: vec![Way::OURS],
+            why: "so".into(),
+        };
+        let silent = Printed { code: Some(0), ..Default::default() };
+        let failed = Printed { code: Some(1), ..Default::default() };
+        let printed = [silent.clone(), silent, failed];
+        let verdict = judge(&scenario, Way::OURS, &printed, &[known("a"), known("b")]);
+        assert_eq!((verdict.agree, verdict.known), (1, 1));
+        assert_eq!(verdict.unknown, ["one_node/x.txt, ours on ours\n$ c\nrecorded:\n= 0\nprinted:\n= 1\n"]);
+        assert_eq!(verdict.gone, ["one_node/x.txt, ours on ours: listed, and not a difference\n$ b\n"]);
+        let elsewhere = judge(&scenario, Way::KAFKA, &printed, &[known("a")]);
+        assert_eq!((elsewhere.known, elsewhere.unknown.len(), elsewhere.gone.len()), (0, 2, 0));
+    }
+}
