@@ -1,6 +1,6 @@
 //! What several tools ask of a cluster.
 
-use super::failure::{Exception, Failure, thrown};
+use super::failure::{Exception, Failure};
 use super::terminal::Terminal;
 use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
@@ -34,6 +34,9 @@ pub(super) async fn partition_counts(terminal: &Terminal) -> Result<SortedMap<St
     Ok(topics.filter_map(|topic| Some((topic.name?, topic.partitions.len() as i32))).collect())
 }
 
+/// An offset, or why a partition has none to tell.
+type Found = Result<Offset, ErrorCode>;
+
 /// The offset of the first record that is not older than `timestamp`, or what [`LATEST`] and [`EARLIEST`] stand for; -1
 /// where there is none. The partitions must be there.
 pub(super) async fn offsets(
@@ -41,6 +44,19 @@ pub(super) async fn offsets(
     partitions: &[TopicPartition],
     timestamp: i64,
 ) -> Result<SortedMap<TopicPartition, Offset>, Failure> {
+    let mut offsets = SortedMap::new();
+    for (at, found) in offsets_or_errors(terminal, partitions, timestamp).await? {
+        offsets.insert(at, found.map_err(|error| Exception::of(error, None))?);
+    }
+    Ok(offsets)
+}
+
+/// As [`offsets`], with the error of each partition that has one.
+pub(super) async fn offsets_or_errors(
+    terminal: &Terminal,
+    partitions: &[TopicPartition],
+    timestamp: i64,
+) -> Result<SortedMap<TopicPartition, Found>, Failure> {
     let mut topics: SortedMap<Str, Vec<ListOffsetsPartition>> = SortedMap::new();
     for partition in partitions {
         let wanted =
@@ -56,9 +72,9 @@ pub(super) async fn offsets(
     if let AdminResponse::ListOffsets(response) = terminal.ask(AdminRequest::ListOffsets(request)).await? {
         for topic in response.topics {
             for partition in topic.partitions {
-                thrown(partition.error_code, None)?;
                 let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
-                offsets.insert(at, partition.offset);
+                let error = ErrorCode::from_code(partition.error_code).unwrap_or(ErrorCode::UnknownServerError);
+                offsets.insert(at, if error.is_error() { Err(error) } else { Ok(partition.offset) });
             }
         }
     }

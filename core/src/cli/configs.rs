@@ -17,7 +17,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-const OPTIONS: [OptionSpec; 25] = [
+const OPTIONS: [OptionSpec; 24] = [
     value("bootstrap-server", "String: server to connect to", "Brokers, as host:port; this or --bootstrap-controller."),
     value("bootstrap-controller", "String: controller to connect to", "Controllers, as host:port."),
     value("command-config", "String: command config property file", "A file of properties for the admin client."),
@@ -34,7 +34,6 @@ const OPTIONS: [OptionSpec; 25] = [
     value("add-config", "String", "Settings as k1=v1,k2=[v1,v2]."),
     value("add-config-file", "String", "A file of such settings, as properties."),
     value("delete-config", "String", "Settings that shall have their defaults again: k1,k2."),
-    flag("force", "Asks nothing."),
     value("topic", "String", "A topic."),
     value("client", "String", "A client."),
     flag("client-defaults", "All clients."),
@@ -220,6 +219,7 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
     };
     let changes = if options.has("alter") { changes(terminal, options).await? } else { Vec::new() };
     terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
+    check_quotas(entity, &changes)?;
     let Some((resource_type, dynamic)) = entity.resource() else {
         // Quotas and SCRAM: requests of their own, which brokers here do not serve.
         let api = if options.has("alter") { "ALTER_CLIENT_QUOTAS" } else { "DESCRIBE_CLIENT_QUOTAS" };
@@ -243,6 +243,27 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
         describe(terminal, options, entity, resource_type, &name, dynamic).await?;
     }
     Ok(())
+}
+
+/// Clients, users and addresses have quotas alone.
+fn check_quotas(entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Exception> {
+    const OF_CLIENTS: [&str; 4] =
+        ["producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"];
+    let known: &[&str] = match entity.kind.as_str() {
+        "clients" | "users" => &OF_CLIENTS,
+        "ips" => &["connection_creation_rate"],
+        _ => return Ok(()),
+    };
+    let added = changes.iter().filter(|change| change.config_operation == SET);
+    let unknown: Vec<&str> = added.map(|change| &*change.name).filter(|name| !known.contains(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Exception::illegal_argument(format!(
+        "Only quota configs can be added for '{}' using --bootstrap-server. Unexpected config names: Set({})",
+        entity.kind,
+        unknown.join(", ")
+    )))
 }
 
 fn execution(cause: &Exception) -> Exception {

@@ -204,22 +204,29 @@ fn validated(pattern: &str) -> String {
     format!("The regular expression `{pattern}` is invalid: {reason}.")
 }
 
-/// All groups, in the order in which Kafka's admin has them.
+/// All groups of consumers, in the order in which Kafka's admin has them.
 pub(super) async fn groups(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
+    let mut groups = listed(terminal).await.map_err(|cause| {
+        let execution = wrapped("java.util.concurrent.ExecutionException", &cause);
+        wrapped("java.lang.RuntimeException", &execution)
+    })?;
+    // Groups that only store offsets have no protocol; those of Connect and others are not for this tool.
+    groups.retain(|group| matches!(&*group.protocol_type, "" | "consumer"));
+    Ok(groups)
+}
+
+/// All groups of every kind.
+pub(super) async fn listed(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
     let request = AdminRequest::ListGroups(ListGroupsRequest::default());
     let mut groups = match terminal.ask(request).await {
         Ok(AdminResponse::ListGroups(response)) => response.groups,
         Ok(_) => Vec::new(),
         Err(cause) if cause.class.ends_with(".TimeoutException") => {
             let failed = "Failed to find brokers to send ListGroups";
-            let kafka = Exception::new("org.apache.kafka.common.KafkaException", failed).because(&cause);
-            let execution = wrapped("java.util.concurrent.ExecutionException", &kafka);
-            return Err(wrapped("java.lang.RuntimeException", &execution));
+            return Err(Exception::new("org.apache.kafka.common.KafkaException", failed).because(&cause));
         }
-        Err(cause) => return Err(wrapped("java.util.concurrent.ExecutionException", &cause)),
+        Err(cause) => return Err(cause),
     };
-    // Groups that only store offsets have no protocol; those of Connect and others are not for this tool.
-    groups.retain(|group| matches!(&*group.protocol_type, "" | "consumer"));
     hash_map_order(&mut groups, 16, |group| string_hash(&group.group_id));
     Ok(groups)
 }
@@ -261,7 +268,7 @@ async fn list(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
 }
 
 /// Brokers before Kafka 3.8 tell no type: theirs are all classic.
-fn kind(group: &ListedGroup) -> &str {
+pub(super) fn kind(group: &ListedGroup) -> &str {
     match &*group.group_type {
         "consumer" => "Consumer",
         "" | "classic" => "Classic",

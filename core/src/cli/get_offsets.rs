@@ -1,6 +1,6 @@
 //! `kafka-get-offsets.sh`: offsets of partitions at a point in time (`org.apache.kafka.tools.GetOffsetShell`).
 
-use super::cluster::{metadata, offsets};
+use super::cluster::{metadata, offsets_or_errors};
 use super::console_producer::check_address;
 use super::consumer_groups::wrapped;
 use super::failure::{Exception, Failure};
@@ -8,7 +8,7 @@ use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use super::topic_filter::TopicFilter;
-use crate::ids::{Offset, TopicPartition};
+use crate::ids::TopicPartition;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::ToString;
@@ -80,10 +80,24 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     if chosen.is_empty() {
         return Err(terse("Could not match any topic-partitions with the specified filters").into());
     }
-    let mut found: Vec<(TopicPartition, Offset)> = offsets(terminal, &chosen, timestamp).await?.into_iter().collect();
+    let mut found: Vec<_> = offsets_or_errors(terminal, &chosen, timestamp).await?.into_iter().collect();
     found.sort_by_key(|(at, _)| at.to_string());
-    for (at, offset) in found.into_iter().filter(|(_, offset)| *offset >= 0) {
-        terminal.line(&format!("{}:{}:{offset}", at.topic, at.partition));
+    for (at, offset) in found {
+        match offset {
+            Ok(offset) if offset < 0 => {}
+            Ok(offset) => terminal.line(&format!("{}:{}:{offset}", at.topic, at.partition)),
+            Err(error) => {
+                let line = format!(
+                    "[AdminClient clientId=GetOffsetShell] ListOffsets request for topic partition {at} failed due to an \
+                     unexpected error {}",
+                    error.name()
+                );
+                terminal.log("ERROR", &line, "org.apache.kafka.clients.admin.internals.ListOffsetsHandler");
+                let exception = Exception::of(error, None);
+                terminal
+                    .error_line(&format!("Skip getting offsets for topic-partition {at} due to error: {exception}"));
+            }
+        }
     }
     Ok(())
 }

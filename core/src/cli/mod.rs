@@ -21,8 +21,10 @@ mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 mod date_time;
+mod delete_records;
 mod failure;
 mod get_offsets;
+mod groups;
 mod message_formatter;
 mod offset_reset;
 mod option_parser;
@@ -52,12 +54,14 @@ struct Tool {
     run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 8] = [
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
     Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
     Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
     Tool { name: "kafka-consumer-groups.sh", run: |terminal| Box::pin(consumer_groups::run(terminal)) },
+    Tool { name: "kafka-delete-records.sh", run: |terminal| Box::pin(delete_records::run(terminal)) },
     Tool { name: "kafka-get-offsets.sh", run: |terminal| Box::pin(get_offsets::run(terminal)) },
+    Tool { name: "kafka-groups.sh", run: |terminal| Box::pin(groups::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 

@@ -348,7 +348,11 @@ pub(super) async fn delete_offsets(terminal: &Terminal, options: &Options) -> Re
         (code, answered) = (response.error_code, response.topics);
     }
     let of_group = thrown(code, None).err();
+    let is_of_partition = answered.iter().flat_map(|topic| &topic.partitions).any(|one| one.error_code != 0);
     match &of_group {
+        None if is_of_partition => {
+            terminal.line("\nError: Encountered some partition-level error, see the follow-up details.");
+        }
         None => terminal.line(&format!("Request succeeded for deleting offsets from group {group}.")),
         Some(exception) => terminal.line(&format!("\nError: {}", exception.message)),
     }

@@ -32,16 +32,18 @@ pub(super) struct OptionSpec {
     describes: &'static str,
     help: &'static str,
     default: Option<&'static str>,
+    /// The parser itself refuses to go on without it.
+    is_required: bool,
 }
 
 /// An option without an argument.
 pub(super) const fn flag(name: &'static str, help: &'static str) -> OptionSpec {
-    OptionSpec { name, argument: Argument::None, describes: "", help, default: None }
+    OptionSpec { name, argument: Argument::None, describes: "", help, default: None, is_required: false }
 }
 
 /// An option with an argument; `describes` is `Type: what it is`.
 pub(super) const fn value(name: &'static str, describes: &'static str, help: &'static str) -> OptionSpec {
-    OptionSpec { name, argument: Argument::Required, describes, help, default: None }
+    OptionSpec { name, argument: Argument::Required, describes, help, default: None, is_required: false }
 }
 
 impl OptionSpec {
@@ -54,6 +56,12 @@ impl OptionSpec {
     /// What counts where the option is not given.
     pub(super) const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
+        self
+    }
+
+    /// The parser refuses to go on without it.
+    pub(super) const fn required(mut self) -> Self {
+        self.is_required = true;
         self
     }
 
@@ -113,7 +121,14 @@ impl Options {
             };
             options.given.push((spec.name, given));
         }
-        Ok(options)
+        let missing = options.specs.iter().filter(|spec| spec.is_required && !options.has(spec.name));
+        let missing: Vec<&str> = missing.map(|spec| spec.name).collect();
+        // Whoever asks for help, or for nothing at all, gets it.
+        if missing.is_empty() || options.has("help") || options.has("version") || options.given.is_empty() {
+            return Ok(options);
+        }
+        let message = format!("Missing required option(s) [{}]", missing.join(", "));
+        Err(Exception::new("joptsimple.MissingRequiredOptionsException", message))
     }
 
     /// As [`Options::parse`]; what cannot be read ends the tool with the list of options.
@@ -212,14 +227,17 @@ impl Options {
 
     /// The table of help, line by line.
     fn table(&self) -> Vec<String> {
-        let mut rows = Vec::from([("Option".to_string(), "Description".to_string())]);
-        rows.push(("------".to_string(), "-----------".to_string()));
+        let has_required = self.specs.iter().any(|spec| spec.is_required);
+        let head = if has_required { "Option (* = required)" } else { "Option" };
+        let mut rows = Vec::from([(head.to_string(), "Description".to_string())]);
+        rows.push(("-".repeat(head.len()), "-----------".to_string()));
         for spec in &self.specs {
             let left = match spec.argument {
                 Argument::None => format!("--{}", spec.name),
                 Argument::Required => format!("--{} <{}>", spec.name, spec.describes),
                 Argument::Optional => format!("--{} [{}]", spec.name, spec.describes),
             };
+            let left = if spec.is_required { format!("* {left}") } else { left };
             let default = spec.default.map(|default| format!(" (default: {default})")).unwrap_or_default();
             rows.push((left, format!("{}{default}", spec.help)));
         }

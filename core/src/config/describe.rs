@@ -198,7 +198,9 @@ impl BrokerConfig {
             (self.given(), ConfigSource::StaticBroker),
         ] {
             for &name in names {
-                if let Some(text) = values.get(name) {
+                // `node.id` stands for `broker.id`, too.
+                let stand_in = if name == "broker.id" { values.get("node.id") } else { None };
+                if let Some(text) = values.get(name).or(stand_in) {
                     let secret = broker_key(name).is_none_or(ConfigKey::is_sensitive);
                     let value = (!secret).then(|| text.clone());
                     found.push(ConfigSynonym { name: name.into(), value, source });

@@ -104,15 +104,10 @@ impl Decision<'_> {
 
     /// This node's configuration with what was set dynamically.
     pub(super) fn node_config(self) -> Arc<BrokerConfig> {
-        let of = |resource: ConfigResource| -> Overrides {
-            self.image.configs.of(&resource).map(|(name, value)| (name.clone(), value.clone())).collect()
-        };
-        let broker = of(ConfigResource::broker(format!("{}", self.config.node.node_id)));
-        let cluster_default = of(ConfigResource::broker(""));
-        if broker.is_empty() && cluster_default.is_empty() {
+        let dynamic = self.image.configs.dynamic(self.config.node.node_id);
+        if dynamic == DynamicConfigs::default() {
             return self.config.node.clone();
         }
-        let dynamic = DynamicConfigs { broker, cluster_default };
         // What is in the image was checked before it got there.
         self.config.node.with_dynamic(dynamic).map_or_else(|_| self.config.node.clone(), Arc::new)
     }

@@ -1,9 +1,12 @@
 //! Dynamic configurations: what `kafka-configs` set on topics, brokers, the cluster and groups.
 
 use super::records::MetadataRecord;
+use crate::config::{DynamicConfigs, Overrides};
+use crate::ids::NodeId;
 use crate::protocol::messages::ConfigRecord;
 use crate::sorted::SortedMap;
 use crate::text::Str;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -83,6 +86,19 @@ impl ConfigurationsImage {
     /// One override for all brokers (`kafka-configs --entity-default`).
     pub fn cluster_default(&self, key: &str) -> Option<&Str> {
         self.value(&ConfigResource::broker(Str::default()), key)
+    }
+
+    /// All overrides of `resource`.
+    pub fn overrides(&self, resource: &ConfigResource) -> Overrides {
+        self.of(resource).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// What is set on a broker while it runs.
+    pub fn dynamic(&self, broker: NodeId) -> DynamicConfigs {
+        DynamicConfigs {
+            broker: self.overrides(&ConfigResource::broker(format!("{broker}"))),
+            cluster_default: self.overrides(&ConfigResource::broker(Str::default())),
+        }
     }
 
     /// Every resource that has overrides, with them.

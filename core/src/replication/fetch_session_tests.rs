@@ -106,7 +106,7 @@ fn a_follower_that_cut_its_log_hears_the_high_watermark_with_the_next_answer() {
     };
     assert_eq!(pair.round(&[(0, 7)], diverges).2, [0]);
     assert_eq!(pair.round(&[(0, 5)], |partition| data(partition, 5, b"")).2, [0]);
-    assert_eq!(pair.round(&[(0, 5)], |partition| data(partition, 5, b"")).2, []);
+    assert!(pair.round(&[(0, 5)], |partition| data(partition, 5, b"")).2.is_empty());
 }
 
 #[test]

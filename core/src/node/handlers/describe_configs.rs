@@ -1,7 +1,7 @@
 //! `DescribeConfigs`: of topics, of this broker, of all brokers' common settings and of groups.
 
 use super::RequestContext;
-use crate::config::{self, DescribedConfig, Overrides};
+use crate::config::{self, BrokerConfig, DescribedConfig};
 use crate::ids::NodeId;
 use crate::metadata::ConfigResource;
 use crate::node::broker::Broker;
@@ -66,19 +66,25 @@ fn topic(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode
         let error = ErrorCode::UnknownTopicOrPartition;
         return Err((error, error.message().into()));
     }
-    let resource = ConfigResource::topic(name);
-    let overrides: Overrides =
-        broker.image.configs.of(&resource).map(|(key, value)| (key.clone(), value.clone())).collect();
-    config::describe_topic(&broker.config, &overrides).map_err(|error| (ErrorCode::InvalidConfig, format!("{error}")))
+    let overrides = broker.image.configs.overrides(&ConfigResource::topic(name));
+    config::describe_topic(&effective(broker), &overrides)
+        .map_err(|error| (ErrorCode::InvalidConfig, format!("{error}")))
+}
+
+/// The broker's file with what is set while it runs over it. What makes no sense there counts as not set: the controller
+/// refused it, so it can only come from another version's log.
+fn effective(broker: &Broker) -> BrokerConfig {
+    let dynamic = broker.image.configs.dynamic(broker.config.node_id);
+    broker.config.with_dynamic(dynamic).unwrap_or_else(|_| broker.config.clone())
 }
 
 fn this_broker(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
     if name.is_empty() {
-        return Ok(config::describe_broker_defaults(&broker.config));
+        return Ok(config::describe_broker_defaults(&effective(broker)));
     }
     let id = broker.config.node_id;
     if broker_id(name)? == id {
-        return Ok(config::describe_broker(&broker.config));
+        return Ok(config::describe_broker(&effective(broker)));
     }
     refused(format!("Unexpected broker id, expected {id} or empty string, but received {name}"))
 }
@@ -99,7 +105,7 @@ fn group(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode
     if name.is_empty() {
         return refused("Group name must not be empty".into());
     }
-    Ok(config::describe_group(&broker.config))
+    Ok(config::describe_group(&effective(broker)))
 }
 
 fn broker_id(name: &str) -> Result<NodeId, (ErrorCode, String)> {

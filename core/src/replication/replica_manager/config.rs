@@ -57,16 +57,10 @@ impl ReplicaManagerConfig {
     /// The settings of `topic` in `image`. Overrides that make no sense count as not given: the controller refused them
     /// when they were set, so they can only come from another version's log.
     pub fn topic_settings(&self, image: &MetadataImage, topic: &Str) -> TopicSettings {
-        let overrides = |resource: &ConfigResource| -> Overrides {
-            image.configs.of(resource).map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        let dynamic = DynamicConfigs {
-            broker: overrides(&ConfigResource::broker(alloc::format!("{}", self.broker))),
-            cluster_default: overrides(&ConfigResource::broker(Str::default())),
-        };
+        let dynamic = image.configs.dynamic(self.broker);
         let changed = if dynamic == DynamicConfigs::default() { None } else { self.given.with_dynamic(dynamic).ok() };
         let broker = changed.as_ref().unwrap_or(&self.given);
-        let topic = TopicConfig::effective(broker, &overrides(&ConfigResource::topic(topic.clone())))
+        let topic = TopicConfig::effective(broker, &image.configs.overrides(&ConfigResource::topic(topic.clone())))
             .unwrap_or_else(|_| broker.topic_defaults.clone());
         TopicSettings::new(&topic, broker.log.producer_id_expiration)
     }

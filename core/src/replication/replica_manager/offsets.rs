@@ -62,6 +62,20 @@ impl From<Cold> for NotFound {
     }
 }
 
+/// Times below zero that stand for something, each from a version on.
+const SPECIAL_TIMESTAMPS: [(i64, i16); 6] = [
+    (LATEST_TIMESTAMP, 0),
+    (EARLIEST_TIMESTAMP, 0),
+    (MAX_TIMESTAMP, 7),
+    (EARLIEST_LOCAL_TIMESTAMP, 8),
+    (-5, 9),
+    (-6, 11),
+];
+
+fn is_served(timestamp: i64, version: i16) -> bool {
+    timestamp >= 0 || SPECIAL_TIMESTAMPS.iter().any(|(special, from)| *special == timestamp && version >= *from)
+}
+
 impl ReplicaManager {
     /// Takes a `ListOffsets` request; the answer comes as an [`Output`] with `token`.
     pub fn list_offsets(&mut self, now: Now, request: ListOffsetsRequest, context: ListOffsetsContext, token: u64) {
@@ -131,6 +145,9 @@ impl ReplicaManager {
         partition: &TopicPartition,
         wanted: &ListOffsetsPartition,
     ) -> Result<Option<TimestampAndOffset>, NotFound> {
+        if !is_served(wanted.timestamp, list.context.version) {
+            return Err(ErrorCode::UnsupportedVersion.into());
+        }
         let replica_id = list.request.replica_id;
         let (hosted, log) =
             if replica_id == DEBUGGING_CONSUMER { self.hosted(partition)? } else { self.led(partition)? };
