@@ -29,7 +29,8 @@ cargo xtask build [--dev]              leave a dist/ for any static host and any
 cargo xtask test  [--only STEP]        every check and test; STEP is a name it prints
 cargo xtask bench                      the benchmark table
 cargo xtask sim   [--seeds N] …        the cluster simulator
-cargo xtask oracle cli [--record] [--only NAME]  Kafka's tools and ours on Kafka and ours; wants a JDK and Maven";
+cargo xtask oracle cli [--record] [--only NAME] [--way WAY]
+                                       Kafka's tools and ours on Kafka and ours; wants a JDK and Maven";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,6 @@
-//! Compares with Apache Kafka: `oracle cli --folder DIR [--record] [--only NAME] [--separate]`. Without `--record` every
-//! golden file is played in four ways, Kafka's tools and ours on Kafka and on our cluster. `--separate` gives each of
-//! Kafka's tools a JVM of its own.
+//! Compares with Apache Kafka: `oracle cli --folder DIR [--record] [--only NAME] [--way WAY] [--separate]`. Without
+//! `--record` every golden file is played in four ways, Kafka's tools and ours on Kafka and on our cluster, or in the
+//! one way named ("ours on Kafka"). `--separate` gives each of Kafka's tools a JVM of its own.
 
 use broker_tests::oracle::differences::known_differences;
 use broker_tests::oracle::judge::{Verdict, judge};
@@ -24,6 +24,7 @@ struct Options {
     folder: PathBuf,
     record: bool,
     only: Option<String>,
+    way: Option<Way>,
     separate: bool,
 }
 
@@ -40,7 +41,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         kafka_tools: KafkaTools::new(distribution, options.separate),
         our_tools: OurTools::at(std::env::current_exe()?.with_file_name("kafka-tools")),
     };
-    let all_agree = if options.record { host.record(scenarios).map(|()| true) } else { host.compare(&scenarios) }?;
+    let all_agree =
+        if options.record { host.record(scenarios).map(|()| true) } else { host.compare(&scenarios, options.way) }?;
     Ok(if all_agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -53,6 +55,10 @@ fn options() -> Result<Options, Box<dyn Error>> {
             Long("folder") => options.folder = PathBuf::from(arguments.value()?),
             Long("record") => options.record = true,
             Long("only") => options.only = Some(arguments.value()?.string()?),
+            Long("way") => {
+                let name = arguments.value()?.string()?;
+                options.way = Some(Way::named(&name).ok_or_else(|| format!("there is no way `{name}`"))?);
+            }
             Long("separate") => options.separate = true,
             other => return Err(other.unexpected().into()),
         }
@@ -87,11 +93,11 @@ impl Host {
     }
 
     /// Prints all that differs; true if every difference is known and none of the known is gone.
-    fn compare(&mut self, scenarios: &[Scenario]) -> io::Result<bool> {
+    fn compare(&mut self, scenarios: &[Scenario], only: Option<Way>) -> io::Result<bool> {
         let known = known_differences()?;
         let mut rows = Vec::new();
         let mut all_agree = true;
-        for way in Way::ALL {
+        for way in Way::ALL.into_iter().filter(|way| only.is_none_or(|only| only == *way)) {
             if way.our_tools && self.our_tools.is_none() {
                 println!("skipped, kafka-tools is not built: {way}");
                 continue;
@@ -104,11 +110,18 @@ impl Host {
                 rows.push((scenario, way, verdict));
             }
         }
-        println!("\n{:<34} {:<17} {:>6} {:>6} {:>7} {:>5}", "", "", "agree", "known", "unknown", "gone");
+        println!(
+            "\n{:<34} {:<17} {:>6} {:>6} {:>6} {:>7} {:>5}",
+            "", "", "agree", "known", "absent", "unknown", "gone"
+        );
         for (scenario, way, verdict) in rows {
-            let Verdict { agree, known, .. } = verdict;
+            let Verdict { agree, known, absent, .. } = verdict;
             let (unknown, gone) = (verdict.unknown.len(), verdict.gone.len());
-            println!("{:<34} {:<17} {agree:>6} {known:>6} {unknown:>7} {gone:>5}", scenario.name, way.to_string());
+            println!(
+                "{:<34} {:<17} {agree:>6} {known:>6} {absent:>6} {unknown:>7} {gone:>5}",
+                scenario.name,
+                way.to_string()
+            );
         }
         Ok(all_agree)
     }

@@ -1,6 +1,6 @@
 //! What a [`super::ReplicaManager`] takes from the broker's and the topics' configs.
 
-use crate::config::{BrokerConfig, DynamicConfigs, Overrides, TopicConfig};
+use crate::config::{BrokerConfig, DynamicConfigs, TopicConfig};
 use crate::ids::NodeId;
 use crate::log::LogConfig;
 use crate::metadata::{ConfigResource, MetadataImage};
