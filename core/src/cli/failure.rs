@@ -23,13 +23,15 @@ pub(super) struct Exception {
     pub(super) class: String,
     /// Its message.
     pub(super) message: String,
+    /// What failed beside it.
+    pub(super) suppressed: Vec<String>,
     /// What caused it, and what caused that.
     pub(super) causes: Vec<String>,
 }
 
 impl Exception {
     pub(super) fn new(class: &str, message: impl Into<String>) -> Self {
-        Self { class: class.to_string(), message: message.into(), causes: Vec::new() }
+        Self { class: class.to_string(), message: message.into(), suppressed: Vec::new(), causes: Vec::new() }
     }
 
     /// What Kafka's clients throw for an error of the protocol; without a message it is Kafka's own for that.
@@ -53,6 +55,7 @@ impl Exception {
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.class, self.message)?;
+        self.suppressed.iter().try_for_each(|other| write!(f, "\n\tSuppressed: {other}"))?;
         self.causes.iter().try_for_each(|cause| write!(f, "\nCaused by: {cause}"))
     }
 }

@@ -25,6 +25,8 @@ mod delete_records;
 mod failure;
 mod get_offsets;
 mod groups;
+mod leader_election;
+mod log_dirs;
 mod message_formatter;
 mod offset_reset;
 mod option_parser;
@@ -54,7 +56,7 @@ struct Tool {
     run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 10] = [
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
     Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
     Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
@@ -62,6 +64,8 @@ const TOOLS: [Tool; 8] = [
     Tool { name: "kafka-delete-records.sh", run: |terminal| Box::pin(delete_records::run(terminal)) },
     Tool { name: "kafka-get-offsets.sh", run: |terminal| Box::pin(get_offsets::run(terminal)) },
     Tool { name: "kafka-groups.sh", run: |terminal| Box::pin(groups::run(terminal)) },
+    Tool { name: "kafka-leader-election.sh", run: |terminal| Box::pin(leader_election::run(terminal)) },
+    Tool { name: "kafka-log-dirs.sh", run: |terminal| Box::pin(log_dirs::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 

@@ -8,6 +8,7 @@ use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, Consumer, ConsumerConfig, ConsumerEvent,
     Producer, ProducerConfig, ProducerEvent,
 };
+use crate::ids::NodeId;
 use crate::protocol::ErrorCode;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -236,10 +237,22 @@ impl Terminal {
     /// # Errors
     /// What the admin says of the request as a whole, as the exception of Kafka's own admin.
     pub(super) async fn ask(&self, request: AdminRequest) -> Result<AdminResponse, Exception> {
+        self.answer(|admin, now| admin.submit(now, request)).await
+    }
+
+    /// Asks this broker.
+    ///
+    /// # Errors
+    /// As [`Terminal::ask`].
+    pub(super) async fn ask_broker(&self, broker: NodeId, request: AdminRequest) -> Result<AdminResponse, Exception> {
+        self.answer(|admin, now| admin.submit_to(now, broker, request)).await
+    }
+
+    async fn answer(&self, submit: impl FnOnce(&mut Admin, Now) -> u64) -> Result<AdminResponse, Exception> {
         let ticket = {
             let state = &mut *self.0.borrow_mut();
             let now = state.now;
-            state.admin.as_mut().map(|admin| admin.submit(now, request))
+            state.admin.as_mut().map(|admin| submit(admin, now))
         };
         let Some(ticket) = ticket else {
             return Err(Exception::new("java.lang.IllegalStateException", "no admin was started"));

@@ -165,6 +165,8 @@ struct Task {
     attempt: u32,
     /// To be sent (again) then; `None` while brokers are asked.
     not_before: Option<Instant>,
+    /// Whom the application wants to ask.
+    broker: Option<NodeId>,
     coordinator: Option<NodeId>,
     /// Parts not answered yet.
     outstanding: usize,
@@ -209,7 +211,13 @@ impl Admin {
     }
 
     /// Asks; the event with this id tells what came of it.
-    pub fn submit(&mut self, now: Now, mut request: AdminRequest) -> u64 {
+    pub fn submit(&mut self, now: Now, request: AdminRequest) -> u64 {
+        let id = self.submit_later(now, request);
+        self.tick(now);
+        id
+    }
+
+    fn submit_later(&mut self, now: Now, mut request: AdminRequest) -> u64 {
         complete(&mut request);
         let id = self.next_id;
         self.next_id += 1;
@@ -218,6 +226,7 @@ impl Admin {
             deadline: now.monotonic + self.api_timeout,
             attempt: 0,
             not_before: Some(now.monotonic),
+            broker: None,
             coordinator: None,
             outstanding: 0,
             gathered: None,
@@ -225,6 +234,15 @@ impl Admin {
             was_sent: false,
         };
         self.tasks.insert(id, task);
+        id
+    }
+
+    /// As [`Admin::submit`], to this broker and no other.
+    pub fn submit_to(&mut self, now: Now, broker: NodeId, request: AdminRequest) -> u64 {
+        let id = self.submit_later(now, request);
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.broker = Some(broker);
+        }
         self.tick(now);
         id
     }
@@ -426,6 +444,9 @@ fn complete(request: &mut AdminRequest) {
 
 fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
     let to = |target| Plan::Send(vec![(target, task.request.clone())]);
+    if let Some(broker) = task.broker {
+        return to(Target::Node(broker));
+    }
     let broker = |resource: Option<(i8, &Str)>| match resource {
         Some((BROKER_RESOURCE, name)) => name.parse().map_or(Target::Any, Target::Node),
         _ => Target::Any,
@@ -449,7 +470,7 @@ fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
         AdminRequest::OffsetFetch(request) => {
             coordinator(request.groups.first().map(|group| &group.group_id).or(Some(&request.group_id)))
         }
-        AdminRequest::ListGroups(_) | AdminRequest::DescribeLogDirs(_) => {
+        AdminRequest::ListGroups(_) => {
             let nodes: Vec<NodeId> = network.metadata().brokers.keys().copied().collect();
             if nodes.is_empty() {
                 return Plan::Wait;
