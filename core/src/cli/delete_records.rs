@@ -29,13 +29,7 @@ const OPTIONS: [OptionSpec; 3] = [
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
-    match execute(&terminal).await {
-        Err(Failure::Thrown(exception)) => {
-            terminal.error_line(&format!("{}\n{exception}\n", exception.message));
-            Err(Failure::Exit(1))
-        }
-        ended => ended,
-    }
+    terminal.catch(execute(&terminal).await)
 }
 
 async fn execute(terminal: &Terminal) -> Result<(), Failure> {
@@ -48,11 +42,7 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let server = options.value("bootstrap-server")?.unwrap_or_default();
     let config = admin_config(terminal, options.value("command-config")?, server).await?;
     let path = options.value("offset-json-file")?.unwrap_or_default();
-    let content = terminal.file(path).await.map_err(|_| {
-        let cause = Exception::new("java.nio.file.NoSuchFileException", path);
-        Exception::new("java.io.IOException", format!("Unable to read file {path}")).because(&cause)
-    })?;
-    let wanted = read(&content)?;
+    let wanted = read(&terminal.text_file(path).await?)?;
     terminal.start_admin(config);
     terminal.line("Executing records delete operation");
     let counts = partition_counts(terminal).await?;

@@ -32,13 +32,7 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
         terminal.start_admin(admin_config(&terminal, options.value("command-config")?, server).await?);
         Ok(options)
     };
-    let options = match begun.await {
-        Err(Failure::Thrown(exception)) => {
-            terminal.error_line(&format!("{}\n{exception}\n", exception.message));
-            return Err(Failure::Exit(1));
-        }
-        begun => begun?,
-    };
+    let options = terminal.catch(begun.await)?;
     match list(&terminal, &options).await {
         Err(Failure::Thrown(exception)) => {
             terminal.line(&format!("Error while executing groups command : {}", exception.message));

@@ -1,6 +1,7 @@
 //! `kafka-leader-election.sh`: makes preferred replicas leaders again, or replicas out of sync where no other lives
 //! (`org.apache.kafka.tools.LeaderElectionCommand`).
 
+use super::consumer_groups::wrapped;
 use super::failure::{Exception, Failure, thrown};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
@@ -39,13 +40,7 @@ const FAILED: &str = "org.apache.kafka.tools.AdminCommandFailedException";
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
-    match execute(&terminal).await {
-        Err(Failure::Thrown(exception)) => {
-            terminal.error_line(&format!("{}\n{exception}\n", exception.message));
-            Err(Failure::Exit(1))
-        }
-        ended => ended,
-    }
+    terminal.catch(execute(&terminal).await)
 }
 
 async fn execute(terminal: &Terminal) -> Result<(), Failure> {
@@ -149,11 +144,7 @@ async fn partitions(terminal: &Terminal, options: &Options) -> Result<Option<Vec
         return Ok(Some(Vec::from([TopicPartition::new(topic, partition)])));
     }
     let Some(path) = options.value("path-to-json-file")? else { return Ok(None) };
-    let content = terminal.file(path).await.map_err(|_| {
-        let cause = Exception::new("java.nio.file.NoSuchFileException", path);
-        let unread = Exception::new("java.io.IOException", format!("Unable to read file {path}")).because(&cause);
-        super::consumer_groups::wrapped("java.lang.RuntimeException", &unread)
-    })?;
+    let content = terminal.text_file(path).await.map_err(|unread| wrapped("java.lang.RuntimeException", &unread))?;
     let operation = |message: &str| Exception::new("org.apache.kafka.tools.AdminOperationException", message);
     let json: Value = serde_json::from_slice(&content).map_err(|_| operation("Replica election data is empty"))?;
     let listed = json.get("partitions").and_then(Value::as_array);

@@ -33,6 +33,8 @@ mod option_parser;
 mod program;
 mod properties_file;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod topic_filter;
 mod topics;
 

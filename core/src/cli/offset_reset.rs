@@ -274,11 +274,7 @@ async fn at_time(terminal: &Terminal, partitions: Vec<TopicPartition>, timestamp
 
 /// A file of `topic,partition,offset`, or `group,topic,partition,offset` where several groups are reset.
 async fn from_file(terminal: &Terminal, path: &str, several: bool, group: &Str) -> Result<NewOffsets, Failure> {
-    let content = terminal.file(path).await.map_err(|_| {
-        let cause = Exception::new("java.nio.file.NoSuchFileException", path);
-        let unread = Exception::new("java.io.IOException", format!("Unable to read file {path}")).because(&cause);
-        wrapped("java.lang.RuntimeException", &unread)
-    })?;
+    let content = terminal.text_file(path).await.map_err(|unread| wrapped("java.lang.RuntimeException", &unread))?;
     let text = String::from_utf8_lossy(&content);
     let mut new = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {

@@ -1,7 +1,7 @@
 //! [`Terminal`]: all that a tool's code can ask for and await.
 
 use super::date_time::time_stamp;
-use super::failure::Exception;
+use super::failure::{Exception, Failure};
 use super::program::{Environment, ProgramInput, ProgramOutput};
 use crate::client::network_client::Notice;
 use crate::client::{
@@ -218,6 +218,28 @@ impl Terminal {
     pub(super) async fn file(&self, path: &str) -> Result<Bytes, Str> {
         self.0.borrow_mut().outputs.push_back(ProgramOutput::ReadFile(Str::from(path)));
         self.until(|state| state.file.take()).await
+    }
+
+    /// The content of a file that Kafka's `Utils.readFileAsString` reads.
+    ///
+    /// # Errors
+    /// `java.io.IOException`.
+    pub(super) async fn text_file(&self, path: &str) -> Result<Bytes, Exception> {
+        self.file(path).await.map_err(|_| {
+            let cause = Exception::new("java.nio.file.NoSuchFileException", path);
+            Exception::new("java.io.IOException", format!("Unable to read file {path}")).because(&cause)
+        })
+    }
+
+    /// What most of Kafka's tools do with an exception: they print its message, its trace and an empty line, and exit with 1.
+    pub(super) fn catch<T>(&self, ended: Result<T, Failure>) -> Result<T, Failure> {
+        ended.map_err(|failure| match failure {
+            Failure::Thrown(exception) => {
+                self.error_line(&format!("{}\n{exception}\n", exception.message));
+                Failure::Exit(1)
+            }
+            exit @ Failure::Exit(_) => exit,
+        })
     }
 
     /// From here on Ctrl-C is the tool's affair.

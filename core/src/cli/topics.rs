@@ -93,14 +93,7 @@ const LIMIT: OptionSpec = value(
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
-    let options = match begin(&terminal).await {
-        Err(Failure::Thrown(exception)) => {
-            terminal.error_line(&exception.message);
-            terminal.error_line(&format!("{exception}\n"));
-            return Err(Failure::Exit(1));
-        }
-        begun => begun?,
-    };
+    let options = terminal.catch(begin(&terminal).await)?;
     match execute(&terminal, &options).await {
         Err(Failure::Thrown(exception)) => {
             terminal.line(&format!("Error while executing topic command : {}", exception.message));

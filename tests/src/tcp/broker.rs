@@ -1,6 +1,6 @@
 //! One node on real sockets: an event loop in a thread of its own.
 
-use super::connection::{Connection, READ_SIZE, Received};
+use super::connection::{Connection, READ_SIZE, Received, resolve};
 use super::disk::Disk;
 use broker_core::config::BrokerConfig;
 use broker_core::event::Event;
@@ -8,11 +8,10 @@ use broker_core::ids::{ConnectionId, NodeId};
 use broker_core::node::{Input, Node, Output};
 use broker_core::text::Str;
 use broker_core::time::{Instant, Now};
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -231,12 +230,7 @@ impl Host {
     }
 
     fn connect(&mut self, connection: ConnectionId, host: &str, port: u16) {
-        let opened = resolve(host, port).and_then(TcpStream::connect).and_then(|mut stream| {
-            let both = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(&mut stream, Token(connection.0 as usize), both)?;
-            Ok(Connection::connecting(stream))
-        });
-        match opened {
+        match Connection::open(self.poll.registry(), connection, host, port) {
             Ok(open) => {
                 self.connections.insert(connection, open);
             }
@@ -289,13 +283,6 @@ impl Host {
             open.finish(self.poll.registry());
         }
     }
-}
-
-pub(super) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
-    let mut found = (host, port).to_socket_addrs()?.collect::<Vec<_>>();
-    // `localhost` may name ::1 first, where nobody listens.
-    found.sort_by_key(|address| !address.is_ipv4());
-    found.into_iter().next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address for {host}")))
 }
 
 pub(super) fn ignore_interrupt(error: io::Error) -> io::Result<()> {

@@ -1,10 +1,13 @@
 //! One socket: frames in, frames out, and a bound on what the node has not taken yet.
 
+use broker_core::ids::ConnectionId;
 use broker_core::protocol::FrameSplitter;
 use bytes::Bytes;
 use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
 
 /// Reading pauses while the node has more than this many bytes of frames it did not take, one frame excepted.
 const WINDOW: usize = 1 << 20;
@@ -47,8 +50,11 @@ pub(super) enum Received {
 }
 
 impl Connection {
-    pub(super) fn connecting(stream: TcpStream) -> Self {
-        Self::new(stream, State::Connecting)
+    /// Begins to connect; events of the socket carry the connection's number.
+    pub(super) fn open(registry: &Registry, connection: ConnectionId, host: &str, port: u16) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(resolve(host, port)?)?;
+        registry.register(&mut stream, Token(connection.0 as usize), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self::new(stream, State::Connecting))
     }
 
     pub(super) fn accepted(stream: TcpStream) -> Self {
@@ -150,9 +156,16 @@ impl Connection {
     }
 
     /// Sends what the socket still takes and lets go of it.
-    pub(super) fn finish(&mut self, registry: &mio::Registry) {
+    pub(super) fn finish(&mut self, registry: &Registry) {
         // Either may fail because the peer is gone already; the socket closes when it is dropped.
         let _unsent = self.write();
         let _unregistered = registry.deregister(&mut self.stream);
     }
+}
+
+pub(super) fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
+    let mut found = (host, port).to_socket_addrs()?.collect::<Vec<_>>();
+    // `localhost` may name ::1 first, where nobody listens.
+    found.sort_by_key(|address| !address.is_ipv4());
+    found.into_iter().next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address for {host}")))
 }

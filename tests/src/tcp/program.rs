@@ -1,15 +1,14 @@
 //! A tool of `broker_core::cli` as a process of this machine: real sockets, standard streams, files and Ctrl-C.
 
-use super::broker::{ignore_interrupt, resolve};
-use super::connection::{Connection, READ_SIZE, Received};
+use super::broker::ignore_interrupt;
+use super::connection::{Connection, READ_SIZE, Received, resolve};
 use broker_core::cli::{Environment, Program, ProgramInput, ProgramOutput};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::ids::ConnectionId;
 use broker_core::text::Str;
 use broker_core::time::{Instant, Now};
 use bytes::Bytes;
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -130,12 +129,7 @@ impl Host {
     fn carry_out(&mut self, output: ClientOutput) {
         match output {
             ClientOutput::Connect { connection, host, port } => {
-                let opened = resolve(&host, port).and_then(TcpStream::connect).and_then(|mut stream| {
-                    let both = Interest::READABLE | Interest::WRITABLE;
-                    self.poll.registry().register(&mut stream, Token(connection.0 as usize), both)?;
-                    Ok(Connection::connecting(stream))
-                });
-                match opened {
+                match Connection::open(self.poll.registry(), connection, &host, port) {
                     Ok(open) => {
                         self.connections.insert(connection, open);
                     }
