@@ -6,7 +6,9 @@
 //! - `terminal`: what a tool's code asks for and awaits: standard streams, files, time, the admin, producer and consumer.
 //! - `option_parser`: options as jopt-simple reads them, and its table of help.
 //! - `failure`: how a tool ends early, and how Java shows an exception.
-//! - one file per tool, named as the tool.
+//! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
+//! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `offset_reset` of
+//!   consumer-groups.
 //!
 //! # Architecture Invariants
 //! A tool is an `async fn` that only awaits its [`terminal`]: the program polls it after each input, no waker and no executor
