@@ -13,7 +13,7 @@
 //! So a folded chunk may keep the order of the first append in it, and a shortened one its own.
 
 use broker_core::log::storage::{FileEntry, StoreCommand};
-use broker_core::sorted::SortedMap;
+use broker_core::sorted::{SortedMap, sort_by_key};
 use bytes::Bytes;
 
 /// What is large.
@@ -141,7 +141,7 @@ impl ChunkIndex {
             index.journal_bytes += value.len();
             unpack(*key, value, &mut operations).ok_or_else(|| format!("journal value {key} is damaged"))?;
         }
-        operations.sort_by_key(|(order, _)| *order);
+        sort_by_key(&mut operations, |(order, _)| *order);
         let mut orphans = Vec::new();
         for (order, operation) in operations {
             index.next_order = order + 1;

@@ -9,7 +9,7 @@ use crate::buffers::concat;
 use crate::chunk_index::{ChunkIndex, ChunkKey, Fold, Limits, Piece, Plan, Source};
 use crate::journal_file::{self, FileRecord, JournalFile, Opening};
 use broker_core::log::storage::{FileEntry, FileRange, StoreCommand, Ticket};
-use broker_core::sorted::SortedMap;
+use broker_core::sorted::{SortedMap, sort_by_key};
 use broker_core::text::Str;
 use bytes::Bytes;
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array};
@@ -130,7 +130,7 @@ impl Storage {
         if let Some((opened, found)) = opening.finish(record).await? {
             file = Some(opened);
             values.extend(found);
-            values.sort_unstable_by_key(|(key, _)| *key);
+            sort_by_key(&mut values, |(key, _)| *key);
         }
         let limits = if file.is_some() { Limits::FILE } else { Limits::DATABASE };
         let (index, dead) = ChunkIndex::open(limits, chunk_keys, &values).map_err(Str::from)?;

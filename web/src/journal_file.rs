@@ -4,6 +4,7 @@
 use crate::indexed_db::reason;
 use crate::journal_frames::{self, TwoFiles};
 use crate::post_message::pause;
+use broker_core::sorted::sort_by_key;
 use broker_core::text::Str;
 use bytes::Bytes;
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
@@ -107,7 +108,7 @@ impl Opening {
             let live = frames.into_iter().filter(|frame| frame.key >= first);
             values.extend(live.map(|frame| (frame.key, content.slice(frame.value))));
         }
-        values.sort_unstable_by_key(|(key, _)| *key);
+        sort_by_key(&mut values, |(key, _)| *key);
         Ok(Some((JournalFile { handles, files, identity }, values)))
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Site {
 }
 
 /// Gzipped bytes a first visit may load, in all. It only ever goes down: the goal is 500 KB.
-const BUDGET: usize = 910_000;
+const BUDGET: usize = 897_000;
 
 impl Site {
     /// Fails where a first visit loads more than it may; without wasm-opt that says nothing.

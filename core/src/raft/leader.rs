@@ -2,7 +2,7 @@
 
 use super::voter_set::{ReplicaKey, VoterSet};
 use crate::ids::{NodeId, Offset, Uuid};
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, sort_by_key};
 use crate::time::{Duration, Instant, Now};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -169,7 +169,7 @@ impl LeaderState {
             .iter()
             .map(|(id, replica)| if *id == self.local { local_end } else { replica.log_end_offset.unwrap_or(-1) })
             .collect();
-        ends.sort_unstable_by_key(|end| Reverse(*end));
+        sort_by_key(&mut ends, |end| Reverse(*end));
         let candidate = ends.get(ends.len() / 2).copied()?;
         if candidate <= self.epoch_start_offset || self.high_watermark.is_some_and(|current| candidate <= current) {
             return None;
@@ -186,7 +186,7 @@ impl LeaderState {
             .filter(|(id, _)| **id != self.local)
             .map(|(id, replica)| (Reverse(replica.log_end_offset.unwrap_or(-1)), *id))
             .collect();
-        successors.sort_unstable();
+        sort_by_key(&mut successors, |successor| *successor);
         successors.into_iter().map(|(_, id)| id).collect()
     }
 

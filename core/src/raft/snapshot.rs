@@ -9,6 +9,7 @@ use crate::protocol::messages::{SnapshotFooterRecord, SnapshotHeaderRecord};
 use crate::protocol::{decode_message, encode_message};
 use crate::record::control::{control_batch, control_type};
 use crate::record::{BatchBuilder, Batches, ControlRecordType, RecordError};
+use crate::sorted::sort_by_key;
 use crate::text::Str;
 use alloc::format;
 use alloc::vec::Vec;
@@ -67,7 +68,7 @@ pub fn stored_snapshots(files: &[FileEntry]) -> Vec<StoredSnapshot> {
     let snapshot =
         |file: &FileEntry| Some(StoredSnapshot { id: SnapshotId::from_path(&file.path)?, length: file.length });
     let mut snapshots: Vec<StoredSnapshot> = files.iter().filter_map(snapshot).collect();
-    snapshots.sort_unstable_by_key(|snapshot| snapshot.id);
+    sort_by_key(&mut snapshots, |snapshot| snapshot.id);
     snapshots
 }
 

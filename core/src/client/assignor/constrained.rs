@@ -3,7 +3,7 @@
 use super::sticky::Claims;
 use super::{GroupAssignment, partitions_of};
 use crate::ids::TopicPartition;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, sort_by};
 use crate::text::Str;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -55,7 +55,7 @@ impl Shares {
     /// What a member may keep of what it owned.
     fn keep(&mut self, member: &Str, owned: &[TopicPartition]) -> Vec<TopicPartition> {
         let mut keep = owned.to_vec();
-        keep.sort_by(|left, right| (left.partition, &left.topic).cmp(&(right.partition, &right.topic)));
+        sort_by(&mut keep, |left, right| (left.partition, &left.topic).cmp(&(right.partition, &right.topic)));
         if keep.len() < self.minimum {
             self.below_minimum.push_back(member.clone());
         } else if keep.len() >= self.maximum && self.members_at_maximum < self.with_more {

@@ -4,7 +4,7 @@
 use super::sticky::Claims;
 use super::{GroupAssignment, Subscription, partitions_of};
 use crate::ids::TopicPartition;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, sort_by_key};
 use crate::text::Str;
 use alloc::vec::Vec;
 
@@ -69,7 +69,7 @@ impl<'a> Balance<'a> {
             (member, topics.into_iter().map(size).sum())
         });
         let mut topics: Vec<&Str> = partition_counts.keys().collect();
-        topics.sort_by_key(|topic| (potential.get(topic).map_or(0, Vec::len), *topic));
+        sort_by_key(&mut topics, |topic| (potential.get(topic).map_or(0, Vec::len), *topic));
         let partitions = topics.into_iter().flat_map(|topic| partitions_of(topic, size(topic) as i32)).collect();
         let mut owners = SortedMap::new();
         let mut assignment = SortedMap::new();

@@ -16,7 +16,7 @@ mod tests;
 pub use sticky::{cooperative_user_data, sticky_user_data};
 
 use crate::ids::{PartitionIndex, TopicPartition};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, sort_by};
 use crate::text::Str;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -132,11 +132,13 @@ impl Assignor {
 /// Members in the order assignors walk them: static ones by instance id, then the others by member id.
 fn sorted_members(subscriptions: &SortedMap<Str, Subscription>) -> Vec<(&Str, &Subscription)> {
     let mut members: Vec<_> = subscriptions.iter().collect();
-    members.sort_by(|(left_id, left), (right_id, right)| match (&left.group_instance_id, &right.group_instance_id) {
-        (Some(left), Some(right)) => left.cmp(right),
-        (Some(_), None) => core::cmp::Ordering::Less,
-        (None, Some(_)) => core::cmp::Ordering::Greater,
-        (None, None) => left_id.cmp(right_id),
+    sort_by(&mut members, |(left_id, left), (right_id, right)| {
+        match (&left.group_instance_id, &right.group_instance_id) {
+            (Some(left), Some(right)) => left.cmp(right),
+            (Some(_), None) => core::cmp::Ordering::Less,
+            (None, Some(_)) => core::cmp::Ordering::Greater,
+            (None, None) => left_id.cmp(right_id),
+        }
     });
     members
 }

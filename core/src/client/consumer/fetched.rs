@@ -5,7 +5,7 @@ use crate::ids::{LeaderEpoch, Offset, ProducerId};
 use crate::protocol::messages::fetch_response::AbortedTransaction;
 use crate::record::control::control_type;
 use crate::record::{Batches, ControlRecordType, Record, RecordBatch, RecordError};
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedSet, sort_by_key};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -74,7 +74,7 @@ struct AbortedFilter {
 impl AbortedFilter {
     fn new(isolation_level: IsolationLevel, aborted: &[AbortedTransaction]) -> Self {
         let mut coming = aborted.to_vec();
-        coming.sort_by_key(|transaction| core::cmp::Reverse(transaction.first_offset));
+        sort_by_key(&mut coming, |transaction| core::cmp::Reverse(transaction.first_offset));
         Self { is_active: isolation_level == IsolationLevel::ReadCommitted, coming, open: SortedSet::new() }
     }
 

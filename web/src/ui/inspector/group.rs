@@ -3,6 +3,7 @@
 use super::{command, facts, head};
 use crate::ui::stage::heads::{add_to, chips};
 use crate::ui::store::{Picture, Store};
+use broker_core::sorted::sort_by_key;
 use leptos::prelude::*;
 
 /// Partition, owner, committed offset, lag.
@@ -28,7 +29,7 @@ fn shown(store: Store, id: &str) -> Option<Shown> {
         let owned = group.members.iter().flat_map(|member| &member.assignment);
         let committed = group.offsets.iter().map(|(topic, index, _)| (topic, *index));
         let mut all: Vec<_> = owned.map(|(topic, index)| (topic, *index)).chain(committed).collect();
-        all.sort_unstable();
+        sort_by_key(&mut all, |partition| *partition);
         all.dedup();
         let line = |(topic, index): (&broker_core::text::Str, i32)| {
             let (owner, committed) = Picture::owner(group, topic, index);

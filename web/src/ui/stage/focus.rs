@@ -5,6 +5,7 @@ use super::grid::columns;
 use crate::ui::icons::Icon;
 use crate::ui::room::Room;
 use crate::ui::store::{Outcome, Picture, Process, Selection, Store};
+use broker_core::sorted::sort_by_key;
 use leptos::prelude::*;
 
 /// What is shown.
@@ -139,7 +140,7 @@ pub(super) fn focus(store: Store, topic: String, index: i32) -> AnyView {
         if let Outcome::Records(records) = outcome.get().get() {
             read.update(|read| {
                 read.extend(records.into_iter().map(|record| (record.offset, record.key)));
-                read.sort_unstable_by_key(|(offset, _)| *offset);
+                sort_by_key(read, |(offset, _)| *offset);
                 read.dedup_by_key(|(offset, _)| *offset);
             });
         }

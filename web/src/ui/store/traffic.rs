@@ -2,6 +2,7 @@
 
 use crate::worker::{Seen, SeenFrame};
 use broker_core::protocol::{ApiKey, ErrorCode};
+use broker_core::sorted::sort_by_key;
 
 /// A track of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +184,7 @@ impl Traffic {
 }
 
 fn busiest(mut links: Vec<Stream>) -> Vec<Stream> {
-    links.sort_unstable_by_key(|link| std::cmp::Reverse(link.frames));
+    sort_by_key(&mut links, |link| std::cmp::Reverse(link.frames));
     links.truncate(STREAMS);
     links
 }

@@ -21,7 +21,7 @@ use broker_core::node::{Input, Output};
 use broker_core::protocol::ErrorCode;
 use broker_core::record::Record;
 use broker_core::rng::Rng;
-use broker_core::sorted::SortedMap;
+use broker_core::sorted::{SortedMap, sort_by_key};
 use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
 use browse::Browse;
@@ -224,8 +224,8 @@ impl Clients {
                 Member::Reader(reader) => view.consumers.push(reader.view()),
             }
         }
-        view.producers.sort_unstable_by_key(|producer| producer.producer);
-        view.consumers.sort_unstable_by_key(|consumer| consumer.consumer);
+        sort_by_key(&mut view.producers, |producer| producer.producer);
+        sort_by_key(&mut view.consumers, |consumer| consumer.consumer);
         view
     }
 
