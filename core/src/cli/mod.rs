@@ -11,7 +11,7 @@
 //!   consumer-groups.
 //!
 //! # Architecture Invariants
-//! A tool is an `async fn` that only awaits its [`terminal`]: the program polls it after each input, no waker and no executor
+//! A tool is an `async fn` that only awaits its `terminal`: the program polls it after each input, no waker and no executor
 //! takes part, and the same inputs give the same outputs.
 //!
 //! What Kafka prints is printed to the letter; only the descriptions in `--help` are in our own words. A Java stack trace

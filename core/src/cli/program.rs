@@ -65,7 +65,7 @@ pub enum ProgramOutput {
     StandardError(Bytes),
     /// The content of a file; the answer is [`ProgramInput::File`].
     ReadFile(Str),
-    /// It is over; its exit code. Nothing follows.
+    /// It is over; its exit code. Nothing follows: the host closes the connections that are left, as an operating system does.
     Exit(i32),
     /// Nothing more until an input, or until then.
     Wait {
