@@ -109,7 +109,9 @@ pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn
             Entry::Background(line) => background.start(&words(line, &places)?, &places, folder, tools)?,
             Entry::Command(command) => {
                 let words = words(&command.line, &places)?;
-                let raw = tools.run(&words, &command.input_bytes(), folder)?;
+                let named =
+                    |error: io::Error| io::Error::other(format!("{}: {}: {error}", scenario.name, command.line));
+                let raw = tools.run(&words, &command.input_bytes(), folder).map_err(named)?;
                 ready::wait_for_metadata(&places.brokers)?;
                 let lines = |bytes: &[u8]| normalize(&String::from_utf8_lossy(bytes), &places, usage);
                 printed.push(Printed { output: lines(&raw.output), error: lines(&raw.error), code: raw.code });
