@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["log"],
     &["replication", "raft", "metadata", "coordinator", "controller"],
     &["purgatory", "node"],
-    &["client", "cli", "sim"],
+    &["client", "cli", "shell", "sim"],
 ];
 
 /// Imports of the core against the direction: who, whom, why.

@@ -9,7 +9,7 @@ use core::fmt;
 
 /// Why a tool goes no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// All is said; the exit code.
     Exit(i32),
     /// An exception, as Java would have thrown it.
@@ -18,7 +18,7 @@ pub(super) enum Failure {
 
 /// A Java exception: what a tool prints of it. Shown as a stack trace without its `at` lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Exception {
+pub(crate) struct Exception {
     /// Its class, in full.
     pub(super) class: String,
     /// Its message.

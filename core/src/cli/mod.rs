@@ -5,6 +5,7 @@
 //! - [`Program`]: a tool that runs. What it is told and what it wants is [`ProgramInput`] and [`ProgramOutput`].
 //! - `terminal`: what a tool's code asks for and awaits: standard streams, files, time, the admin, producer and consumer.
 //! - `option_parser`: options as jopt-simple reads them, and its table of help.
+//! - [`file`]: what programs ask of the file system.
 //! - `failure`: how a tool ends early, and how Java shows an exception.
 //! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
 //! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `offset_reset` of
@@ -25,6 +26,7 @@ mod consumer_groups;
 mod date_time;
 mod delete_records;
 mod failure;
+pub mod file;
 mod get_offsets;
 mod groups;
 mod leader_election;
@@ -45,19 +47,19 @@ pub use program::{Environment, Program, ProgramInput, ProgramOutput};
 use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
-use failure::Failure;
-use terminal::Terminal;
+pub(crate) use failure::{Exception, Failure};
+pub(crate) use terminal::{Came, Terminal};
 
 /// What the tools call the version they are of; `--version` prints it.
 pub const VERSION: &str = "4.3.0";
 
 /// A tool's code while it runs.
-type Run = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
+pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
 /// A tool: the name of its script, and its code.
-struct Tool {
-    name: &'static str,
-    run: fn(Terminal) -> Run,
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(Terminal) -> Run,
 }
 
 const TOOLS: [Tool; 10] = [

@@ -1,10 +1,10 @@
 //! [`Program`]: a tool that runs.
 
 use super::failure::Failure;
+use super::file::{FileAnswer, FileError, FileRequest};
 use super::terminal::Terminal;
-use super::{Run, TOOLS};
+use super::{Run, TOOLS, Tool};
 use crate::client::{ClientInput, ClientOutput};
-use crate::text::Str;
 use crate::time::{Instant, Now};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -45,9 +45,8 @@ pub enum ProgramInput {
     StandardInput(Bytes),
     /// Standard input has ended.
     EndOfInput,
-    /// The file it asked for ([`ProgramOutput::ReadFile`]): its content, or why there is none, in the words of the
-    /// operating system.
-    File(Result<Bytes, Str>),
+    /// The answer to [`ProgramOutput::File`].
+    File(Result<FileAnswer, FileError>),
     /// SIGINT: Ctrl-C.
     Interrupt,
     /// A deadline came.
@@ -63,8 +62,8 @@ pub enum ProgramOutput {
     StandardOutput(Bytes),
     /// Bytes for standard error.
     StandardError(Bytes),
-    /// The content of a file; the answer is [`ProgramInput::File`].
-    ReadFile(Str),
+    /// Something of the file system; the answer is [`ProgramInput::File`], and the program waits for it.
+    File(FileRequest),
     /// It is over; its exit code. Nothing follows: the host closes the connections that are left, as an operating system does.
     Exit(i32),
     /// Nothing more until an input, or until then.
@@ -92,11 +91,21 @@ impl Program {
     /// Starts the tool of this name; `None` where there is none.
     pub fn start(now: Now, name: &str, arguments: Vec<String>, environment: &Environment) -> Option<Self> {
         let tool = TOOLS.iter().find(|tool| tool.name == name)?;
+        Some(Self::of(now, tool, arguments, environment))
+    }
+
+    /// Starts this one.
+    pub(crate) fn of(now: Now, tool: &Tool, arguments: Vec<String>, environment: &Environment) -> Self {
         let terminal = Terminal::new(now, arguments, environment);
         let run = (tool.run)(terminal.clone());
         let mut program = Self { terminal, run: Some(run) };
         program.go_on();
-        Some(program)
+        program
+    }
+
+    /// Its code awaits standard input: who has some may give it. A host may also give it at any other time.
+    pub fn wants_input(&self) -> bool {
+        self.run.is_some() && self.terminal.wants_input()
     }
 
     /// What the host tells.
@@ -119,7 +128,7 @@ impl Program {
 
     fn go_on(&mut self) {
         let Some(run) = &mut self.run else { return };
-        self.terminal.forget_deadlines();
+        self.terminal.forget_what_is_awaited();
         match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => self.end(0),

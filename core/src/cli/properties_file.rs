@@ -1,6 +1,7 @@
 //! Files of properties that tools read, and settings of clients by Kafka's names.
 
 use super::failure::{Exception, Failure};
+use super::file::FileError;
 use super::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::config::Properties;
@@ -15,11 +16,10 @@ use alloc::vec::Vec;
 /// # Errors
 /// Java's exception where the file cannot be read.
 pub(super) async fn read(terminal: &Terminal, path: &str) -> Result<Properties, Exception> {
-    let content = terminal.file(path).await.map_err(|reason| {
-        Exception::new(
-            "java.nio.file.NoSuchFileException",
-            if reason.is_empty() { path.to_string() } else { reason.to_string() },
-        )
+    let content = terminal.file(path).await.map_err(|error| match error {
+        FileError::NotFound => Exception::new("java.nio.file.NoSuchFileException", path),
+        FileError::Denied => Exception::new("java.nio.file.AccessDeniedException", path),
+        other => Exception::new("java.io.IOException", other.to_string()),
     })?;
     let properties = Properties::parse(&String::from_utf8_lossy(&content));
     properties.map_err(|error| Exception::illegal_argument(error.to_string()))

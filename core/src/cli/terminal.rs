@@ -2,6 +2,7 @@
 
 use super::date_time::time_stamp;
 use super::failure::{Exception, Failure};
+use super::file::{FileAnswer, FileError, FileRequest, FileStatus};
 use super::program::{Environment, ProgramInput, ProgramOutput};
 use crate::client::network_client::Notice;
 use crate::client::{
@@ -13,7 +14,7 @@ use crate::protocol::ErrorCode;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
-use crate::time::{Instant, Now};
+use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
@@ -30,7 +31,7 @@ const RANGE: u64 = 1 << 32;
 
 /// A tool's side of its program. Clones are the same terminal.
 #[derive(Clone)]
-pub(super) struct Terminal(Rc<RefCell<State>>);
+pub(crate) struct Terminal(Rc<RefCell<State>>);
 
 struct State {
     now: Now,
@@ -42,7 +43,9 @@ struct State {
     outputs: VecDeque<ProgramOutput>,
     input: BytesMut,
     is_input_ended: bool,
-    file: Option<Result<Bytes, Str>>,
+    file: Option<Result<FileAnswer, FileError>>,
+    /// The tool's code awaits standard input.
+    wants_input: bool,
     is_interrupt_awaited: bool,
     is_interrupted: bool,
     /// What the tool's code waits for.
@@ -60,7 +63,7 @@ struct State {
 
 /// What came first.
 #[derive(Debug, PartialEq)]
-pub(super) enum Came<T> {
+pub(crate) enum Came<T> {
     /// What was awaited.
     This(T),
     /// Ctrl-C.
@@ -82,6 +85,7 @@ impl Terminal {
             input: BytesMut::new(),
             is_input_ended: false,
             file: None,
+            wants_input: false,
             is_interrupt_awaited: false,
             is_interrupted: false,
             deadline: None,
@@ -105,7 +109,7 @@ impl Terminal {
             ProgramInput::Client(input) => state.each_client(now, &input),
             ProgramInput::StandardInput(bytes) => state.input.extend_from_slice(&bytes),
             ProgramInput::EndOfInput => state.is_input_ended = true,
-            ProgramInput::File(content) => state.file = Some(content),
+            ProgramInput::File(answer) => state.file = Some(answer),
             ProgramInput::Interrupt => state.is_interrupted = true,
             ProgramInput::Timeout => state.each_client(now, &ClientInput::Timeout),
         }
@@ -116,8 +120,14 @@ impl Terminal {
     }
 
     /// The tool's code is about to say anew what it waits for.
-    pub(super) fn forget_deadlines(&self) {
-        self.0.borrow_mut().deadline = None;
+    pub(super) fn forget_what_is_awaited(&self) {
+        let state = &mut *self.0.borrow_mut();
+        state.deadline = None;
+        state.wants_input = false;
+    }
+
+    pub(super) fn wants_input(&self) -> bool {
+        self.0.borrow().wants_input
     }
 
     pub(super) fn end(&self, code: i32) {
@@ -158,16 +168,16 @@ impl Terminal {
     // For the tool.
 
     /// The arguments behind the tool's name.
-    pub(super) fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         self.0.borrow().arguments.clone()
     }
 
-    pub(super) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         self.0.borrow().now
     }
 
     /// Standard input is a keyboard.
-    pub(super) fn is_interactive(&self) -> bool {
+    pub(crate) fn is_interactive(&self) -> bool {
         self.0.borrow().is_interactive
     }
 
@@ -177,30 +187,30 @@ impl Terminal {
         is_known(host)
     }
 
-    pub(super) fn random_below(&self, bound: u64) -> u64 {
+    pub(crate) fn random_below(&self, bound: u64) -> u64 {
         self.0.borrow_mut().rng.below(bound)
     }
 
     /// Text on standard output.
-    pub(super) fn print(&self, text: &str) {
+    pub(crate) fn print(&self, text: &str) {
         let output = ProgramOutput::StandardOutput(Bytes::copy_from_slice(text.as_bytes()));
         self.0.borrow_mut().outputs.push_back(output);
     }
 
     /// Bytes on standard output.
-    pub(super) fn print_bytes(&self, bytes: Vec<u8>) {
+    pub(crate) fn print_bytes(&self, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             self.0.borrow_mut().outputs.push_back(ProgramOutput::StandardOutput(Bytes::from(bytes)));
         }
     }
 
     /// A line on standard output.
-    pub(super) fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         self.print(&format!("{text}\n"));
     }
 
     /// A line on standard error.
-    pub(super) fn error_line(&self, text: &str) {
+    pub(crate) fn error_line(&self, text: &str) {
         self.0.borrow_mut().error_line(text);
     }
 
@@ -214,10 +224,76 @@ impl Terminal {
         self.log("ERROR", &format!("{exception}\n"), class);
     }
 
-    /// The content of a file.
-    pub(super) async fn file(&self, path: &str) -> Result<Bytes, Str> {
-        self.0.borrow_mut().outputs.push_back(ProgramOutput::ReadFile(Str::from(path)));
+    /// Asks the file system.
+    pub(crate) async fn ask_files(&self, request: FileRequest) -> Result<FileAnswer, FileError> {
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::File(request));
         self.until(|state| state.file.take()).await
+    }
+
+    /// The content of a file.
+    pub(crate) async fn file(&self, path: &str) -> Result<Bytes, FileError> {
+        match self.ask_files(FileRequest::Read(Str::from(path))).await? {
+            FileAnswer::Content(content) => Ok(content),
+            _ => Err(FileError::Unsupported),
+        }
+    }
+
+    /// Makes this the content of a file.
+    pub(crate) async fn write_file(&self, path: &str, content: Bytes, append: bool) -> Result<(), FileError> {
+        self.ask_files(FileRequest::Write { path: Str::from(path), content, append }).await.map(drop)
+    }
+
+    /// What a directory holds, ordered by name.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<FileStatus>, FileError> {
+        match self.ask_files(FileRequest::List(Str::from(path))).await? {
+            FileAnswer::Entries(entries) => Ok(entries),
+            _ => Err(FileError::Unsupported),
+        }
+    }
+
+    /// What there is at a path.
+    pub(crate) async fn status(&self, path: &str) -> Result<FileStatus, FileError> {
+        match self.ask_files(FileRequest::Status(Str::from(path))).await? {
+            FileAnswer::Status(status) => Ok(status),
+            _ => Err(FileError::Unsupported),
+        }
+    }
+
+    /// The next line of standard input without its end; nothing behind the last. Ctrl-C is [`Came::Interrupt`].
+    pub(crate) async fn input_line(&self) -> Came<Option<Vec<u8>>> {
+        self.until(State::next_line).await
+    }
+
+    /// What came on standard input since the last time, at least a byte; nothing at its end. For those who do not care for
+    /// lines.
+    pub(crate) async fn input(&self) -> Option<Bytes> {
+        self.until(|state| {
+            if !state.input.is_empty() {
+                return Some(Some(core::mem::take(&mut state.input).freeze()));
+            }
+            state.wants_input = true;
+            state.is_input_ended.then_some(None)
+        })
+        .await
+    }
+
+    /// Lets so much time go by; Ctrl-C ends it early.
+    pub(crate) async fn sleep(&self, duration: Duration) -> Came<()> {
+        let until = self.now().monotonic + duration;
+        self.first(Some(until), |_| None).await
+    }
+
+    /// Lets others run, and what was printed go out: for those who print much without awaiting anything.
+    pub(crate) async fn pause(&self) {
+        let mut is_first = true;
+        self.until(|state| {
+            if !core::mem::replace(&mut is_first, false) {
+                return Some(());
+            }
+            state.deadline = Some(state.now.monotonic);
+            None
+        })
+        .await;
     }
 
     /// The content of a file that Kafka's `Utils.readFileAsString` reads.
@@ -243,7 +319,7 @@ impl Terminal {
     }
 
     /// From here on Ctrl-C is the tool's affair.
-    pub(super) fn await_interrupts(&self) {
+    pub(crate) fn await_interrupts(&self) {
         self.0.borrow_mut().is_interrupt_awaited = true;
     }
 
@@ -380,6 +456,7 @@ impl State {
             return Some(Came::This(Some(line.strip_suffix(b"\r").unwrap_or(line).to_vec())));
         }
         if !self.is_input_ended {
+            self.wants_input = true;
             return None;
         }
         let rest = core::mem::take(&mut self.input);

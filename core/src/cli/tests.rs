@@ -1,5 +1,6 @@
 //! Tools without a cluster: what they print before they ask anybody, and what ends them.
 
+use super::file::{FileAnswer, FileError, FileRequest};
 use super::{Environment, Program, ProgramInput, ProgramOutput, tools};
 use crate::client::{ClientInput, ClientOutput};
 use crate::time::{Instant, Now};
@@ -40,7 +41,8 @@ fn drain(program: &mut Program) -> Done {
                 done.connections.push(connection);
             }
             ProgramOutput::Client(_) => {}
-            ProgramOutput::ReadFile(path) => done.reads.push(path.to_string()),
+            ProgramOutput::File(FileRequest::Read(path)) => done.reads.push(path.to_string()),
+            ProgramOutput::File(other) => panic!("{other:?}"),
             ProgramOutput::Exit(code) => {
                 done.exit = Some(code);
                 return done;
@@ -119,12 +121,12 @@ fn a_file_is_asked_for_and_awaited() {
     let mut program = start(line, &Environment::default());
     let begun = drain(&mut program);
     assert_eq!((begun.reads, begun.connects.len()), (Vec::from(["a.properties".to_string()]), 0));
-    program.handle(now(), ProgramInput::File(Ok(Bytes::from_static(b"client.id=me"))));
+    program.handle(now(), ProgramInput::File(Ok(FileAnswer::Content(Bytes::from_static(b"client.id=me")))));
     assert_eq!(drain(&mut program).connects.len(), 1);
 
     let mut program = start(line, &Environment::default());
     drain(&mut program);
-    program.handle(now(), ProgramInput::File(Err("".into())));
+    program.handle(now(), ProgramInput::File(Err(FileError::NotFound)));
     let ended = drain(&mut program);
     assert_eq!(ended.error, "a.properties\njava.nio.file.NoSuchFileException: a.properties\n\n");
     assert_eq!(ended.exit, Some(1));

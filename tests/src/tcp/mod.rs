@@ -3,6 +3,7 @@
 mod broker;
 mod connection;
 mod disk;
+mod files;
 mod program;
 
 pub use broker::{BrokerSetup, End, RunningBroker};

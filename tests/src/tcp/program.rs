@@ -2,15 +2,14 @@
 
 use super::broker::ignore_interrupt;
 use super::connection::{Connection, READ_SIZE, Received, resolve};
+use super::files::answer;
 use broker_core::cli::{Environment, Program, ProgramInput, ProgramOutput};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::ids::ConnectionId;
-use broker_core::text::Str;
 use broker_core::time::{Instant, Now};
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -106,13 +105,7 @@ impl Host {
                 ProgramOutput::Client(output) => self.carry_out(output),
                 ProgramOutput::StandardOutput(bytes) => io::stdout().write_all(&bytes)?,
                 ProgramOutput::StandardError(bytes) => io::stderr().write_all(&bytes)?,
-                ProgramOutput::ReadFile(path) => {
-                    let content = fs::read(&*path).map(Bytes::from).map_err(|error| match error.kind() {
-                        io::ErrorKind::NotFound => Str::default(),
-                        _ => Str::from(error.to_string()),
-                    });
-                    self.tell(ProgramInput::File(content));
-                }
+                ProgramOutput::File(request) => self.tell(ProgramInput::File(answer(&request))),
                 ProgramOutput::Exit(code) => {
                     io::stdout().flush()?;
                     return Ok(Some(code));
