@@ -1,0 +1,41 @@
+//! The files a new machine has: Kafka's distribution, and the few directories around it.
+
+use super::commands::commands;
+use super::file_system::{FileNode, FileSystem};
+use crate::cli::tools;
+use crate::text::Str;
+use alloc::format;
+use bytes::Bytes;
+
+/// Where the user is at home.
+pub(super) const HOME: &str = concat!("/home", "/kafka");
+/// Where Kafka lies.
+pub(super) const KAFKA: &str = concat!("/home", "/kafka/kafka_2.13-4.3.0");
+
+/// Lays the files of a new machine.
+pub(super) fn lay_out(now_ms: i64, files: &mut FileSystem) {
+    let directory = |files: &mut FileSystem, path: &str| {
+        let node = FileNode { content: None, is_executable: false, modified_ms: now_ms };
+        files.restore((Str::from(path), Some(node)));
+    };
+    let file = |files: &mut FileSystem, path: &str, content: &'static str, is_executable: bool| {
+        let content = Some(Bytes::from_static(content.as_bytes()));
+        files.restore((Str::from(path), Some(FileNode { content, is_executable, modified_ms: now_ms })));
+    };
+    for path in ["/dev", "/etc", "/tmp", "/usr", "/usr/bin", concat!("/home", ""), HOME, KAFKA] {
+        directory(files, path);
+    }
+    for path in ["bin", "config", "logs"] {
+        directory(files, &format!("{KAFKA}/{path}"));
+    }
+    for name in tools() {
+        file(files, &format!("{KAFKA}/bin/{name}"), SCRIPT, true);
+    }
+    for name in commands() {
+        file(files, &format!("/usr/bin/{name}"), SCRIPT, true);
+    }
+    file(files, "/etc/hostname", "playground\n", false);
+}
+
+/// What a program's file holds: its code is the playground's own.
+const SCRIPT: &str = "#!/bin/sh\n# Part of the playground: its code runs in this page.\n";
