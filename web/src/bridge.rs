@@ -7,6 +7,7 @@ use crate::worker::link::Endpoint;
 use broker_core::event::Event;
 use broker_core::node::NodeView;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write;
 
 /// Which role a new worker plays: the first it hears.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub enum Role {
     Broker,
     /// All clients of the page; it waits for [`ClientsCommand::Start`].
     Clients,
+    /// All terminals; it waits for [`TerminalsCommand::Start`].
+    Terminals,
 }
 
 /// From the page to the switch.
@@ -408,6 +411,127 @@ pub struct RecordView {
     pub headers: Vec<(String, Option<String>)>,
 }
 
+/// From the page to the worker of the terminals. A terminal is its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TerminalsCommand {
+    /// Start; its end of a port to the switch comes with this. Said by `cluster`, once.
+    Start {
+        /// For its random numbers.
+        seed: u64,
+        /// Minutes by which the local time is ahead of UTC.
+        utc_offset_minutes: i32,
+        /// What was kept of its files: path, and what [`TerminalsReport::Keep`] said of it.
+        kept: Vec<(String, Vec<u8>)>,
+    },
+    /// A terminal with a shell.
+    Open {
+        /// Its number.
+        terminal: u32,
+        /// Bytes of output the page takes before it grants more.
+        credit: u32,
+    },
+    /// It is closed.
+    Close(u32),
+    /// A line was typed.
+    Line {
+        /// Where.
+        terminal: u32,
+        /// Without its end.
+        text: String,
+    },
+    /// Ctrl-D.
+    EndOfInput(u32),
+    /// Ctrl-C.
+    Interrupt(u32),
+    /// What was shown is on the screen: so many bytes more.
+    Credit {
+        /// Where.
+        terminal: u32,
+        /// How many.
+        bytes: u32,
+    },
+    /// Asks for a file; the answer is [`TerminalsReport::File`].
+    ReadFile {
+        /// Names the answer.
+        ticket: u32,
+        /// Absolute.
+        path: String,
+    },
+    /// Makes this a file's content; the answer is [`TerminalsReport::File`].
+    WriteFile {
+        /// Names the answer.
+        ticket: u32,
+        /// Absolute.
+        path: String,
+        /// All of it.
+        content: Vec<u8>,
+    },
+}
+
+/// From the worker of the terminals to the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TerminalsReport {
+    /// To be shown.
+    Screen {
+        /// Where.
+        terminal: u32,
+        /// With ANSI's sequences.
+        bytes: Vec<u8>,
+    },
+    /// Who takes what is typed has changed.
+    Awaits {
+        /// Where.
+        terminal: u32,
+        /// Who.
+        awaits: Awaits,
+    },
+    /// A command was given to a shell.
+    Command {
+        /// Where.
+        terminal: u32,
+        /// As typed.
+        text: String,
+    },
+    /// A file is to be edited.
+    Edit {
+        /// Where that was asked for.
+        terminal: u32,
+        /// Absolute.
+        path: String,
+    },
+    /// What came of a question about a file: its content, nothing where there is no such file or it was written, or a refusal
+    /// in the words of an operating system.
+    File {
+        /// Which question.
+        ticket: u32,
+        /// The answer.
+        result: Result<Option<Vec<u8>>, String>,
+    },
+    /// Of a file that has changed: what is to be given back at the next start.
+    Keep {
+        /// Absolute.
+        path: String,
+        /// For [`TerminalsCommand::Start`].
+        node: Vec<u8>,
+    },
+    /// The shell has ended.
+    Ended(u32),
+    /// The worker panicked: what it said.
+    Panicked(String),
+}
+
+/// Who takes what is typed at a terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Awaits {
+    /// The shell: a command.
+    Command,
+    /// A program.
+    Input,
+    /// Nobody, at this time.
+    #[default]
+    Nothing,
+}
+
 /// Packs a message.
 pub fn pack<T: Serialize>(message: &T) -> Vec<u8> {
     // Only types without a known length, or a full buffer, can fail here; these have neither.
@@ -417,4 +541,21 @@ pub fn pack<T: Serialize>(message: &T) -> Vec<u8> {
 /// Unpacks a message; `None` where it is none, which only another version of this page sends.
 pub fn unpack<T: for<'a> Deserialize<'a>>(packed: &[u8]) -> Option<T> {
     postcard::from_bytes(packed).ok()
+}
+
+/// Packs as text, for storage that takes nothing else: two hexadecimal digits a byte.
+pub fn pack_text<T: Serialize>(message: &T) -> String {
+    pack(message).iter().fold(String::new(), |mut text, byte| {
+        // A string takes whatever is written to it.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Unpacks text; `None` where it is not what this version of the page writes.
+pub fn unpack_text<T: for<'a> Deserialize<'a>>(text: &str) -> Option<T> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let packed: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+    if rest.is_empty() { unpack(&packed) } else { None }
 }

@@ -5,14 +5,14 @@
 //! killed, from here when it was terminated.
 
 use crate::bridge::{
-    BrokerCommand, BrokerReport, BrokerStart, ClientsCommand, ClientsReport, Role, SwitchCommand, SwitchReport, pack,
-    unpack,
+    BrokerCommand, BrokerReport, BrokerStart, ClientsCommand, ClientsReport, Role, SwitchCommand, SwitchReport,
+    TerminalsCommand, TerminalsReport, pack, pack_text, unpack, unpack_text,
 };
 use crate::clock::Lease;
 use crate::indexed_db::{OpeningSettings, Settings, delete_database};
 use crate::ownership::Ownership;
 use crate::post_message::{WorkerHandle, channel, dismiss_workers};
-use crate::worker::link::{CLIENTS, Endpoint};
+use crate::worker::link::{CLIENTS, Endpoint, TERMINALS};
 use broker_core::rng::Rng;
 use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
@@ -41,6 +41,8 @@ pub enum News {
     Switch(SwitchReport),
     /// The clients'.
     Clients(ClientsReport),
+    /// The terminals'.
+    Terminals(TerminalsReport),
     /// A worker died of a fault of ours, or never started.
     WorkerFailed {
         /// Its name.
@@ -50,14 +52,24 @@ pub enum News {
     },
 }
 
+/// What workers are made of.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The compiled wasm.
+    pub module: JsValue,
+    /// The address of its `worker.js`.
+    pub worker_script: String,
+    /// The address of the script of the terminals' worker, which loads a module of its own.
+    pub terminals_script: String,
+}
+
 /// All workers. A clone is the same.
 #[derive(Clone)]
 pub struct Cluster(Rc<Shared>);
 
 struct Shared {
     this: Weak<Self>,
-    module: JsValue,
-    script: String,
+    program: Program,
     ownership: Ownership,
     /// Asked for as soon as there is a page: the browser takes its time.
     opening: RefCell<Option<OpeningSettings>>,
@@ -70,6 +82,9 @@ struct State {
     settings: Option<Settings>,
     switch: Option<WorkerHandle>,
     clients: Option<WorkerHandle>,
+    terminals: Option<WorkerHandle>,
+    /// Files of the terminals that are not as a new machine has them: by path, what they said of them.
+    files: SortedMap<String, Vec<u8>>,
     /// What empty log directories are formatted for.
     cluster_id: String,
     brokers: SortedMap<i32, Broker>,
@@ -89,19 +104,19 @@ struct Broker {
 
 const SETTINGS: &str = "playground";
 const CLOCK: &str = "clock";
+/// Under which a file of the terminals is remembered, before its path.
+const FILE: &str = "file:";
 /// Under which the cluster id is remembered.
 pub const CLUSTER_ID: &str = "cluster.id";
 
 impl Cluster {
-    /// Takes part in the ownership, and tells by `news` when it has it. `module` is the compiled wasm, `script` the address of
-    /// `worker.js`.
-    pub fn new(module: JsValue, script: String, news: impl Fn(News) + 'static) -> Self {
+    /// Takes part in the ownership, and tells by `news` when it has it.
+    pub fn new(program: Program, news: impl Fn(News) + 'static) -> Self {
         let shared = Rc::new_cyclic(|this: &Weak<Shared>| {
             let asked = this.clone();
             Shared {
                 this: this.clone(),
-                module,
-                script,
+                program,
                 ownership: Ownership::new(move || asked.upgrade().iter().for_each(|this| this.give_away())),
                 opening: RefCell::new(Some(Settings::begin(SETTINGS))),
                 state: RefCell::default(),
@@ -177,7 +192,7 @@ impl Cluster {
     pub async fn delete_everything(&self, databases: Vec<String>) -> Result<(), Str> {
         let state = self.0.state.take();
         let workers = state.brokers.into_values().map(|broker| broker.worker);
-        workers.chain(state.switch).for_each(|worker| worker.terminate());
+        workers.chain(state.switch).chain(state.terminals).for_each(|worker| worker.terminate());
         if let Some(settings) = state.settings {
             for (name, _) in settings.all().await? {
                 settings.set(&name, None).await?;
@@ -199,6 +214,11 @@ impl Cluster {
         self.0.report_failure("clients", self.0.tell_clients(command));
     }
 
+    /// Tells the terminals; the first of them starts their worker.
+    pub fn terminals(&self, command: &TerminalsCommand) {
+        self.0.report_failure("terminals", self.0.tell_terminals(command));
+    }
+
     /// Remembers a value by name over reloads; `None` forgets it.
     pub fn remember(&self, name: &str, value: Option<String>) {
         self.0.remember(name, value);
@@ -217,6 +237,11 @@ impl Shared {
             }
             Err(reason) => (self.news)(News::NothingSaved { reason: reason.as_str().to_owned() }),
         }
+        let files = remembered.iter().filter_map(|(name, text)| {
+            let path = name.strip_prefix(FILE)?;
+            Some((path.to_owned(), unpack_text(text)?))
+        });
+        self.state.borrow_mut().files = files.collect();
         let floor = remembered.get(CLOCK).and_then(|text| read_lease(text));
         let floor = floor.unwrap_or(Lease { monotonic_us: 0, wall_ms: 0, rate: 1.0 });
         let begun = self.spawn_switch(floor);
@@ -304,6 +329,65 @@ impl Shared {
         }
         match &self.state.borrow().clients {
             Some(clients) => clients.post(&pack(command), None),
+            None => Ok(()),
+        }
+    }
+
+    fn spawn_terminals(&self) -> Result<(), JsValue> {
+        let (heard, failed) = (self.this.clone(), self.this.clone());
+        let worker = self.spawn_from(
+            &self.program.terminals_script,
+            &JsValue::UNDEFINED,
+            "terminals",
+            &Role::Terminals,
+            move |packed| {
+                if let (Some(shared), Some(report)) = (heard.upgrade(), unpack(packed)) {
+                    shared.terminals_report(report);
+                }
+            },
+            move |_| failed.upgrade().iter().for_each(|shared| shared.terminals_are_gone()),
+        )?;
+        let (here, there) = channel()?;
+        let incarnation = self.next_incarnation();
+        self.tell_switch(&SwitchCommand::Attach { endpoint: TERMINALS, incarnation }, Some(&there));
+        let kept = self.state.borrow().files.iter().map(|(path, node)| (path.clone(), node.clone())).collect();
+        let utc_offset_minutes = -js_sys::Date::new_0().get_timezone_offset() as i32;
+        let start = TerminalsCommand::Start { seed: random_seed(), utc_offset_minutes, kept };
+        worker.post(&pack(&start), Some(&here))?;
+        self.state.borrow_mut().terminals = Some(worker);
+        Ok(())
+    }
+
+    fn terminals_report(&self, report: TerminalsReport) {
+        match report {
+            TerminalsReport::Panicked(reason) => {
+                self.terminals_are_gone();
+                (self.news)(News::WorkerFailed { worker: "terminals".to_owned(), reason });
+            }
+            TerminalsReport::Keep { path, node } => {
+                self.remember(&format!("{FILE}{path}"), Some(pack_text(&node)));
+                self.state.borrow_mut().files.insert(path, node);
+            }
+            report => (self.news)(News::Terminals(report)),
+        }
+    }
+
+    /// They died of a fault of ours; the next that is opened starts others.
+    fn terminals_are_gone(&self) {
+        if let Some(worker) = self.state.borrow_mut().terminals.take() {
+            worker.terminate();
+        }
+    }
+
+    fn tell_terminals(&self, command: &TerminalsCommand) -> Result<(), JsValue> {
+        let state = self.state.borrow();
+        let is_first = state.terminals.is_none() && state.switch.is_some();
+        drop(state);
+        if is_first && matches!(command, TerminalsCommand::Open { .. }) {
+            self.spawn_terminals()?;
+        }
+        match &self.state.borrow().terminals {
+            Some(terminals) => terminals.post(&pack(command), None),
             None => Ok(()),
         }
     }
@@ -415,7 +499,7 @@ impl Shared {
     fn give_away(&self) {
         let state = self.state.take();
         let workers = state.brokers.into_values().map(|broker| broker.worker);
-        let all = workers.chain(state.switch).chain(state.clients);
+        let all = workers.chain(state.switch).chain(state.clients).chain(state.terminals);
         all.for_each(|worker| worker.terminate());
         self.ownership.release();
         (self.news)(News::GivenAway);
@@ -445,15 +529,27 @@ impl Shared {
         &self,
         name: &str,
         role: &Role,
+        on_message: impl FnMut(&[u8]) + 'static,
+        failed: impl Fn(&str) + 'static,
+    ) -> Result<WorkerHandle, JsValue> {
+        self.spawn_from(&self.program.worker_script, &self.program.module, name, role, on_message, failed)
+    }
+
+    fn spawn_from(
+        &self,
+        script: &str,
+        module: &JsValue,
+        name: &str,
+        role: &Role,
         mut on_message: impl FnMut(&[u8]) + 'static,
         failed: impl Fn(&str) + 'static,
     ) -> Result<WorkerHandle, JsValue> {
         let this = self.this.clone();
         let worker = name.to_owned();
         WorkerHandle::spawn(
-            &self.script,
+            script,
             name,
-            &self.module,
+            module,
             &pack(role),
             move |packed| on_message(&packed),
             move |reason| {

@@ -1,23 +1,25 @@
 //! The entry points JavaScript calls: the page, and a worker of any role.
 
-use crate::bridge::{BrokerReport, ClientsReport, Role, SwitchReport, pack, unpack};
-use crate::post_message::{adopt_workers, on_page_message, parts, post_to_page};
+use crate::bridge::{BrokerReport, ClientsReport, Role, SwitchReport, unpack};
+use crate::cluster::Program;
+use crate::post_message::{adopt_workers, on_page_message, parts};
 use crate::worker::broker::BrokerWorker;
 use crate::worker::clients_host::ClientsWorker;
 use crate::worker::node_process::launch;
+use crate::worker::report::{report, report_panics};
 use crate::worker::switch_host::SwitchHost;
 use js_sys::Array;
 use leptos::prelude::*;
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-/// Entry point of the page: `module` is the compiled wasm, `worker_script` the address of `worker.js`, `prepared` the pairs of
-/// name and worker that wait already.
+/// Entry point of the page: `module` is the compiled wasm, `worker_script` the address of its `worker.js`, `terminals_script` of
+/// that of the terminals, `prepared` the pairs of name and worker that wait already.
 #[wasm_bindgen]
-pub fn page(module: JsValue, worker_script: String, prepared: &Array) {
+pub fn page(module: JsValue, worker_script: String, terminals_script: String, prepared: &Array) {
     console_error_panic_hook::set_once();
     adopt_workers(prepared);
-    mount_to_body(move || view! { <crate::ui::App module=module worker_script=worker_script /> });
+    let program = Program { module, worker_script, terminals_script };
+    mount_to_body(move || view! { <crate::ui::App program=program /> });
 }
 
 /// Entry point of a worker: `start` is the page's first message, which says the role.
@@ -51,18 +53,7 @@ pub fn worker(start: &JsValue) {
                 }
             });
         }
-        None => {}
+        // Of the other module.
+        Some(Role::Terminals) | None => {}
     }
-}
-
-fn report<T: Serialize>(said: T) {
-    post_to_page(&pack(&said));
-}
-
-/// A panic ends the worker in the midst of a task: the page hears of it first.
-fn report_panics<T: Serialize + 'static>(panicked: fn(String) -> T) {
-    std::panic::set_hook(Box::new(move |info| {
-        console_error_panic_hook::hook(info);
-        report(panicked(info.to_string()));
-    }));
 }

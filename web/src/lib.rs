@@ -9,7 +9,8 @@
 //! - [`journal_frames`]: how a journal lies in two files; `journal_file` carries it out.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
-//! - `entry`: where JavaScript starts the page and its workers; `javascript`: what scripts of the page may call.
+//! - `entry`: where JavaScript starts the page and its workers; `terminals_entry`: the worker of the terminals, a module of its own;
+//!   `javascript`: what scripts of the page may call.
 //!
 //! A native build holds what is plain data, for its tests; everything that needs a browser is left out of it.
 
@@ -20,11 +21,11 @@ pub mod chunk_index;
 pub mod clock;
 #[cfg(target_arch = "wasm32")]
 pub mod cluster;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod entry;
 #[cfg(target_arch = "wasm32")]
 pub mod indexed_db;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod javascript;
 #[cfg(target_arch = "wasm32")]
 pub mod journal_file;
@@ -36,11 +37,13 @@ pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
 // A component's props are its own values: by reference they would not outlive the view that shows them.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
+mod terminals_entry;
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
 // The macro makes every component `pub`.
 #[allow(clippy::needless_pass_by_value, unreachable_pub)]
 mod ui;
 pub mod worker;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub use entry::{page, worker};

@@ -9,18 +9,16 @@ use super::room::Room;
 use super::stage::Stage;
 use super::store::{Phase, Selection, Store};
 use super::top_bar::TopBar;
+use crate::cluster::Program;
 use leptos::prelude::*;
-use wasm_bindgen::JsValue;
 
 /// The page.
 #[component]
 pub(crate) fn App(
-    /// The compiled wasm.
-    module: JsValue,
-    /// The address of `worker.js`.
-    worker_script: String,
+    /// What workers are made of.
+    program: Program,
 ) -> impl IntoView {
-    let store = Store::begin(module, worker_script);
+    let store = Store::begin(program);
     Room::provide(store);
     help_key(store);
     Effect::new(move |_| {
@@ -71,6 +69,9 @@ pub(crate) fn App(
                 </button>
                 <button aria-pressed=move || (region.get() == "events").to_string() on:click=move |_| region.set("events")>
                     {store.say(|words| words.events)}
+                </button>
+                <button aria-pressed=move || (region.get() == "terminal").to_string() on:click=move |_| region.set("terminal")>
+                    {store.say(|words| words.terminal)}
                 </button>
                 <button aria-pressed=move || (region.get() == "records").to_string() on:click=move |_| region.set("records")>
                     {store.say(|words| words.records)}

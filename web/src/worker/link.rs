@@ -4,11 +4,13 @@
 use crate::clock::Lease;
 use serde::{Deserialize, Serialize};
 
-/// A worker that has connections: a node's id, or [`CLIENTS`].
+/// A worker that has connections: a node's id, [`CLIENTS`] or [`TERMINALS`].
 pub type Endpoint = i32;
 
 /// The clients worker.
 pub const CLIENTS: Endpoint = -1;
+/// The worker of the terminals.
+pub const TERMINALS: Endpoint = -2;
 
 /// Bytes that may be under way on a connection in one direction; a single frame may be larger.
 pub const WINDOW: u64 = 1024 * 1024;

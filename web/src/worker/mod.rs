@@ -1,4 +1,4 @@
-//! What runs in workers: brokers, the switch, the clients.
+//! What runs in workers: brokers, the switch, the clients, the terminals.
 
 #[cfg(target_arch = "wasm32")]
 pub mod broker;
@@ -15,9 +15,14 @@ pub mod link;
 #[cfg(target_arch = "wasm32")]
 pub mod node_process;
 pub mod program;
+#[cfg(target_arch = "wasm32")]
+pub mod report;
 pub mod switch;
 #[cfg(target_arch = "wasm32")]
 pub mod switch_host;
+pub mod terminals;
+#[cfg(target_arch = "wasm32")]
+pub mod terminals_host;
 pub mod windows;
 
 pub use capture::{Capture, Seen, SeenFrame};

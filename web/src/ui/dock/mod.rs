@@ -1,7 +1,8 @@
-//! The dock: events in plain words, and records to look at.
+//! The dock: events in plain words, terminals, and records to look at.
 
 mod events;
 mod records;
+mod terminal;
 
 pub(crate) use records::records_table;
 
@@ -9,6 +10,7 @@ use crate::ui::store::Store;
 use events::Events;
 use leptos::prelude::*;
 use records::Records;
+use terminal::Terminals;
 
 /// The dock.
 #[component]
@@ -22,7 +24,7 @@ pub(crate) fn Dock(
     let tab = store.tab;
     Effect::new(move |_| {
         let region = region.get();
-        if region == "events" || region == "records" {
+        if ["events", "terminal", "records"].contains(&region) {
             tab.set(region);
         }
     });
@@ -39,6 +41,9 @@ pub(crate) fn Dock(
                 <button role="tab" aria-selected=move || (tab.get() == "events").to_string() on:click=move |_| choose("events")>
                     {store.say(|words| words.events)}
                 </button>
+                <button role="tab" aria-selected=move || (tab.get() == "terminal").to_string() on:click=move |_| choose("terminal")>
+                    {store.say(|words| words.terminal)}
+                </button>
                 <button role="tab" aria-selected=move || (tab.get() == "records").to_string() on:click=move |_| choose("records")>
                     {store.say(|words| words.records)}
                 </button>
@@ -51,6 +56,7 @@ pub(crate) fn Dock(
                 </button>
             </header>
             <div class="pane" role="tabpanel" hidden=move || tab.get() != "events"><Events /></div>
+            <div class="pane" role="tabpanel" hidden=move || tab.get() != "terminal"><Terminals /></div>
             <div class="pane" role="tabpanel" hidden=move || tab.get() != "records"><Records /></div>
         </section>
     }

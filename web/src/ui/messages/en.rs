@@ -202,6 +202,14 @@ pub(super) static MESSAGES: Messages = Messages {
     close_steps: "Close the steps",
     events: "Events",
     dock: "Events and records",
+    terminal: "Terminal",
+    new_terminal: "New terminal",
+    type_here: "Command line",
+    first_command: "The first command of most tutorials, one click away: ",
+    terminal_keys: "Keys",
+    power_cut_ended: |command| {
+        format!("The page was loaded again: for this machine a power cut. What ran here has ended: {command}")
+    },
     records: "Records",
     no_events: "Nothing happened yet.",
     new_lines: |number| format!("↓ {number} new"),

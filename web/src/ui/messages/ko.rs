@@ -193,6 +193,16 @@ pub(super) static MESSAGES: Messages = Messages {
     close_steps: "단계 닫기",
     events: "이벤트",
     dock: "이벤트와 레코드",
+    terminal: "터미널",
+    new_terminal: "새 터미널",
+    type_here: "명령줄",
+    first_command: "대부분의 튜토리얼이 시작하는 명령입니다. 누르면 실행됩니다: ",
+    terminal_keys: "키",
+    power_cut_ended: |command| {
+        format!(
+            "페이지를 다시 불러왔습니다. 이 컴퓨터에는 정전과 같습니다. 여기서 실행 중이던 명령이 끝났습니다: {command}"
+        )
+    },
     records: "레코드",
     no_events: "아직 아무 일도 없습니다.",
     new_lines: |number| format!("↓ 새 이벤트 {number}개"),

@@ -246,11 +246,7 @@ impl Store {
 
     fn ask(self, command: impl FnOnce(u32) -> ClientsCommand) -> RwSignal<Outcome> {
         let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
-        let mut ticket = 0;
-        self.numbers.update_value(|numbers| {
-            numbers.ticket += 1;
-            ticket = numbers.ticket;
-        });
+        let ticket = self.next_ticket();
         self.tickets.update_value(|tickets| tickets.push((ticket, outcome)));
         self.tell_clients(&command(ticket));
         outcome

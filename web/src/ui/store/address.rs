@@ -69,5 +69,6 @@ fn read(text: &str) -> (Selection, &'static str) {
         "new-consumer" => Some(Selection::NewConsumer),
         _ => None,
     };
-    (selection.unwrap_or_default(), if tab == "records" { "records" } else { "events" })
+    let tab = ["terminal", "records"].into_iter().find(|known| *known == tab).unwrap_or("events");
+    (selection.unwrap_or_default(), tab)
 }

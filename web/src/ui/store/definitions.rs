@@ -2,11 +2,10 @@
 //! their groups know where to go on; a producer's form has again what it last sent, and sends when told to.
 
 use super::{Draft, Store};
-use crate::bridge::{ClientsCommand, pack, unpack};
+use crate::bridge::{ClientsCommand, pack_text, unpack_text};
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
 
 /// Under which a consumer is remembered, before its number.
 const CONSUMER: &str = "consumer.";
@@ -30,7 +29,7 @@ impl Store {
         from_beginning: bool,
     ) {
         let definition = Consumer { group, topics, from_beginning };
-        self.with_cluster(|cluster| cluster.remember(&format!("{CONSUMER}{consumer}"), Some(written(&definition))));
+        self.with_cluster(|cluster| cluster.remember(&format!("{CONSUMER}{consumer}"), Some(pack_text(&definition))));
         self.tell_consumer(consumer, definition);
     }
 
@@ -42,7 +41,7 @@ impl Store {
     /// Remembers what a producer sends.
     pub(super) fn remember_producer(self, draft: &Draft) {
         let name = format!("{PRODUCER}{}", draft.producer);
-        self.with_cluster(|cluster| cluster.remember(&name, Some(written(draft))));
+        self.with_cluster(|cluster| cluster.remember(&name, Some(pack_text(draft))));
     }
 
     /// Starts the consumers that are remembered, and fills the forms of producers.
@@ -50,11 +49,11 @@ impl Store {
         let mut drafts = Vec::new();
         for (name, text) in remembered {
             let number = |kind| name.strip_prefix(kind).and_then(|number| number.parse::<u32>().ok());
-            if let (Some(consumer), Some(definition)) = (number(CONSUMER), read(text)) {
+            if let (Some(consumer), Some(definition)) = (number(CONSUMER), unpack_text(text)) {
                 self.numbers.update_value(|numbers| numbers.consumer = consumer.max(numbers.consumer));
                 self.tell_consumer(consumer, definition);
             } else if number(PRODUCER).is_some() {
-                drafts.extend(read::<Draft>(text));
+                drafts.extend(unpack_text::<Draft>(text));
             }
         }
         self.producers.set(drafts);
@@ -63,21 +62,4 @@ impl Store {
     fn tell_consumer(self, consumer: u32, Consumer { group, topics, from_beginning }: Consumer) {
         self.tell_clients(&ClientsCommand::AddConsumer { consumer, group, topics, from_beginning });
     }
-}
-
-/// Packed, as text: two hexadecimal digits a byte.
-fn written<T: Serialize>(definition: &T) -> String {
-    pack(definition).iter().fold(String::new(), |mut text, byte| {
-        // A string takes whatever is written to it.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// `None` where it is not what this version of the page writes.
-fn read<T: for<'a> Deserialize<'a>>(text: &str) -> Option<T> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let packed: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
-    if rest.is_empty() { unpack(&packed) } else { None }
 }

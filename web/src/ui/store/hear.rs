@@ -23,6 +23,7 @@ impl Store {
                 self.phase.set(Phase::GivenAway);
                 self.brokers.set(SortedMap::new());
                 self.clients.set(ClientsView::default());
+                self.terminals.set(Vec::new());
             }
             News::NothingSaved { reason } => self.not_saved.set(Some(reason)),
             News::Ready(remembered) => {
@@ -36,6 +37,7 @@ impl Store {
                     self.start_broker(id);
                 }
                 self.begin_remembered(&remembered);
+                self.begin_terminals(&remembered);
             }
             News::Switch(SwitchReport::Seen(seen)) => {
                 if seen.frames.is_empty() {
@@ -50,6 +52,7 @@ impl Store {
             News::WorkerFailed { worker, reason } => self.failed(&worker, &reason),
             News::Broker(id, report) => self.hear_broker(id, report),
             News::Clients(report) => self.hear_clients(report),
+            News::Terminals(report) => self.hear_terminals(report),
         }
     }
 

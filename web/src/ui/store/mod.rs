@@ -10,23 +10,24 @@ mod definitions;
 mod events;
 mod hear;
 mod picture;
+mod terminals;
 mod traffic;
 
 pub(crate) use actions::Draft;
 pub(crate) use events::{Line, What};
 pub(crate) use picture::{Picture, Process};
+pub(crate) use terminals::Terminal;
 pub(crate) use traffic::{FLIGHT, Load, Place, Stream, Token, Track, Traffic};
 
 use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, RecordView, Refusal, SwitchCommand};
 use crate::clock::Lease;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Program};
 use crate::ui::messages::{Language, Messages};
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 use picture::Broker;
 use std::collections::VecDeque;
 use std::time::Duration;
-use wasm_bindgen::JsValue;
 
 /// How the page stands to the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,9 @@ pub(crate) enum Outcome {
     Refused(Refusal),
 }
 
+/// What is done with a file that was asked for.
+type FileAnswer = Box<dyn FnOnce(Result<Option<Vec<u8>>, String>)>;
+
 /// What the page knows. A copy is the same: there is one page, and its signals live as long as it does.
 #[derive(Clone, Copy)]
 pub(crate) struct Store(&'static Signals);
@@ -101,6 +105,8 @@ pub(crate) struct Signals {
     owner: StoredValue<Owner>,
     tickets: StoredValue<Vec<(u32, RwSignal<Outcome>)>>,
     numbers: StoredValue<Numbers>,
+    /// Who waits for a file, by ticket.
+    file_answers: StoredValue<Vec<(u32, FileAnswer)>, LocalStorage>,
     /// The newest time the switch told, and when on the page's own clock.
     lease: StoredValue<Option<(Lease, f64)>>,
     brokers: RwSignal<SortedMap<i32, Broker>>,
@@ -129,8 +135,14 @@ pub(crate) struct Signals {
     pub(crate) tick: RwSignal<f64>,
     /// What is selected.
     pub(crate) selection: RwSignal<Selection>,
-    /// What the dock shows: `events`, `records`.
+    /// What the dock shows: `events`, `terminal`, `records`.
     pub(crate) tab: RwSignal<&'static str>,
+    /// The terminals that are open.
+    pub(crate) terminals: RwSignal<Vec<Terminal>>,
+    /// What was typed at their prompts, oldest first.
+    pub(crate) command_history: StoredValue<Vec<String>>,
+    /// The file in the editor: its path, and what it holds or why it cannot be read.
+    pub(crate) edited: RwSignal<Option<(String, Result<String, String>)>>,
     /// What was typed into forms that come and go.
     pub(crate) drafts: Drafts,
     /// The page's language.
@@ -195,7 +207,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 impl Store {
     /// Begins to take part, and provides itself to all components.
-    pub(crate) fn begin(module: JsValue, script: String) -> Self {
+    pub(crate) fn begin(program: Program) -> Self {
         let brokers = RwSignal::new(SortedMap::new());
         let picture = Memo::new(move |_| brokers.with(Picture::of));
         let pinned_group = RwSignal::new(None::<String>);
@@ -209,6 +221,7 @@ impl Store {
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
             tickets: StoredValue::new(Vec::new()),
             numbers: StoredValue::new(Numbers::default()),
+            file_answers: StoredValue::new_local(Vec::new()),
             lease: StoredValue::new(None),
             brokers,
             keys: RwSignal::new(Vec::new()),
@@ -223,6 +236,9 @@ impl Store {
             tick: RwSignal::new(0.0),
             selection: RwSignal::default(),
             tab: RwSignal::new("events"),
+            terminals: RwSignal::default(),
+            command_history: StoredValue::default(),
+            edited: RwSignal::default(),
             drafts: Drafts::new(),
             language: RwSignal::new(Language::preferred()),
             theme: RwSignal::new(actions::remembered_theme()),
@@ -233,7 +249,7 @@ impl Store {
         let store = Self(Box::leak(Box::new(signals)));
         provide_context(store);
         store.follow_address();
-        let cluster = Cluster::new(module, script, move |news| store.hear(news));
+        let cluster = Cluster::new(program, move |news| store.hear(news));
         crate::javascript::offer(&cluster);
         store.cluster.set_value(Some(cluster));
         set_interval(move || store.look(), LOOK);
@@ -329,6 +345,21 @@ impl Store {
             }
         });
         self.tell_clients(&ClientsCommand::TakeView);
+    }
+
+    /// This tab has the cluster.
+    pub(crate) fn is_ready(self) -> bool {
+        self.phase.get() == Phase::Here
+    }
+
+    /// Names an answer.
+    fn next_ticket(self) -> u32 {
+        let mut ticket = 0;
+        self.numbers.update_value(|numbers| {
+            numbers.ticket += 1;
+            ticket = numbers.ticket;
+        });
+        ticket
     }
 
     fn with_cluster(self, act: impl FnOnce(&Cluster)) {
