@@ -15,7 +15,7 @@ pub(super) fn time_stamp(ms: i64) -> String {
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar: 400 years have 146,097 days, and
 /// years are counted from March, so that the leap day is the last.
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -27,7 +27,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// The day counted from 1970-01-01 of a date; the other way of [`civil`].
-fn days(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let from_march = if month > 2 { month - 3 } else { month + 9 };

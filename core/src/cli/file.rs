@@ -94,10 +94,10 @@ pub enum FileError {
     Other(Str),
 }
 
-impl fmt::Display for FileError {
+impl FileError {
     /// The words of POSIX's `strerror`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    pub fn words(&self) -> &str {
+        match self {
             Self::NotFound => "No such file or directory",
             Self::NotDirectory => "Not a directory",
             Self::IsDirectory => "Is a directory",
@@ -107,6 +107,12 @@ impl fmt::Display for FileError {
             Self::Full => "No space left on device",
             Self::Unsupported => "Function not implemented",
             Self::Other(words) => words,
-        })
+        }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }

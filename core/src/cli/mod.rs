@@ -47,6 +47,7 @@ pub use program::{Environment, Program, ProgramInput, ProgramOutput};
 use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
+pub(crate) use date_time::{civil, days};
 pub(crate) use failure::{Exception, Failure};
 pub(crate) use terminal::{Came, Terminal};
 

@@ -22,6 +22,8 @@ pub struct Environment {
     pub seed: u64,
     /// Minutes by which the local time is ahead of UTC, for time stamps of log lines.
     pub utc_offset_minutes: i32,
+    /// How wide the screen is that standard output goes to; `None` where it goes into a file or to another program.
+    pub columns: Option<u16>,
     /// Standard input is a keyboard: a console producer shows its prompt.
     pub is_interactive: bool,
     /// Whether a name of a host resolves to an address.
@@ -32,7 +34,7 @@ impl Default for Environment {
     /// Not interactive, in UTC, and only this machine is known.
     fn default() -> Self {
         let is_host_known = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "::1");
-        Self { seed: 0, utc_offset_minutes: 0, is_interactive: false, is_host_known }
+        Self { seed: 0, utc_offset_minutes: 0, columns: None, is_interactive: false, is_host_known }
     }
 }
 

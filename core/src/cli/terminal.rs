@@ -6,10 +6,10 @@ use super::file::{FileAnswer, FileError, FileRequest, FileStatus};
 use super::program::{Environment, ProgramInput, ProgramOutput};
 use crate::client::network_client::Notice;
 use crate::client::{
-    Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, Consumer, ConsumerConfig, ConsumerEvent,
-    Producer, ProducerConfig, ProducerEvent,
+    Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, ClientOutput, Consumer, ConsumerConfig,
+    ConsumerEvent, Producer, ProducerConfig, ProducerEvent,
 };
-use crate::ids::NodeId;
+use crate::ids::{ConnectionId, NodeId};
 use crate::protocol::ErrorCode;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -29,6 +29,9 @@ use core::task::Poll;
 /// Connections of the admin, the producer and the consumer get their numbers in ranges of this size.
 const RANGE: u64 = 1 << 32;
 
+/// The connection of [`Terminal::is_reachable`].
+const TRIED: ConnectionId = ConnectionId(3 * RANGE);
+
 /// A tool's side of its program. Clones are the same terminal.
 #[derive(Clone)]
 pub(crate) struct Terminal(Rc<RefCell<State>>);
@@ -37,6 +40,7 @@ struct State {
     now: Now,
     arguments: Vec<String>,
     utc_offset_minutes: i32,
+    columns: Option<u16>,
     is_interactive: bool,
     is_host_known: fn(&str) -> bool,
     rng: Rng,
@@ -58,6 +62,8 @@ struct State {
     invalid_topics: Option<String>,
     /// What the admin, the producer and the consumer call themselves in their logs.
     client_ids: [String; 3],
+    /// A connection that is only tried, and whether it came to be.
+    tried: Option<bool>,
     exit: Option<i32>,
 }
 
@@ -78,6 +84,7 @@ impl Terminal {
             now,
             arguments,
             utc_offset_minutes: environment.utc_offset_minutes,
+            columns: environment.columns,
             is_interactive: environment.is_interactive,
             is_host_known: environment.is_host_known,
             rng: Rng::new(environment.seed),
@@ -95,6 +102,7 @@ impl Terminal {
             consumer: None,
             invalid_topics: None,
             client_ids: Default::default(),
+            tried: None,
             exit: None,
         })))
     }
@@ -106,6 +114,8 @@ impl Terminal {
         let state = &mut *self.0.borrow_mut();
         state.now = now;
         match input {
+            ProgramInput::Client(ClientInput::Connected { connection: TRIED }) => state.tried = Some(true),
+            ProgramInput::Client(ClientInput::ConnectFailed { connection: TRIED }) => state.tried = Some(false),
             ProgramInput::Client(input) => state.each_client(now, &input),
             ProgramInput::StandardInput(bytes) => state.input.extend_from_slice(&bytes),
             ProgramInput::EndOfInput => state.is_input_ended = true,
@@ -176,15 +186,37 @@ impl Terminal {
         self.0.borrow().now
     }
 
+    /// Minutes by which the local time is ahead of UTC.
+    pub(crate) fn utc_offset_minutes(&self) -> i32 {
+        self.0.borrow().utc_offset_minutes
+    }
+
+    /// How wide the screen is that standard output goes to; nothing where it goes elsewhere.
+    pub(crate) fn columns(&self) -> Option<u16> {
+        self.0.borrow().columns
+    }
+
     /// Standard input is a keyboard.
     pub(crate) fn is_interactive(&self) -> bool {
         self.0.borrow().is_interactive
     }
 
     /// The name of a host resolves to an address.
-    pub(super) fn is_host_known(&self, host: &str) -> bool {
+    pub(crate) fn is_host_known(&self, host: &str) -> bool {
         let is_known = self.0.borrow().is_host_known;
         is_known(host)
+    }
+
+    /// Somebody listens there: connects, and closes at once.
+    pub(crate) async fn is_reachable(&self, host: &str, port: u16) -> bool {
+        let connect = ClientOutput::Connect { connection: TRIED, host: Str::from(host), port };
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::Client(connect));
+        let is_reachable = self.until(|state| state.tried.take()).await;
+        if is_reachable {
+            let close = ProgramOutput::Client(ClientOutput::Close { connection: TRIED });
+            self.0.borrow_mut().outputs.push_back(close);
+        }
+        is_reachable
     }
 
     pub(crate) fn random_below(&self, bound: u64) -> u64 {
@@ -212,6 +244,12 @@ impl Terminal {
     /// A line on standard error.
     pub(crate) fn error_line(&self, text: &str) {
         self.0.borrow_mut().error_line(text);
+    }
+
+    /// Text on standard error.
+    pub(crate) fn print_error(&self, text: &str) {
+        let output = ProgramOutput::StandardError(Bytes::copy_from_slice(text.as_bytes()));
+        self.0.borrow_mut().outputs.push_back(output);
     }
 
     /// A line of the log, as the tools' `log4j2` prints it on standard error.
