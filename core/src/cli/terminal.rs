@@ -1,7 +1,7 @@
 //! [`Terminal`]: all that a tool's code can ask for and await.
 
 use super::date_time::time_stamp;
-use super::failure::{Exception, Failure};
+use super::failure::{Exception, Failure, TERSE};
 use super::file::{FileAnswer, FileError, FileRequest, FileStatus};
 use super::program::{Environment, ProgramInput, ProgramOutput};
 use crate::client::network_client::Notice;
@@ -23,7 +23,8 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use core::cell::{RefCell, RefMut};
 use core::fmt::Display;
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
 use core::task::Poll;
 
 /// Connections of the admin, the producer and the consumer get their numbers in ranges of this size.
@@ -58,6 +59,9 @@ struct State {
     invalid_topics: Option<String>,
     /// What the admin, the producer and the consumer call themselves in their logs.
     client_ids: [String; 3],
+    is_for_controllers: bool,
+    /// For an admin of the older kind: servers of its bootstrap that have not failed.
+    legacy_admin: Option<usize>,
     exit: Option<i32>,
 }
 
@@ -95,6 +99,8 @@ impl Terminal {
             consumer: None,
             invalid_topics: None,
             client_ids: Default::default(),
+            is_for_controllers: false,
+            legacy_admin: None,
             exit: None,
         })))
     }
@@ -214,6 +220,12 @@ impl Terminal {
         self.0.borrow_mut().error_line(text);
     }
 
+    /// Text on standard error.
+    pub(crate) fn error(&self, text: &str) {
+        let text = Bytes::copy_from_slice(text.as_bytes());
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::StandardError(text));
+    }
+
     /// A line of the log, as the tools' `log4j2` prints it on standard error.
     pub(super) fn log(&self, level: &str, text: &dyn Display, class: &str) {
         self.0.borrow_mut().log(level, text, class);
@@ -318,6 +330,17 @@ impl Terminal {
         })
     }
 
+    /// As [`Terminal::catch`]; where the message says all, that is all.
+    pub(super) fn catch_terse<T>(&self, ended: Result<T, Failure>) -> Result<T, Failure> {
+        match ended {
+            Err(Failure::Thrown(exception)) if exception.class == TERSE => {
+                self.error_line(&exception.message);
+                Err(Failure::Exit(1))
+            }
+            ended => self.catch(ended),
+        }
+    }
+
     /// From here on Ctrl-C is the tool's affair.
     pub(crate) fn await_interrupts(&self) {
         self.0.borrow_mut().is_interrupt_awaited = true;
@@ -327,7 +350,18 @@ impl Terminal {
     pub(super) fn start_admin(&self, config: AdminConfig) {
         let state = &mut *self.0.borrow_mut();
         state.client_ids[0] = config.client_id.to_string();
+        state.is_for_controllers = config.is_for_controllers;
         state.admin = Some(Admin::new(config, 0, state.rng.fork()));
+    }
+
+    /// What the admin calls itself.
+    pub(super) fn admin_client_id(&self) -> String {
+        self.0.borrow().client_ids[0].clone()
+    }
+
+    /// The admin asks controllers.
+    pub(super) fn is_for_controllers(&self) -> bool {
+        self.0.borrow().is_for_controllers
     }
 
     /// Asks the cluster.
@@ -344,6 +378,25 @@ impl Terminal {
     /// As [`Terminal::ask`].
     pub(super) async fn ask_broker(&self, broker: NodeId, request: AdminRequest) -> Result<AdminResponse, Exception> {
         self.answer(|admin, now| admin.submit_to(now, broker, request)).await
+    }
+
+    /// Makes the admin of an older kind: what it asks first fails as soon as no server of its bootstrap can be reached, and
+    /// its log is that of a client that keeps metadata.
+    pub(super) fn start_legacy_admin(&self, config: AdminConfig) {
+        let servers = config.bootstrap.len();
+        self.start_admin(config);
+        self.0.borrow_mut().legacy_admin = Some(servers);
+    }
+
+    /// As [`Terminal::ask`]; nothing where no server of the bootstrap of a legacy admin can be reached.
+    pub(super) async fn ask_while_reachable(&self, request: AdminRequest) -> Option<Result<AdminResponse, Exception>> {
+        let mut asked = pin!(self.ask(request));
+        poll_fn(|context| match asked.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if self.0.borrow().legacy_admin == Some(0) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     async fn answer(&self, submit: impl FnOnce(&mut Admin, Now) -> u64) -> Result<AdminResponse, Exception> {
@@ -488,7 +541,10 @@ impl State {
                         "{prefix}Connection to node {node} ({name}/{address}:{port}) could not be established. Node may not be \
                          available."
                     ));
-                    if node < 0 && !is_admin {
+                    if node < 0 && is_admin {
+                        self.legacy_admin = self.legacy_admin.map(|servers| servers.saturating_sub(1));
+                    }
+                    if node < 0 && (!is_admin || self.legacy_admin.is_some()) {
                         lines.push(format!(
                             "{prefix}Bootstrap broker {host}:{port} (id: {node} rack: null isFenced: false) disconnected"
                         ));
@@ -522,7 +578,8 @@ impl State {
 
     fn next_notice(&mut self) -> Option<(String, bool, Notice)> {
         if let Some(notice) = self.admin.as_mut().and_then(Admin::poll_notice) {
-            return Some((format!("[AdminClient clientId={}] ", self.client_ids[0]), true, notice));
+            let kind = if self.legacy_admin.is_some() { "LegacyAdminClient" } else { "AdminClient" };
+            return Some((format!("[{kind} clientId={}] ", self.client_ids[0]), true, notice));
         }
         if let Some(notice) = self.producer.as_mut().and_then(Producer::poll_notice) {
             return Some((format!("[Producer clientId={}] ", self.client_ids[1]), false, notice));

@@ -6,9 +6,10 @@
 use super::peer::{AnyRequest, InFlight, Link, Peer, PeerId, Queued, Why, jittered};
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::{ConnectionId, NodeId};
+use crate::protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use crate::protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
-use crate::protocol::messages::metadata_response::MetadataResponseTopic;
-use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use crate::protocol::messages::metadata_response::{MetadataResponse, MetadataResponseBroker, MetadataResponseTopic};
+use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest};
 use crate::protocol::{DecodeError, ErrorCode, Request, decode_response};
 use crate::rng::Rng;
 use crate::sorted::{SortedMap, SortedSet};
@@ -24,10 +25,12 @@ const CONNECTION_SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 const METADATA_BACKOFF: Duration = Duration::from_millis(100);
 /// `retry.backoff.max.ms`.
 const METADATA_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// `EndpointType.CONTROLLER` (KIP-919).
+const CONTROLLERS: i8 = 2;
 /// The version of `ApiVersions` tried first.
 const FIRST_API_VERSIONS: i16 = 4;
 /// What this client calls its software (KIP-511).
-const SOFTWARE_NAME: &str = "broker-playground";
+pub(super) const SOFTWARE_NAME: &str = "broker-playground";
 
 /// What a client is given once.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct NetworkConfig {
     pub metadata_max_age: Duration,
     /// Whether asking for a topic may create it.
     pub allow_auto_topic_creation: bool,
+    /// The bootstrap servers are controllers (`bootstrap.controllers`): the metadata is that of the quorum.
+    pub is_for_controllers: bool,
 }
 
 /// Where a request goes.
@@ -212,6 +217,11 @@ impl<P: Clone> NetworkClient<P> {
     /// The cluster as last heard of.
     pub fn metadata(&self) -> &ClusterMetadata {
         &self.metadata
+    }
+
+    /// Its cluster is the quorum of controllers.
+    pub fn is_for_controllers(&self) -> bool {
+        self.config.is_for_controllers
     }
 
     /// For leaders learnt from other answers (KIP-951).
@@ -659,8 +669,13 @@ impl<P: Clone> NetworkClient<P> {
         let timeout = self.config.request_timeout;
         self.refresh.is_asked = true;
         self.refresh.is_outdated = false;
+        let request = if self.config.is_for_controllers {
+            AnyRequest::new(DescribeClusterRequest { endpoint_type: CONTROLLERS, ..Default::default() }, None)
+        } else {
+            AnyRequest::new(request, None)
+        };
         self.for_any.push_front(Queued {
-            request: AnyRequest::new(request, None),
+            request,
             why: Why::Metadata,
             deadline: now + timeout,
             timeout,
@@ -670,7 +685,13 @@ impl<P: Clone> NetworkClient<P> {
 
     fn metadata_answered(&mut self, now: Instant, version: i16, frame: Option<&Bytes>) {
         self.refresh.is_asked = false;
-        let response = frame.and_then(|frame| decode_response::<MetadataRequest>(version, frame).ok());
+        let response = frame.and_then(|frame| {
+            if self.config.is_for_controllers {
+                controllers(version, frame)
+            } else {
+                decode_response::<MetadataRequest>(version, frame).ok()
+            }
+        });
         let Some((correlation_id, response)) =
             response.filter(|(_, response)| response.error_code == ErrorCode::None.code())
         else {
@@ -730,6 +751,25 @@ impl<P: Clone> NetworkClient<P> {
             PeerId::Node(node) => brokers.contains_key(node) || peer.link != Link::Idle || peer.load() > 0,
         });
     }
+}
+
+/// The quorum, as brokers would tell of a cluster.
+fn controllers(version: i16, frame: &Bytes) -> Option<(i32, MetadataResponse)> {
+    let (correlation_id, response) = decode_response::<DescribeClusterRequest>(version, frame).ok()?;
+    let controller = |controller: DescribeClusterBroker| MetadataResponseBroker {
+        node_id: controller.broker_id,
+        host: controller.host,
+        port: controller.port,
+        rack: controller.rack,
+    };
+    let response_of_brokers = MetadataResponse {
+        error_code: response.error_code,
+        cluster_id: Some(response.cluster_id),
+        controller_id: response.controller_id,
+        brokers: response.brokers.into_iter().map(controller).collect(),
+        ..Default::default()
+    };
+    Some((correlation_id, response_of_brokers))
 }
 
 fn ranges(response: &ApiVersionsResponse) -> SortedMap<i16, (i16, i16)> {

@@ -1,0 +1,1 @@
+//! Arguments as argparse4j reads them.
