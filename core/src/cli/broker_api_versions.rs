@@ -3,7 +3,7 @@
 
 use super::failure::{Exception, Failure, thrown};
 use super::option_parser::{OptionSpec, Options, value};
-use super::properties_file::admin_config;
+use super::properties_file::{self, admin_config};
 use super::terminal::Terminal;
 use crate::client::{AdminRequest, AdminResponse};
 use crate::java::{hash_map_order, string_hash};
@@ -132,6 +132,8 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     options.print_help_or_version(terminal, "This tool helps to retrieve broker version information.")?;
     options.require(terminal, &["bootstrap-server"])?;
     let server = options.value("bootstrap-server")?.unwrap_or_default();
+    // Its admin is made without the wrapping of the usual one.
+    properties_file::bootstrap(terminal, server)?;
     let mut config = admin_config(terminal, options.value("command-config")?, server).await?;
     config.client_id = Str::from_static("admin-1");
     config.request_timeout = config.request_timeout.min(REQUEST_TIMEOUT);

@@ -183,17 +183,26 @@ fn updates(terminal: &Terminal, arguments: &Arguments, command: &str) -> Result<
     };
     let mut updates = Updates::new();
     let mut add = |name: String, max_version_level: i16| {
+        if max_version_level == 0 && upgrade_type == UPGRADE {
+            return Err(Exception::illegal_argument(
+                "The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the provided \
+                 maxVersionLevel:0 is < 1.",
+            ));
+        }
+        if max_version_level < 0 {
+            return Err(Exception::illegal_argument("Cannot specify a negative version level."));
+        }
         let feature = Str::from(name.as_str());
         let key =
             FeatureUpdateKey { feature, max_version_level, allow_downgrade: upgrade_type != UPGRADE, upgrade_type };
-        updates.insert(name, key).is_some()
+        Ok(updates.insert(name, key).is_some())
     };
     let twice = |name: &str| {
         Exception::new("java.lang.RuntimeException", format!("Feature {name} was specified more than once."))
     };
     if command == "disable" {
         for name in arguments.values("feature") {
-            if add(name.to_string(), 0) {
+            if add(name.to_string(), 0)? {
                 return Err(twice(name));
             }
         }
@@ -204,23 +213,23 @@ fn updates(terminal: &Terminal, arguments: &Arguments, command: &str) -> Result<
             return Err(terse("Can not specify `release-version` with other feature flags."));
         }
         let level = level_of(release, true).map_err(|cause| terse(cause.message))?;
-        add(METADATA_VERSION.to_string(), level);
+        add(METADATA_VERSION.to_string(), level)?;
         for feature in &FEATURES {
             let level = feature.default_level(level);
             // No feature is raised to 0.
             if upgrade_type != UPGRADE || level > 0 {
-                add(feature.name.to_string(), level);
+                add(feature.name.to_string(), level)?;
             }
         }
         return Ok(updates);
     }
     if let Some(version) = arguments.value("metadata") {
         terminal.line(" `metadata` flag is deprecated and may be removed in a future release.");
-        add(METADATA_VERSION.to_string(), level_of(version, true).map_err(|cause| terse(cause.message))?);
+        add(METADATA_VERSION.to_string(), level_of(version, true).map_err(|cause| terse(cause.message))?)?;
     }
     for text in arguments.values("feature") {
         let (name, level) = name_and_level(text)?;
-        if add(name.clone(), level) {
+        if add(name.clone(), level)? {
             return Err(twice(&name));
         }
     }

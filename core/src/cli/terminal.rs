@@ -550,6 +550,11 @@ impl State {
                         ));
                     }
                 }
+                Notice::WrongKind { error, message } => {
+                    let line = format!("{prefix}Fatal error during metadata update");
+                    self.log("WARN", &line, "org.apache.kafka.clients.admin.internals.AdminMetadataManager");
+                    self.error_line(&Exception::of(error, Some(&message)).to_string());
+                }
                 Notice::MetadataErrors { correlation_id, topics } => {
                     let errors = topics.iter().map(|(topic, error)| format!("{topic}={}", error.name()));
                     let errors = errors.collect::<Vec<_>>().join(", ");

@@ -120,6 +120,13 @@ pub enum Notice {
         /// Its port.
         port: u16,
     },
+    /// The servers to begin with are brokers where controllers were meant: there will be no metadata.
+    WrongKind {
+        /// What they said.
+        error: ErrorCode,
+        /// In their words.
+        message: Str,
+    },
     /// The metadata has errors; most of them may mend themselves.
     MetadataErrors {
         /// The question's.
@@ -160,6 +167,8 @@ pub struct NetworkClient<P> {
     outputs: VecDeque<ClientOutput>,
     /// Bounded: most programs never ask.
     notices: VecDeque<Notice>,
+    /// Why there will never be metadata.
+    fatal: Option<(ErrorCode, Str)>,
 }
 
 /// When to ask for metadata, and for which topics.
@@ -206,6 +215,7 @@ impl<P: Clone> NetworkClient<P> {
             answers: VecDeque::new(),
             outputs: VecDeque::new(),
             notices: VecDeque::new(),
+            fatal: None,
         }
     }
 
@@ -222,6 +232,11 @@ impl<P: Clone> NetworkClient<P> {
     /// Its cluster is the quorum of controllers.
     pub fn is_for_controllers(&self) -> bool {
         self.config.is_for_controllers
+    }
+
+    /// Why there will never be metadata: the servers to begin with are of the wrong kind.
+    pub fn fatal(&self) -> Option<&(ErrorCode, Str)> {
+        self.fatal.as_ref()
     }
 
     /// For leaders learnt from other answers (KIP-951).
@@ -692,6 +707,10 @@ impl<P: Clone> NetworkClient<P> {
                 decode_response::<MetadataRequest>(version, frame).ok()
             }
         });
+        if let Some((error, message)) = frame.and_then(|frame| self.mismatch(version, frame)) {
+            self.note(Notice::WrongKind { error, message: message.clone() });
+            self.fatal = Some((error, message));
+        }
         let Some((correlation_id, response)) =
             response.filter(|(_, response)| response.error_code == ErrorCode::None.code())
         else {
@@ -723,6 +742,17 @@ impl<P: Clone> NetworkClient<P> {
             self.is_bootstrapping = false;
             self.match_peers(now);
         }
+    }
+
+    /// Brokers asked for a quorum say that they are none.
+    fn mismatch(&self, version: i16, frame: &Bytes) -> Option<(ErrorCode, Str)> {
+        if !self.config.is_for_controllers {
+            return None;
+        }
+        let (_, response) = decode_response::<DescribeClusterRequest>(version, frame).ok()?;
+        let error = ErrorCode::from_code(response.error_code)?;
+        (error == ErrorCode::MismatchedEndpointType)
+            .then(|| (error, response.error_message.unwrap_or(Str::from_static(error.message()))))
     }
 
     fn metadata_later(&mut self, now: Instant) {

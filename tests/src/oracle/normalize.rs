@@ -140,6 +140,7 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"localhost/127\.0\.0\.1:\d+", "localhost/127.0.0.1:<port>", false),
         (r"(localhost +)\d{5}\b", "$1<port>", false),
         (r"after \d+ attempt", "after <n> attempt", false),
+        (r"\b\d+ ms ago\b", "<n> ms ago", true),
         // Offsets of the metadata log: how many records a start takes is nobody's business.
         (r"\b(HighWatermark: +|Epoch: +)\d+$", "$1<offset>", false),
         (r"\b(MaxFollowerLagTimeMs: +)-?\d+$", "$1<n>", false),
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (12, 3, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (13, 3, 2));
     }
 
     #[test]
