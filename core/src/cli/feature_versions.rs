@@ -22,6 +22,9 @@ const METADATA_VERSIONS: [&str; 25] = [
 /// The last that is stable.
 pub(super) const LATEST_PRODUCTION: i16 = 30;
 
+/// The last.
+pub(super) const LATEST_TESTING: i16 = 31;
+
 /// A feature beside `metadata.version`.
 pub(super) struct Feature {
     /// Its name.

@@ -34,17 +34,20 @@ mod failure;
 mod feature_versions;
 mod features;
 pub mod file;
+mod formatter;
 mod get_offsets;
 mod groups;
 mod leader_election;
 mod line_break;
 mod log_dirs;
 mod message_formatter;
+mod meta_file;
 mod metadata_quorum;
 mod offset_reset;
 mod option_parser;
 mod program;
 mod properties_file;
+mod storage;
 mod table;
 mod terminal;
 #[cfg(test)]
@@ -72,7 +75,7 @@ pub(crate) struct Tool {
     pub(crate) run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 14] = [
+const TOOLS: [Tool; 15] = [
     Tool { name: "kafka-broker-api-versions.sh", run: |terminal| Box::pin(broker_api_versions::run(terminal)) },
     Tool { name: "kafka-cluster.sh", run: |terminal| Box::pin(cluster_tool::run(terminal)) },
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
@@ -86,6 +89,7 @@ const TOOLS: [Tool; 14] = [
     Tool { name: "kafka-leader-election.sh", run: |terminal| Box::pin(leader_election::run(terminal)) },
     Tool { name: "kafka-log-dirs.sh", run: |terminal| Box::pin(log_dirs::run(terminal)) },
     Tool { name: "kafka-metadata-quorum.sh", run: |terminal| Box::pin(metadata_quorum::run(terminal)) },
+    Tool { name: "kafka-storage.sh", run: |terminal| Box::pin(storage::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 

@@ -9,7 +9,7 @@ use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, Consumer, ConsumerConfig, ConsumerEvent,
     Producer, ProducerConfig, ProducerEvent,
 };
-use crate::ids::NodeId;
+use crate::ids::{NodeId, Uuid};
 use crate::protocol::ErrorCode;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -191,6 +191,10 @@ impl Terminal {
     pub(super) fn is_host_known(&self, host: &str) -> bool {
         let is_known = self.0.borrow().is_host_known;
         is_known(host)
+    }
+
+    pub(super) fn random_uuid(&self) -> Uuid {
+        self.0.borrow_mut().rng.uuid()
     }
 
     pub(crate) fn random_below(&self, bound: u64) -> u64 {
