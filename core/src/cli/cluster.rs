@@ -1,12 +1,15 @@
 //! What several tools ask of a cluster.
 
-use super::failure::{Exception, Failure};
+use super::consumer_groups::wrapped;
+use super::failure::{Exception, Failure, thrown};
 use super::terminal::Terminal;
 use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use crate::protocol::messages::{ListOffsetsRequest, MetadataRequest, MetadataResponse};
+use crate::protocol::messages::{
+    DescribeClusterRequest, DescribeClusterResponse, ListOffsetsRequest, MetadataRequest, MetadataResponse,
+};
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use alloc::vec::Vec;
@@ -84,4 +87,24 @@ pub(super) async fn offsets_or_errors(
 /// What Kafka throws for a topic or partition that is not there.
 pub(super) fn unknown_partition(message: Option<&str>) -> Exception {
     Exception::of(ErrorCode::UnknownTopicOrPartition, message)
+}
+
+/// The cluster's id and its brokers, or its controllers where the admin is for these.
+///
+/// # Errors
+/// What Kafka's admin throws, as the cause of an `ExecutionException`.
+pub(super) async fn describe_cluster(
+    terminal: &Terminal,
+    include_fenced_brokers: bool,
+) -> Result<DescribeClusterResponse, Exception> {
+    let execution = |cause: &Exception| wrapped("java.util.concurrent.ExecutionException", cause);
+    let endpoint_type = if terminal.is_for_controllers() { 2 } else { 1 };
+    let request = DescribeClusterRequest { endpoint_type, include_fenced_brokers, ..Default::default() };
+    match terminal.ask(AdminRequest::DescribeCluster(request)).await.map_err(|cause| execution(&cause))? {
+        AdminResponse::DescribeCluster(response) => {
+            thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
+            Ok(response)
+        }
+        _ => Ok(DescribeClusterResponse::default()),
+    }
 }

@@ -78,6 +78,14 @@ impl From<AdminError> for Failure {
     }
 }
 
+/// What Kafka's tools throw where the message says all: no trace is printed.
+pub(super) fn terse(message: impl Into<String>) -> Exception {
+    Exception::new(TERSE, message)
+}
+
+/// The class of these.
+pub(super) const TERSE: &str = "org.apache.kafka.tools.TerseException";
+
 /// An error of an answer, thrown; nothing where there is none.
 pub(super) fn thrown(code: i16, message: Option<&str>) -> Result<(), Exception> {
     match ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError) {

@@ -3,7 +3,7 @@
 use super::cluster::{metadata, offsets_or_errors};
 use super::console_producer::check_address;
 use super::consumer_groups::wrapped;
-use super::failure::{Exception, Failure};
+use super::failure::{Exception, Failure, TERSE};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
@@ -35,7 +35,6 @@ const OPTIONS: [OptionSpec; 7] = [
 ];
 
 /// Exceptions of this class come without a stack trace.
-const TERSE: &str = "org.apache.kafka.tools.TerseException";
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use super::cluster::metadata;
 use super::consumer_groups::wrapped;
-use super::failure::{Exception, Failure, class_of};
+use super::failure::{Exception, Failure, TERSE, class_of, terse};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
@@ -32,7 +32,7 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
         Err(Failure::Thrown(exception)) => {
             terminal.error_line(&exception.message);
             // Kafka's own way to say it needs no trace.
-            if !exception.class.ends_with(".TerseException") {
+            if exception.class != TERSE {
                 terminal.error_line(&format!("{exception}\n"));
             }
             Err(Failure::Exit(1))
@@ -96,7 +96,7 @@ fn brokers(options: &Options, there: &[NodeId]) -> Result<Vec<NodeId>, Exception
         "ERROR: The given brokers do not exist from --broker-list: {}. Current existent brokers: {there}",
         missing.join(",")
     );
-    Err(Exception::new("org.apache.kafka.tools.TerseException", message))
+    Err(terse(message))
 }
 
 fn directories(options: &Options, results: Vec<DescribeLogDirsResult>) -> Result<String, Exception> {

@@ -18,24 +18,37 @@
 //! What Kafka prints is printed to the letter; only the descriptions in `--help` are in our own words. A Java stack trace
 //! is shown without its `at` lines.
 
+mod argument_help;
+mod argument_parser;
+mod broker_api_versions;
 mod cluster;
+mod cluster_tool;
 mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod controller_file;
 mod date_time;
 mod delete_records;
 mod failure;
+mod feature_versions;
+mod features;
 pub mod file;
+mod formatter;
 mod get_offsets;
 mod groups;
 mod leader_election;
+mod line_break;
 mod log_dirs;
 mod message_formatter;
+mod meta_file;
+mod metadata_quorum;
 mod offset_reset;
 mod option_parser;
 mod program;
 mod properties_file;
+mod storage;
+mod table;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -63,16 +76,21 @@ pub(crate) struct Tool {
     pub(crate) run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 15] = [
+    Tool { name: "kafka-broker-api-versions.sh", run: |terminal| Box::pin(broker_api_versions::run(terminal)) },
+    Tool { name: "kafka-cluster.sh", run: |terminal| Box::pin(cluster_tool::run(terminal)) },
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
     Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
     Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
     Tool { name: "kafka-consumer-groups.sh", run: |terminal| Box::pin(consumer_groups::run(terminal)) },
     Tool { name: "kafka-delete-records.sh", run: |terminal| Box::pin(delete_records::run(terminal)) },
+    Tool { name: "kafka-features.sh", run: |terminal| Box::pin(features::run(terminal)) },
     Tool { name: "kafka-get-offsets.sh", run: |terminal| Box::pin(get_offsets::run(terminal)) },
     Tool { name: "kafka-groups.sh", run: |terminal| Box::pin(groups::run(terminal)) },
     Tool { name: "kafka-leader-election.sh", run: |terminal| Box::pin(leader_election::run(terminal)) },
     Tool { name: "kafka-log-dirs.sh", run: |terminal| Box::pin(log_dirs::run(terminal)) },
+    Tool { name: "kafka-metadata-quorum.sh", run: |terminal| Box::pin(metadata_quorum::run(terminal)) },
+    Tool { name: "kafka-storage.sh", run: |terminal| Box::pin(storage::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 

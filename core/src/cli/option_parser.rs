@@ -2,6 +2,7 @@
 
 use super::VERSION;
 use super::failure::{Exception, Failure};
+use super::line_break;
 use super::terminal::Terminal;
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -263,7 +264,7 @@ fn pieces(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     for line in text.trim().lines() {
         let mut piece = String::new();
-        for word in words(line) {
+        for word in line_break::pieces(line) {
             if piece.chars().count() + word.chars().count() > width {
                 pieces.push(piece.trim_end().to_owned());
                 piece = format!("{:INDENT$}{word}", "");
@@ -276,27 +277,4 @@ fn pieces(text: &str, width: usize) -> Vec<String> {
         }
     }
     pieces
-}
-
-/// Cuts a line where Java would break it: behind blanks, behind hyphens, colons and commas that a letter follows, before
-/// brackets.
-fn words(line: &str) -> Vec<&str> {
-    let (mut words, mut start, mut before) = (Vec::new(), 0, ' ');
-    for (at, letter) in line.char_indices() {
-        let breaks = match (before, letter) {
-            (' ' | '\t', ' ' | '\t') => false,
-            (' ' | '\t', _) => true,
-            ('-' | ':' | ',', next) => next.is_alphabetic(),
-            (letter, '(') => letter.is_alphabetic(),
-            (digit, '>') => digit.is_ascii_digit(),
-            _ => false,
-        };
-        if breaks && at > start {
-            words.push(&line[start..at]);
-            start = at;
-        }
-        before = letter;
-    }
-    words.push(&line[start..]);
-    words
 }

@@ -1,5 +1,6 @@
 //! Files of properties that tools read, and settings of clients by Kafka's names.
 
+use super::argument_parser::Arguments;
 use super::failure::{Exception, Failure};
 use super::file::FileError;
 use super::terminal::Terminal;
@@ -38,6 +39,18 @@ pub(super) async fn admin_config(
         Some(path) => read(terminal, path).await?,
         None => Properties::default(),
     };
+    admin_config_of(terminal, &properties, bootstrap_server)
+}
+
+/// An admin's settings from properties.
+///
+/// # Errors
+/// No admin takes them.
+pub(super) fn admin_config_of(
+    terminal: &Terminal,
+    properties: &Properties,
+    bootstrap_server: &str,
+) -> Result<AdminConfig, Failure> {
     let bootstrap = bootstrap(terminal, bootstrap_server).map_err(|cause| {
         Exception::new("org.apache.kafka.common.KafkaException", "Failed to create new KafkaAdminClient")
             .because(&cause)
@@ -46,13 +59,31 @@ pub(super) async fn admin_config(
     if let Some(client_id) = properties.value("client.id") {
         config.client_id = client_id.clone();
     }
-    if let Some(timeout) = millis(&properties, "request.timeout.ms")? {
+    if let Some(timeout) = millis(properties, "request.timeout.ms")? {
         config.request_timeout = timeout;
     }
-    if let Some(timeout) = millis(&properties, "default.api.timeout.ms")? {
+    if let Some(timeout) = millis(properties, "default.api.timeout.ms")? {
         config.default_api_timeout = timeout;
     }
     Ok(config)
+}
+
+/// As [`admin_config_of`], of the servers or the controllers that the arguments name.
+///
+/// # Errors
+/// Neither is named, or as there.
+pub(super) fn admin_config_of_either(
+    terminal: &Terminal,
+    properties: &Properties,
+    arguments: &Arguments,
+) -> Result<AdminConfig, Failure> {
+    let (server, controller) = (arguments.value("bootstrap-server"), arguments.value("bootstrap-controller"));
+    let Some(bootstrap) = server.or(controller) else {
+        let message = "You must specify either --bootstrap-controller or --bootstrap-server.";
+        return Err(Exception::new("joptsimple.OptionException", message).into());
+    };
+    let config = admin_config_of(terminal, properties, bootstrap)?;
+    Ok(AdminConfig { is_for_controllers: server.is_none(), ..config })
 }
 
 /// A duration among properties.

@@ -1,7 +1,7 @@
 //! [`Terminal`]: all that a tool's code can ask for and await.
 
 use super::date_time::time_stamp;
-use super::failure::{Exception, Failure};
+use super::failure::{Exception, Failure, TERSE};
 use super::file::{FileAnswer, FileError, FileRequest, FileStatus};
 use super::program::{Environment, ProgramInput, ProgramOutput};
 use crate::client::network_client::Notice;
@@ -9,7 +9,7 @@ use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, ClientOutput, Consumer, ConsumerConfig,
     ConsumerEvent, Producer, ProducerConfig, ProducerEvent,
 };
-use crate::ids::{ConnectionId, NodeId};
+use crate::ids::{ConnectionId, NodeId, Uuid};
 use crate::protocol::ErrorCode;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -23,7 +23,8 @@ use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use core::cell::{RefCell, RefMut};
 use core::fmt::Display;
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
 use core::task::Poll;
 
 /// Connections of the admin, the producer and the consumer get their numbers in ranges of this size.
@@ -64,6 +65,9 @@ struct State {
     client_ids: [String; 3],
     /// A connection that is only tried, and whether it came to be.
     tried: Option<bool>,
+    is_for_controllers: bool,
+    /// For an admin of the older kind: servers of its bootstrap that have not failed.
+    legacy_admin: Option<usize>,
     exit: Option<i32>,
 }
 
@@ -103,6 +107,8 @@ impl Terminal {
             invalid_topics: None,
             client_ids: Default::default(),
             tried: None,
+            is_for_controllers: false,
+            legacy_admin: None,
             exit: None,
         })))
     }
@@ -217,6 +223,10 @@ impl Terminal {
             self.0.borrow_mut().outputs.push_back(close);
         }
         is_reachable
+    }
+
+    pub(super) fn random_uuid(&self) -> Uuid {
+        self.0.borrow_mut().rng.uuid()
     }
 
     pub(crate) fn random_below(&self, bound: u64) -> u64 {
@@ -356,6 +366,17 @@ impl Terminal {
         })
     }
 
+    /// As [`Terminal::catch`]; where the message says all, that is all.
+    pub(super) fn catch_terse<T>(&self, ended: Result<T, Failure>) -> Result<T, Failure> {
+        match ended {
+            Err(Failure::Thrown(exception)) if exception.class == TERSE => {
+                self.error_line(&exception.message);
+                Err(Failure::Exit(1))
+            }
+            ended => self.catch(ended),
+        }
+    }
+
     /// From here on Ctrl-C is the tool's affair.
     pub(crate) fn await_interrupts(&self) {
         self.0.borrow_mut().is_interrupt_awaited = true;
@@ -365,7 +386,18 @@ impl Terminal {
     pub(super) fn start_admin(&self, config: AdminConfig) {
         let state = &mut *self.0.borrow_mut();
         state.client_ids[0] = config.client_id.to_string();
+        state.is_for_controllers = config.is_for_controllers;
         state.admin = Some(Admin::new(config, 0, state.rng.fork()));
+    }
+
+    /// What the admin calls itself.
+    pub(super) fn admin_client_id(&self) -> String {
+        self.0.borrow().client_ids[0].clone()
+    }
+
+    /// The admin asks controllers.
+    pub(super) fn is_for_controllers(&self) -> bool {
+        self.0.borrow().is_for_controllers
     }
 
     /// Asks the cluster.
@@ -382,6 +414,25 @@ impl Terminal {
     /// As [`Terminal::ask`].
     pub(super) async fn ask_broker(&self, broker: NodeId, request: AdminRequest) -> Result<AdminResponse, Exception> {
         self.answer(|admin, now| admin.submit_to(now, broker, request)).await
+    }
+
+    /// Makes the admin of an older kind: what it asks first fails as soon as no server of its bootstrap can be reached, and
+    /// its log is that of a client that keeps metadata.
+    pub(super) fn start_legacy_admin(&self, config: AdminConfig) {
+        let servers = config.bootstrap.len();
+        self.start_admin(config);
+        self.0.borrow_mut().legacy_admin = Some(servers);
+    }
+
+    /// As [`Terminal::ask`]; nothing where no server of the bootstrap of a legacy admin can be reached.
+    pub(super) async fn ask_while_reachable(&self, request: AdminRequest) -> Option<Result<AdminResponse, Exception>> {
+        let mut asked = pin!(self.ask(request));
+        poll_fn(|context| match asked.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if self.0.borrow().legacy_admin == Some(0) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     async fn answer(&self, submit: impl FnOnce(&mut Admin, Now) -> u64) -> Result<AdminResponse, Exception> {
@@ -526,11 +577,19 @@ impl State {
                         "{prefix}Connection to node {node} ({name}/{address}:{port}) could not be established. Node may not be \
                          available."
                     ));
-                    if node < 0 && !is_admin {
+                    if node < 0 && is_admin {
+                        self.legacy_admin = self.legacy_admin.map(|servers| servers.saturating_sub(1));
+                    }
+                    if node < 0 && (!is_admin || self.legacy_admin.is_some()) {
                         lines.push(format!(
                             "{prefix}Bootstrap broker {host}:{port} (id: {node} rack: null isFenced: false) disconnected"
                         ));
                     }
+                }
+                Notice::WrongKind { error, message } => {
+                    let line = format!("{prefix}Fatal error during metadata update");
+                    self.log("WARN", &line, "org.apache.kafka.clients.admin.internals.AdminMetadataManager");
+                    self.error_line(&Exception::of(error, Some(&message)).to_string());
                 }
                 Notice::MetadataErrors { correlation_id, topics } => {
                     let errors = topics.iter().map(|(topic, error)| format!("{topic}={}", error.name()));
@@ -560,7 +619,8 @@ impl State {
 
     fn next_notice(&mut self) -> Option<(String, bool, Notice)> {
         if let Some(notice) = self.admin.as_mut().and_then(Admin::poll_notice) {
-            return Some((format!("[AdminClient clientId={}] ", self.client_ids[0]), true, notice));
+            let kind = if self.legacy_admin.is_some() { "LegacyAdminClient" } else { "AdminClient" };
+            return Some((format!("[{kind} clientId={}] ", self.client_ids[0]), true, notice));
         }
         if let Some(notice) = self.producer.as_mut().and_then(Producer::poll_notice) {
             return Some((format!("[Producer clientId={}] ", self.client_ids[1]), false, notice));

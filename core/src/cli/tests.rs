@@ -59,9 +59,15 @@ fn run(line: &str) -> Done {
 #[test]
 fn every_tool_tells_its_version_and_its_options() {
     for tool in tools() {
+        let help = run(&alloc::format!("{tool} --help"));
+        if help.output.starts_with("usage: ") {
+            // Those of argparse4j have no version to tell.
+            assert!(help.output.contains("\n  -h, --help "), "{tool}: {}", help.output);
+            assert!(help.output.lines().all(|line| line.len() <= 75 || line.contains('{')), "{tool}: {}", help.output);
+            continue;
+        }
         let version = run(&alloc::format!("{tool} --version"));
         assert_eq!((version.output.as_str(), version.exit), ("4.3.0\n", Some(0)), "{tool}");
-        let help = run(&alloc::format!("{tool} --help"));
         assert_eq!(help.exit, Some(1), "{tool}");
         assert!(help.error.contains("--bootstrap-server"), "{tool}: {}", help.error);
         assert!(help.error.lines().all(|line| line.chars().count() <= 80 || !line.starts_with("--")), "{tool}");

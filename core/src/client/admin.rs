@@ -3,7 +3,7 @@
 //! Requests and responses are the protocol's own; errors of single topics, groups or partitions are in the responses.
 
 use super::network_client::{
-    Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, Target,
+    Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, SOFTWARE_NAME, Target,
 };
 use super::peer::jittered;
 use super::{ClientInput, ClientOutput, ClusterMetadata};
@@ -13,15 +13,17 @@ use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
 use crate::protocol::messages::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest,
-    DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-    ElectLeadersRequest, ElectLeadersResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse,
-    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
+    AddRaftVoterRequest, AddRaftVoterResponse, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest,
+    DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeQuorumRequest,
+    DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
+    ElectLeadersResponse, FindCoordinatorRequest, FindCoordinatorResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, RemoveRaftVoterRequest, RemoveRaftVoterResponse,
+    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -96,6 +98,11 @@ operations! {
     DeleteRecords, DeleteRecordsRequest, DeleteRecordsResponse, "deleteRecords";
     ElectLeaders, ElectLeadersRequest, ElectLeadersResponse, "electLeaders";
     DescribeQuorum, DescribeQuorumRequest, DescribeQuorumResponse, "describeMetadataQuorum";
+    DescribeFeatures, ApiVersionsRequest, ApiVersionsResponse, "describeFeatures";
+    UpdateFeatures, UpdateFeaturesRequest, UpdateFeaturesResponse, "updateFeatures";
+    UnregisterBroker, UnregisterBrokerRequest, UnregisterBrokerResponse, "unregisterBroker";
+    AddRaftVoter, AddRaftVoterRequest, AddRaftVoterResponse, "addRaftVoter";
+    RemoveRaftVoter, RemoveRaftVoterRequest, RemoveRaftVoterResponse, "removeRaftVoter";
     DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse, "describeLogDirs";
 }
 
@@ -120,6 +127,8 @@ pub struct AdminConfig {
     pub client_id: Str,
     /// `bootstrap.servers`.
     pub bootstrap: Vec<(Str, u16)>,
+    /// They are `bootstrap.controllers`: whatever needs no broker is asked of the active controller.
+    pub is_for_controllers: bool,
     /// `request.timeout.ms`.
     pub request_timeout: Duration,
     /// `default.api.timeout.ms`: how long a request may take with all its retries.
@@ -133,6 +142,7 @@ impl Default for AdminConfig {
         Self {
             client_id: Str::from_static("adminclient-1"),
             bootstrap: Vec::new(),
+            is_for_controllers: false,
             request_timeout: Duration::from_secs(30),
             default_api_timeout: Duration::from_mins(1),
             metadata_max_age: Duration::from_mins(5),
@@ -205,6 +215,7 @@ impl Admin {
             request_timeout: config.request_timeout,
             metadata_max_age: config.metadata_max_age,
             allow_auto_topic_creation: false,
+            is_for_controllers: config.is_for_controllers,
         };
         let network = NetworkClient::new(network, first_connection, rng.fork());
         Self { network, rng, tasks: SortedMap::new(), next_id: 0, api_timeout, events: VecDeque::new() }
@@ -296,6 +307,10 @@ impl Admin {
     fn flow(&mut self, now: Now) {
         while let Some(answer) = self.network.poll_answer() {
             self.answered(now, &answer);
+        }
+        if let Some((error, message)) = self.network.fatal().cloned() {
+            let ids: Vec<u64> = self.tasks.keys().copied().collect();
+            ids.into_iter().for_each(|id| self.failed(id, error, Some(message.clone())));
         }
         let late: Vec<u64> =
             self.tasks.iter().filter(|(_, task)| task.deadline <= now.monotonic).map(|(id, _)| *id).collect();
@@ -438,6 +453,10 @@ fn complete(request: &mut AdminRequest) {
             request.topics = request.topic_names.iter().map(state).collect();
         }
         AdminRequest::ListOffsets(request) => request.replica_id = -1,
+        AdminRequest::DescribeFeatures(request) => {
+            request.client_software_name = Str::from_static(SOFTWARE_NAME);
+            request.client_software_version = Str::from_static(env!("CARGO_PKG_VERSION"));
+        }
         _ => {}
     }
 }
@@ -479,6 +498,16 @@ fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
         }
         AdminRequest::ListOffsets(request) => list_offsets_by_leader(request, network),
         AdminRequest::DeleteRecords(request) => delete_records_by_leader(request, network),
+        AdminRequest::DescribeQuorum(_)
+        | AdminRequest::UnregisterBroker(_)
+        | AdminRequest::UpdateFeatures(_)
+        | AdminRequest::AddRaftVoter(_)
+        | AdminRequest::RemoveRaftVoter(_)
+            if network.is_for_controllers() =>
+        {
+            let leader = network.metadata().controller_id;
+            if network.metadata().brokers.contains_key(&leader) { to(Target::Node(leader)) } else { Plan::Wait }
+        }
         _ => to(Target::Any),
     }
 }
@@ -546,6 +575,15 @@ fn has_moved(response: &AdminResponse) -> bool {
             response.results.iter().any(|topic| is_elsewhere(topic.error_code))
         }
         AdminResponse::ListGroups(response) => is_elsewhere(response.error_code),
+        AdminResponse::DescribeQuorum(response) => {
+            let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+            is_elsewhere(response.error_code)
+                || partitions.into_iter().any(|partition| is_elsewhere(partition.error_code))
+        }
+        AdminResponse::UpdateFeatures(response) => is_elsewhere(response.error_code),
+        AdminResponse::UnregisterBroker(response) => is_elsewhere(response.error_code),
+        AdminResponse::AddRaftVoter(response) => is_elsewhere(response.error_code),
+        AdminResponse::RemoveRaftVoter(response) => is_elsewhere(response.error_code),
         AdminResponse::DescribeGroups(response) => response.groups.iter().any(|group| is_elsewhere(group.error_code)),
         AdminResponse::DeleteGroups(response) => response.results.iter().any(|group| is_elsewhere(group.error_code)),
         AdminResponse::OffsetDelete(response) => is_elsewhere(response.error_code),

@@ -107,6 +107,7 @@ impl Consumer {
             request_timeout: config.request_timeout,
             metadata_max_age: config.metadata_max_age,
             allow_auto_topic_creation: config.allow_auto_create_topics,
+            is_for_controllers: false,
         };
         Self {
             config,

@@ -6,9 +6,10 @@
 use super::peer::{AnyRequest, InFlight, Link, Peer, PeerId, Queued, Why, jittered};
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::{ConnectionId, NodeId};
+use crate::protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use crate::protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
-use crate::protocol::messages::metadata_response::MetadataResponseTopic;
-use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use crate::protocol::messages::metadata_response::{MetadataResponse, MetadataResponseBroker, MetadataResponseTopic};
+use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest};
 use crate::protocol::{DecodeError, ErrorCode, Request, decode_response};
 use crate::rng::Rng;
 use crate::sorted::{SortedMap, SortedSet};
@@ -24,10 +25,12 @@ const CONNECTION_SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 const METADATA_BACKOFF: Duration = Duration::from_millis(100);
 /// `retry.backoff.max.ms`.
 const METADATA_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// `EndpointType.CONTROLLER` (KIP-919).
+const CONTROLLERS: i8 = 2;
 /// The version of `ApiVersions` tried first.
 const FIRST_API_VERSIONS: i16 = 4;
 /// What this client calls its software (KIP-511).
-const SOFTWARE_NAME: &str = "broker-playground";
+pub(super) const SOFTWARE_NAME: &str = "broker-playground";
 
 /// What a client is given once.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct NetworkConfig {
     pub metadata_max_age: Duration,
     /// Whether asking for a topic may create it.
     pub allow_auto_topic_creation: bool,
+    /// The bootstrap servers are controllers (`bootstrap.controllers`): the metadata is that of the quorum.
+    pub is_for_controllers: bool,
 }
 
 /// Where a request goes.
@@ -115,6 +120,13 @@ pub enum Notice {
         /// Its port.
         port: u16,
     },
+    /// The servers to begin with are brokers where controllers were meant: there will be no metadata.
+    WrongKind {
+        /// What they said.
+        error: ErrorCode,
+        /// In their words.
+        message: Str,
+    },
     /// The metadata has errors; most of them may mend themselves.
     MetadataErrors {
         /// The question's.
@@ -155,6 +167,8 @@ pub struct NetworkClient<P> {
     outputs: VecDeque<ClientOutput>,
     /// Bounded: most programs never ask.
     notices: VecDeque<Notice>,
+    /// Why there will never be metadata.
+    fatal: Option<(ErrorCode, Str)>,
 }
 
 /// When to ask for metadata, and for which topics.
@@ -201,6 +215,7 @@ impl<P: Clone> NetworkClient<P> {
             answers: VecDeque::new(),
             outputs: VecDeque::new(),
             notices: VecDeque::new(),
+            fatal: None,
         }
     }
 
@@ -212,6 +227,16 @@ impl<P: Clone> NetworkClient<P> {
     /// The cluster as last heard of.
     pub fn metadata(&self) -> &ClusterMetadata {
         &self.metadata
+    }
+
+    /// Its cluster is the quorum of controllers.
+    pub fn is_for_controllers(&self) -> bool {
+        self.config.is_for_controllers
+    }
+
+    /// Why there will never be metadata: the servers to begin with are of the wrong kind.
+    pub fn fatal(&self) -> Option<&(ErrorCode, Str)> {
+        self.fatal.as_ref()
     }
 
     /// For leaders learnt from other answers (KIP-951).
@@ -659,8 +684,13 @@ impl<P: Clone> NetworkClient<P> {
         let timeout = self.config.request_timeout;
         self.refresh.is_asked = true;
         self.refresh.is_outdated = false;
+        let request = if self.config.is_for_controllers {
+            AnyRequest::new(DescribeClusterRequest { endpoint_type: CONTROLLERS, ..Default::default() }, None)
+        } else {
+            AnyRequest::new(request, None)
+        };
         self.for_any.push_front(Queued {
-            request: AnyRequest::new(request, None),
+            request,
             why: Why::Metadata,
             deadline: now + timeout,
             timeout,
@@ -670,7 +700,17 @@ impl<P: Clone> NetworkClient<P> {
 
     fn metadata_answered(&mut self, now: Instant, version: i16, frame: Option<&Bytes>) {
         self.refresh.is_asked = false;
-        let response = frame.and_then(|frame| decode_response::<MetadataRequest>(version, frame).ok());
+        let response = frame.and_then(|frame| {
+            if self.config.is_for_controllers {
+                controllers(version, frame)
+            } else {
+                decode_response::<MetadataRequest>(version, frame).ok()
+            }
+        });
+        if let Some((error, message)) = frame.and_then(|frame| self.mismatch(version, frame)) {
+            self.note(Notice::WrongKind { error, message: message.clone() });
+            self.fatal = Some((error, message));
+        }
         let Some((correlation_id, response)) =
             response.filter(|(_, response)| response.error_code == ErrorCode::None.code())
         else {
@@ -704,6 +744,17 @@ impl<P: Clone> NetworkClient<P> {
         }
     }
 
+    /// Brokers asked for a quorum say that they are none.
+    fn mismatch(&self, version: i16, frame: &Bytes) -> Option<(ErrorCode, Str)> {
+        if !self.config.is_for_controllers {
+            return None;
+        }
+        let (_, response) = decode_response::<DescribeClusterRequest>(version, frame).ok()?;
+        let error = ErrorCode::from_code(response.error_code)?;
+        (error == ErrorCode::MismatchedEndpointType)
+            .then(|| (error, response.error_message.unwrap_or(Str::from_static(error.message()))))
+    }
+
     fn metadata_later(&mut self, now: Instant) {
         let doubled = 1 << self.refresh.failures.saturating_sub(1).min(10);
         let backoff = (METADATA_BACKOFF * doubled).min(METADATA_BACKOFF_MAX);
@@ -730,6 +781,25 @@ impl<P: Clone> NetworkClient<P> {
             PeerId::Node(node) => brokers.contains_key(node) || peer.link != Link::Idle || peer.load() > 0,
         });
     }
+}
+
+/// The quorum, as brokers would tell of a cluster.
+fn controllers(version: i16, frame: &Bytes) -> Option<(i32, MetadataResponse)> {
+    let (correlation_id, response) = decode_response::<DescribeClusterRequest>(version, frame).ok()?;
+    let controller = |controller: DescribeClusterBroker| MetadataResponseBroker {
+        node_id: controller.broker_id,
+        host: controller.host,
+        port: controller.port,
+        rack: controller.rack,
+    };
+    let response_of_brokers = MetadataResponse {
+        error_code: response.error_code,
+        cluster_id: Some(response.cluster_id),
+        controller_id: response.controller_id,
+        brokers: response.brokers.into_iter().map(controller).collect(),
+        ..Default::default()
+    };
+    Some((correlation_id, response_of_brokers))
 }
 
 fn ranges(response: &ApiVersionsResponse) -> SortedMap<i16, (i16, i16)> {

@@ -12,6 +12,7 @@ fn config() -> NetworkConfig {
         request_timeout: Duration::from_secs(30),
         metadata_max_age: Duration::from_mins(5),
         allow_auto_topic_creation: false,
+        is_for_controllers: false,
     }
 }
 

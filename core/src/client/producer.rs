@@ -202,6 +202,7 @@ impl Producer {
             request_timeout: config.request_timeout,
             metadata_max_age: config.metadata_max_age,
             allow_auto_topic_creation: true,
+            is_for_controllers: false,
         };
         let mut network = NetworkClient::new(network, first_connection, rng.fork());
         network.set_max_in_flight(config.max_in_flight);

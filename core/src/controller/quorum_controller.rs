@@ -452,6 +452,7 @@ fn decide(decision: Decision<'_>, rng: &mut Rng, request: &ControllerRequest) ->
             let records = decision.unregister_broker(request.broker_id)?;
             ControllerResult::new(records, Response::UnregisterBroker(m::UnregisterBrokerResponse::default()))
         }
+        Request::UpdateFeatures(request) => decision.update_features(request)?.map(Response::UpdateFeatures),
         Request::ControllerRegistration(request) => {
             let response = m::ControllerRegistrationResponse::default();
             ControllerResult::new(register_controller(request), Response::ControllerRegistration(response))

@@ -14,6 +14,8 @@ pub enum ControllerRequest {
     BrokerHeartbeat(m::BrokerHeartbeatRequest),
     /// An operator removes a broker for good.
     UnregisterBroker(m::UnregisterBrokerRequest),
+    /// An operator changes levels of features.
+    UpdateFeatures(m::UpdateFeaturesRequest),
     /// A controller started.
     ControllerRegistration(m::ControllerRegistrationRequest),
     /// A broker wants a block of producer ids.
@@ -47,6 +49,7 @@ pub enum ControllerResponse {
     BrokerRegistration(m::BrokerRegistrationResponse),
     BrokerHeartbeat(m::BrokerHeartbeatResponse),
     UnregisterBroker(m::UnregisterBrokerResponse),
+    UpdateFeatures(m::UpdateFeaturesResponse),
     ControllerRegistration(m::ControllerRegistrationResponse),
     AllocateProducerIds(m::AllocateProducerIdsResponse),
     AlterPartition(m::AlterPartitionResponse),
@@ -75,6 +78,11 @@ impl ControllerRequest {
                 ControllerResponse::BrokerHeartbeat(m::BrokerHeartbeatResponse { error_code, ..Default::default() })
             }
             Self::UnregisterBroker(_) => ControllerResponse::UnregisterBroker(m::UnregisterBrokerResponse {
+                error_code,
+                error_message,
+                ..Default::default()
+            }),
+            Self::UpdateFeatures(_) => ControllerResponse::UpdateFeatures(m::UpdateFeaturesResponse {
                 error_code,
                 error_message,
                 ..Default::default()

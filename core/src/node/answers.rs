@@ -140,6 +140,7 @@ pub(super) fn respond_controller(
         C::BrokerRegistration(response) => broker.respond::<m::BrokerRegistrationRequest>(token, response),
         C::BrokerHeartbeat(response) => broker.respond::<m::BrokerHeartbeatRequest>(token, response),
         C::UnregisterBroker(response) => broker.respond::<m::UnregisterBrokerRequest>(token, response),
+        C::UpdateFeatures(response) => broker.respond::<m::UpdateFeaturesRequest>(token, response),
         C::ControllerRegistration(response) => broker.respond::<m::ControllerRegistrationRequest>(token, response),
         C::AllocateProducerIds(response) => broker.respond::<m::AllocateProducerIdsRequest>(token, response),
         C::AlterPartition(response) => broker.respond::<m::AlterPartitionRequest>(token, response),

@@ -108,6 +108,6 @@ fn is_internal(topic: &str) -> bool {
 }
 
 /// The features this release line implements: name, lowest and highest level.
-fn supported_features() -> [(&'static str, i16, i16); 2] {
+pub(crate) fn supported_features() -> [(&'static str, i16, i16); 2] {
     [(crate::metadata::METADATA_VERSION, 7, 30), ("kraft.version", 0, 0)]
 }

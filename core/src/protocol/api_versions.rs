@@ -169,6 +169,7 @@ const V4_3: &[ServedApi] = &[
     row(ApiKey::EndQuorumEpoch, 0, 1, CONTROLLER, false),
     row(ApiKey::DescribeQuorum, 0, 2, BOTH, true),
     row(ApiKey::AlterPartition, 2, 3, CONTROLLER, false),
+    row(ApiKey::UpdateFeatures, 0, 2, BOTH, true),
     row(ApiKey::Envelope, 0, 0, CONTROLLER, false),
     row(ApiKey::FetchSnapshot, 0, 1, CONTROLLER, false),
     row(ApiKey::DescribeCluster, 0, 2, BOTH, false),
@@ -179,6 +180,8 @@ const V4_3: &[ServedApi] = &[
     row(ApiKey::ControllerRegistration, 0, 0, CONTROLLER, false),
     row(ApiKey::AssignReplicasToDirs, 0, 0, CONTROLLER, false),
     row(ApiKey::DescribeTopicPartitions, 0, 0, BROKER, false),
+    row(ApiKey::AddRaftVoter, 0, 1, BOTH, true),
+    row(ApiKey::RemoveRaftVoter, 0, 0, BOTH, true),
 ];
 
 #[cfg(test)]

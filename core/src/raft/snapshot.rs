@@ -3,9 +3,12 @@
 //! A snapshot is a file of record batches like a segment, with offsets of its own from 0: a `SnapshotHeader` control batch,
 //! the records of the whole state, a `SnapshotFooter` control batch. Without its footer it is no snapshot.
 
+use super::voter_set::Voter;
 use crate::ids::{Offset, TopicPartition};
 use crate::log::storage::FileEntry;
-use crate::protocol::messages::{SnapshotFooterRecord, SnapshotHeaderRecord};
+use crate::protocol::messages::{
+    KRaftVersionRecord, SnapshotFooterRecord, SnapshotHeaderRecord, VotersRecord, voters_record,
+};
 use crate::protocol::{decode_message, encode_message};
 use crate::record::control::{control_batch, control_type};
 use crate::record::{BatchBuilder, Batches, ControlRecordType, RecordError};
@@ -141,6 +144,36 @@ pub fn write_snapshot(id: SnapshotId, last_contained_log_timestamp: i64, written
     let footer = encode_message(&SnapshotFooterRecord { version: 0 }, 0);
     let kind = ControlRecordType::SnapshotFooter;
     bytes.extend_from_slice(&control_batch(next_offset, id.epoch, written_ms, kind, &footer));
+    Bytes::from(bytes)
+}
+
+/// The bytes of the snapshot that a quorum begins with which may change (KIP-853): its voters and the level of kraft.version,
+/// and nothing else. `listener` is the name of the voters' listener.
+pub fn write_bootstrap_snapshot(written_ms: i64, kraft_version: i16, voters: &[Voter], listener: &Str) -> Bytes {
+    let voter = |voter: &Voter| voters_record::Voter {
+        voter_id: voter.key.id,
+        voter_directory_id: voter.key.directory_id,
+        endpoints: (voter.endpoints.iter())
+            .map(|at| voters_record::Endpoint { name: listener.clone(), host: at.host.clone(), port: at.port })
+            .collect(),
+        kraft_version_feature: voters_record::KRaftVersionFeature {
+            min_supported_version: 0,
+            max_supported_version: 1,
+        },
+    };
+    let header = SnapshotHeaderRecord { version: 0, last_contained_log_timestamp: written_ms };
+    let voters = VotersRecord { version: 0, voters: voters.iter().map(voter).collect() };
+    let mut builder = BatchBuilder::new(0).with_leader_epoch(0).control();
+    for (kind, value) in [
+        (ControlRecordType::SnapshotHeader, encode_message(&header, 0)),
+        (ControlRecordType::KraftVersion, encode_message(&KRaftVersionRecord { version: 0, kraft_version }, 0)),
+        (ControlRecordType::KraftVoters, encode_message(&voters, 0)),
+    ] {
+        builder.append(written_ms, Some(&kind.key()), Some(&value), &[]);
+    }
+    let mut bytes = Vec::from(&builder.build()[..]);
+    let footer = encode_message(&SnapshotFooterRecord { version: 0 }, 0);
+    bytes.extend_from_slice(&control_batch(3, 0, written_ms, ControlRecordType::SnapshotFooter, &footer));
     Bytes::from(bytes)
 }
 

@@ -62,7 +62,7 @@ fn without_descriptions(lines: Vec<String>, usage: Usage) -> Vec<String> {
         return without_right_column(&lines, rule, left, usage);
     }
     let is_help = lines.first().is_some_and(|line| line.starts_with("usage: "))
-        && lines.iter().any(|line| line.starts_with("named arguments:"));
+        && lines.iter().any(|line| line.starts_with("optional arguments:"));
     if usage == Usage::Names && is_help { argparse_names(&lines) } else { lines }
 }
 
@@ -140,6 +140,7 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"localhost/127\.0\.0\.1:\d+", "localhost/127.0.0.1:<port>", false),
         (r"(localhost +)\d{5}\b", "$1<port>", false),
         (r"after \d+ attempt", "after <n> attempt", false),
+        (r"\b\d+ ms ago\b", "<n> ms ago", true),
         // Offsets of the metadata log: how many records a start takes is nobody's business.
         (r"\b(HighWatermark: +|Epoch: +)\d+$", "$1<offset>", false),
         (r"\b(MaxFollowerLagTimeMs: +)-?\d+$", "$1<n>", false),
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (12, 3, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (13, 3, 2));
     }
 
     #[test]
@@ -400,7 +401,7 @@ mod tests {
     fn of_a_help_text_the_names_stay() {
         let check = |text: &str, expect: &[&str]| assert_eq!(normalize(text, &places(false), Usage::Names), expect);
         check(TABLE, &["<description>", "Option", "------", "--alter", "--config <String: name=", "  value>"]);
-        let help = "usage: kafka-x [-h] {a,b}\n           ...\n\nThis tool\nhelps.\n\npositional arguments:\n  {a,b}\n    a                    Does a\n                         and more\n\nnamed arguments:\n  -h, --help             show\n";
+        let help = "usage: kafka-x [-h] {a,b}\n           ...\n\nThis tool\nhelps.\n\npositional arguments:\n  {a,b}\n    a                    Does a\n                         and more\n\noptional arguments:\n  -h, --help             show\n";
         check(
             help,
             &[
@@ -413,7 +414,7 @@ mod tests {
                 "  {a,b}",
                 "    a",
                 "",
-                "named arguments:",
+                "optional arguments:",
                 "  -h, --help",
             ],
         );

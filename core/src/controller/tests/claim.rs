@@ -109,6 +109,7 @@ fn every_request_can_be_refused() {
         ControllerRequest::BrokerRegistration(m::BrokerRegistrationRequest::default()),
         ControllerRequest::BrokerHeartbeat(m::BrokerHeartbeatRequest::default()),
         ControllerRequest::UnregisterBroker(m::UnregisterBrokerRequest::default()),
+        ControllerRequest::UpdateFeatures(m::UpdateFeaturesRequest::default()),
         ControllerRequest::ControllerRegistration(m::ControllerRegistrationRequest::default()),
         ControllerRequest::AllocateProducerIds(m::AllocateProducerIdsRequest::default()),
         ControllerRequest::AlterPartition(m::AlterPartitionRequest::default()),

@@ -21,6 +21,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut
         ApiKey::BrokerRegistration => ControllerRequest::BrokerRegistration(body(reader, context)?),
         ApiKey::BrokerHeartbeat => ControllerRequest::BrokerHeartbeat(body(reader, context)?),
         ApiKey::UnregisterBroker => ControllerRequest::UnregisterBroker(body(reader, context)?),
+        ApiKey::UpdateFeatures => ControllerRequest::UpdateFeatures(body(reader, context)?),
         ApiKey::ControllerRegistration => ControllerRequest::ControllerRegistration(body(reader, context)?),
         other => return Err(DecodeError::UnexpectedApiKey { api_key: other.code() }),
     };

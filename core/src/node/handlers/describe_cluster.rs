@@ -5,7 +5,7 @@ use crate::node::broker::Broker;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::DescribeClusterRequest;
 use crate::protocol::messages::describe_cluster_response::{DescribeClusterBroker, DescribeClusterResponse};
-use crate::text::Str;
+use alloc::format;
 
 /// `EndpointType.BROKER` and `CONTROLLER` (KIP-919).
 const BROKERS: i8 = 1;
@@ -20,14 +20,17 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
     };
     if request.endpoint_type != served {
         let (error, message) = match request.endpoint_type {
-            BROKERS | CONTROLLERS => (
-                ErrorCode::MismatchedEndpointType,
-                Str::from_static("The request was sent to an endpoint of the wrong type."),
-            ),
-            _ => (ErrorCode::UnsupportedEndpointType, Str::from_static("Unsupported endpoint type.")),
+            BROKERS | CONTROLLERS => {
+                let (there, wanted) = (name(served), name(request.endpoint_type));
+                let message = format!(
+                    "The request was sent to an endpoint of type {there}, but we wanted an endpoint of type {wanted}"
+                );
+                (ErrorCode::MismatchedEndpointType, message)
+            }
+            other => (ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}")),
         };
         response.error_code = error.code();
-        response.error_message = Some(message);
+        response.error_message = Some(message.into());
     } else if served == CONTROLLERS {
         response.controller_id = broker.raft.leader_and_epoch().0.unwrap_or(-1);
         response.brokers = (broker.raft.quorum().voters().iter())
@@ -60,4 +63,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
             .collect();
     }
     broker.respond::<DescribeClusterRequest>(context.token, &response);
+}
+
+fn name(endpoint_type: i8) -> &'static str {
+    if endpoint_type == BROKERS { "BROKER" } else { "CONTROLLER" }
 }

@@ -16,6 +16,7 @@ mod log;
 mod metadata;
 mod produce;
 mod quorum;
+mod raft_voter;
 
 pub(super) use init_producer_id::granted as granted_producer_id;
 
@@ -132,6 +133,8 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         | ApiKey::EndQuorumEpoch
         | ApiKey::FetchSnapshot
         | ApiKey::DescribeQuorum => quorum::handle(broker, context, reader)?,
+        ApiKey::AddRaftVoter => raft_voter::add(broker, context, &body(reader, context)?),
+        ApiKey::RemoveRaftVoter => raft_voter::remove(broker, context, &body(reader, context)?),
         ApiKey::Envelope => envelope::handle(broker, context, &body::<m::EnvelopeRequest>(reader, context)?),
         _ => controller::handle(broker, context, reader)?,
     }

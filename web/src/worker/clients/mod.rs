@@ -244,6 +244,7 @@ impl Clients {
             request_timeout: Duration::from_secs(30),
             metadata_max_age: METADATA_MAX_AGE,
             allow_auto_topic_creation: false,
+            is_for_controllers: false,
         };
         // Ids of what a program opens are odd.
         Parameters { network, first_connection: (self.next_range << RANGE_BITS) + 1, rng: self.rng.fork() }

@@ -1,0 +1,463 @@
+//! Arguments and sub-commands as argparse4j reads them: some of Kafka's tools stand on that library. Its usage lines, its
+//! help, its errors, all filled to the width of a line are in `argument_help`.
+
+use super::argument_help;
+use super::failure::Failure;
+use super::terminal::Terminal;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// What an argument does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Takes a value; the last counts.
+    Store,
+    /// Takes a value, as often as it is given.
+    Append,
+    /// Is there or not.
+    StoreTrue,
+    /// Prints the help.
+    Help,
+}
+
+/// An argument of a tool or of a sub-command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Argument {
+    pub(super) flags: &'static [&'static str],
+    pub(super) action: Action,
+    pub(super) help: &'static str,
+    pub(super) is_required: bool,
+    pub(super) is_integer: bool,
+    /// Which of the groups beside it.
+    pub(super) group: Option<usize>,
+}
+
+/// An argument that takes a value.
+pub(super) const fn store(flags: &'static [&'static str], help: &'static str) -> Argument {
+    Argument { flags, action: Action::Store, help, is_required: false, is_integer: false, group: None }
+}
+
+/// An argument that takes a value each time it is given.
+pub(super) const fn append(flags: &'static [&'static str], help: &'static str) -> Argument {
+    Argument { action: Action::Append, ..store(flags, help) }
+}
+
+/// An argument without a value.
+pub(super) const fn store_true(flags: &'static [&'static str], help: &'static str) -> Argument {
+    Argument { action: Action::StoreTrue, ..store(flags, help) }
+}
+
+/// Every parser has it.
+pub(super) const HELP: Argument =
+    Argument { action: Action::Help, ..store(&["-h", "--help"], "Print this help and exit.") };
+
+impl Argument {
+    /// Must be given.
+    pub(super) const fn required(mut self) -> Self {
+        self.is_required = true;
+        self
+    }
+
+    /// Its value is an integer.
+    pub(super) const fn integer(mut self) -> Self {
+        self.is_integer = true;
+        self
+    }
+
+    /// It is in this of the groups.
+    pub(super) const fn in_group(mut self, group: usize) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    pub(super) const fn takes_value(&self) -> bool {
+        matches!(self.action, Action::Store | Action::Append)
+    }
+
+    /// How messages name it.
+    pub(super) fn textual_name(&self) -> String {
+        self.flags.join("/")
+    }
+
+    /// The first long flag, else the first, without its dashes.
+    pub(super) fn name(&self) -> &'static str {
+        let long = self.flags.iter().find(|flag| flag.starts_with("--"));
+        long.or(self.flags.first()).map_or("", |flag| flag.trim_start_matches('-'))
+    }
+}
+
+/// Arguments that belong together.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Group {
+    /// The help has a part of this title for them.
+    Titled(&'static str),
+    /// One of them at most may be given.
+    Exclusive {
+        /// And one must.
+        is_required: bool,
+    },
+}
+
+/// A sub-command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Command {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it does.
+    pub(super) help: &'static str,
+    /// Its arguments.
+    pub(super) arguments: &'static [Argument],
+    /// Groups of them.
+    pub(super) groups: &'static [Group],
+}
+
+/// A tool with sub-commands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parser {
+    /// What it calls itself.
+    pub(super) name: &'static str,
+    /// What it is for.
+    pub(super) description: &'static str,
+    /// Arguments before the sub-command.
+    pub(super) arguments: &'static [Argument],
+    /// Groups of them.
+    pub(super) groups: &'static [Group],
+    /// Its sub-commands.
+    pub(super) commands: &'static [Command],
+}
+
+/// What was given.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    /// The sub-command.
+    pub(super) command: &'static str,
+    given: Vec<(&'static str, String)>,
+}
+
+impl Arguments {
+    /// It was given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|given| given.0 == name)
+    }
+
+    /// The last value that was given.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.given.iter().rev().find(|given| given.0 == name).map(|given| given.1.as_str())
+    }
+
+    /// All values, in their order.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.given.iter().filter(move |given| given.0 == name).map(|given| given.1.as_str())
+    }
+
+    /// The value of an argument that is an integer.
+    pub(super) fn integer(&self, name: &str) -> Option<i32> {
+        self.value(name).and_then(|text| text.parse().ok())
+    }
+}
+
+/// Why there are no [`Arguments`].
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The help was asked for: this is it.
+    Help(String),
+    /// A mistake.
+    Wrong {
+        /// In one sentence.
+        message: String,
+        /// With the usage, as argparse4j prints it.
+        shown: String,
+    },
+}
+
+impl Stopped {
+    /// Prints it as argparse4j does; the end of the tool, with this code after the help.
+    pub(super) fn end(&self, terminal: &Terminal, code_of_help: i32) -> Failure {
+        match self {
+            Self::Help(text) => {
+                terminal.print(text);
+                Failure::Exit(code_of_help)
+            }
+            Self::Wrong { shown, .. } => {
+                terminal.print_error(shown);
+                Failure::Exit(1)
+            }
+        }
+    }
+}
+
+impl Parser {
+    /// Reads arguments.
+    ///
+    /// # Errors
+    /// The help, or what is wrong with them.
+    pub(super) fn parse(&self, words: &[String]) -> Result<Arguments, Stopped> {
+        let mut state = State { parser: self, words, at: 0, is_separated: false, deferred: None, given: Vec::new() };
+        let command = state.read(&Level::top(self))?;
+        match state.deferred {
+            Some(stopped) => Err(stopped),
+            None => Ok(Arguments { command, given: state.given }),
+        }
+    }
+
+    /// A mistake that the tool itself found.
+    pub(super) fn wrong(&self, command: Option<&str>, message: String) -> Stopped {
+        let command = command.and_then(|name| self.commands.iter().find(|command| command.name == name));
+        command.map_or_else(|| Level::top(self), Level::of).wrong(self, message, "")
+    }
+}
+
+/// The tool's own arguments, or those of a sub-command.
+pub(super) struct Level<'a> {
+    pub(super) command: Option<&'a Command>,
+    pub(super) arguments: Vec<&'a Argument>,
+    pub(super) groups: &'a [Group],
+}
+
+impl<'a> Level<'a> {
+    pub(super) fn top(parser: &'a Parser) -> Self {
+        let arguments = [&HELP].into_iter().chain(parser.arguments).collect();
+        Self { command: None, arguments, groups: parser.groups }
+    }
+
+    pub(super) fn of(command: &'a Command) -> Self {
+        let arguments = [&HELP].into_iter().chain(command.arguments).collect();
+        Self { command: Some(command), arguments, groups: command.groups }
+    }
+
+    /// The arguments of a group.
+    pub(super) fn members(&self, group: usize) -> impl Iterator<Item = &'a Argument> {
+        self.arguments.iter().copied().filter(move |argument| argument.group == Some(group))
+    }
+
+    pub(super) fn is_exclusive(&self, argument: &Argument) -> bool {
+        argument.group.is_some_and(|group| matches!(self.groups.get(group), Some(Group::Exclusive { .. })))
+    }
+
+    /// A mistake in this level's arguments; `similar` follows what argparse4j shows.
+    fn wrong(&self, parser: &Parser, message: String, similar: &str) -> Stopped {
+        let shown = format!("{}{similar}", argument_help::error(parser, self, &message));
+        Stopped::Wrong { message, shown }
+    }
+
+    fn flags(&self) -> impl Iterator<Item = (&'static str, &'a Argument)> {
+        self.arguments.iter().flat_map(|argument| argument.flags.iter().map(|flag| (*flag, *argument)))
+    }
+
+    fn find(&self, flag: &str) -> Option<&'a Argument> {
+        self.flags().find(|(name, _)| *name == flag).map(|found| found.1)
+    }
+
+    /// The argument of a flag, which may be cut short where it is the only one.
+    fn resolve(&self, parser: &Parser, flag: &str) -> Result<Option<&'a Argument>, Stopped> {
+        if let Some(argument) = self.find(flag) {
+            return Ok(Some(argument));
+        }
+        let mut candidates: Vec<&str> =
+            self.flags().map(|found| found.0).filter(|name| name.starts_with(flag)).collect();
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        if self.are_short(flag) {
+            candidates.extend(flag.get(..2));
+        } else if let [only] = candidates[..] {
+            return Ok(self.find(only));
+        }
+        candidates.sort_unstable();
+        let message = format!("ambiguous option: {flag} could match {}", candidates.join(", "));
+        Err(self.wrong(parser, message, ""))
+    }
+
+    /// The text is a dash and short flags.
+    fn are_short(&self, text: &str) -> bool {
+        let Some(letters) = text.strip_prefix('-').filter(|rest| !rest.is_empty() && !rest.starts_with('-')) else {
+            return false;
+        };
+        for letter in letters.chars() {
+            match self.find(&format!("-{letter}")) {
+                None => return false,
+                Some(argument) if argument.takes_value() => return true,
+                Some(_) => {}
+            }
+        }
+        true
+    }
+}
+
+struct State<'a> {
+    parser: &'a Parser,
+    words: &'a [String],
+    at: usize,
+    /// Behind `--`.
+    is_separated: bool,
+    /// A mistake of the tool's own arguments; those of the sub-command come first.
+    deferred: Option<Stopped>,
+    given: Vec<(&'static str, String)>,
+}
+
+/// What was given of one level.
+struct Used<'a> {
+    arguments: Vec<&'static str>,
+    /// By group: who was given of it.
+    groups: Vec<Option<&'a Argument>>,
+}
+
+impl<'a> State<'a> {
+    /// Reads the words of a level; answers the sub-command.
+    fn read(&mut self, level: &Level<'a>) -> Result<&'static str, Stopped> {
+        let mut used = Used { arguments: Vec::new(), groups: vec![None; level.groups.len()] };
+        while let Some(word) = self.words.get(self.at) {
+            if word == "--" && !self.is_separated {
+                self.is_separated = true;
+                self.at += 1;
+            } else if self.is_flag(word) {
+                self.read_flag(level, &mut used, word)?;
+            } else if level.command.is_none() && !self.is_separated {
+                self.check_required(level, &used);
+                return self.read_command(level, word);
+            } else {
+                let rest = self.words.get(self.at..).unwrap_or_default().join(" ");
+                return Err(level.wrong(self.parser, format!("unrecognized arguments: '{rest}'"), ""));
+            }
+        }
+        if level.command.is_none() {
+            return Err(level.wrong(self.parser, "too few arguments".to_owned(), ""));
+        }
+        self.check_required(level, &used);
+        Ok(level.command.map_or("", |command| command.name))
+    }
+
+    fn read_command(&mut self, level: &Level<'a>, word: &str) -> Result<&'static str, Stopped> {
+        let commands = self.parser.commands;
+        let names: Vec<&str> = commands.iter().map(|command| command.name).collect();
+        let mut candidates: Vec<&str> =
+            names.iter().copied().filter(|name| *name == word || !word.is_empty() && name.starts_with(word)).collect();
+        candidates.sort_unstable();
+        let exact = commands.iter().find(|command| command.name == word);
+        let only =
+            if let [only] = candidates[..] { commands.iter().find(|command| command.name == only) } else { None };
+        if let Some(command) = exact.or(only) {
+            self.at += 1;
+            return self.read(&Level::of(command));
+        }
+        if candidates.is_empty() {
+            let choices = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+            let similar = argument_help::similar(word, names.iter().map(|name| (*name, *name)));
+            let message = format!("invalid choice: '{word}' (choose from {choices})");
+            return Err(level.wrong(self.parser, message, &similar));
+        }
+        let message = format!("ambiguous command: {word} could match {}", candidates.join(", "));
+        Err(level.wrong(self.parser, message, ""))
+    }
+
+    /// Numbers are no flags.
+    fn is_flag(&self, word: &str) -> bool {
+        let is_number =
+            || word.strip_prefix('-').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+        !self.is_separated
+            && (word == "--" || !word.trim_start_matches('-').is_empty() && word.starts_with('-') && !is_number())
+    }
+
+    fn read_flag(&mut self, level: &Level<'a>, used: &mut Used<'a>, word: &str) -> Result<(), Stopped> {
+        let (flag, embedded) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
+        if let Some(argument) = level.resolve(self.parser, flag)? {
+            self.at += 1;
+            return self.run(level, used, argument, embedded);
+        }
+        let letters = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
+        let mut rest = letters.chars();
+        while let Some(letter) = rest.next() {
+            let Some(argument) = level.find(&format!("-{letter}")) else { break };
+            if argument.takes_value() {
+                self.at += 1;
+                let embedded = Some(rest.as_str()).filter(|rest| !rest.is_empty());
+                return self.run(level, used, argument, embedded);
+            }
+            self.run(level, used, argument, None)?;
+            if rest.as_str().is_empty() {
+                self.at += 1;
+                return Ok(());
+            }
+        }
+        let body = word.trim_start_matches('-');
+        let flags = level.flags().map(|(flag, _)| (flag, flag.trim_start_matches('-'))).filter(|flag| flag.1.len() > 1);
+        let similar = if body.chars().count() > 1 { argument_help::similar(body, flags) } else { String::new() };
+        Err(level.wrong(self.parser, format!("unrecognized arguments: '{word}'"), &similar))
+    }
+
+    fn run(
+        &mut self,
+        level: &Level<'a>,
+        used: &mut Used<'a>,
+        argument: &'a Argument,
+        embedded: Option<&str>,
+    ) -> Result<(), Stopped> {
+        let wrong =
+            |message: String| level.wrong(self.parser, format!("argument {}: {message}", argument.textual_name()), "");
+        if level.is_exclusive(argument)
+            && let Some(of_group) = argument.group.and_then(|group| used.groups.get_mut(group))
+        {
+            let first = *of_group.get_or_insert(argument);
+            if first.name() != argument.name() {
+                return Err(wrong(format!("not allowed with argument {}", first.textual_name())));
+            }
+        }
+        let value = match (argument.takes_value(), embedded) {
+            (false, Some(value)) => return Err(wrong(format!("ignore implicit argument '{value}'"))),
+            (false, None) => String::new(),
+            (true, Some(value)) => value.to_owned(),
+            (true, None) => {
+                let next = self.words.get(self.at).filter(|word| !self.is_flag(word));
+                let next = next.ok_or_else(|| wrong("expected one argument".to_owned()))?;
+                self.at += 1;
+                next.clone()
+            }
+        };
+        if argument.is_integer && value.parse::<i32>().is_err() {
+            return Err(wrong(format!("could not convert '{value}' to Integer (For input string: \"{value}\")")));
+        }
+        if argument.action == Action::Help {
+            return Err(Stopped::Help(argument_help::help(self.parser, level)));
+        }
+        used.arguments.push(argument.name());
+        self.given.push((argument.name(), value));
+        Ok(())
+    }
+
+    /// Of several that are missing the last is named.
+    fn check_required(&mut self, level: &Level<'a>, used: &Used<'a>) {
+        if self.deferred.is_some() {
+            return;
+        }
+        let missing = level.arguments.iter().filter(|one| one.is_required && !used.arguments.contains(&one.name()));
+        if let Some(argument) = missing.last() {
+            let message = format!("argument {} is required", argument.textual_name());
+            self.deferred = Some(level.wrong(self.parser, message, ""));
+            return;
+        }
+        for (index, group) in level.groups.iter().enumerate() {
+            let is_missing = used.groups.get(index).is_some_and(Option::is_none);
+            if matches!(group, Group::Exclusive { is_required: true }) && is_missing {
+                let names = level.members(index).map(|one| one.textual_name() + " ").collect::<String>();
+                let message = format!("one of the arguments {names}is required");
+                self.deferred = Some(level.wrong(self.parser, message, ""));
+            }
+        }
+    }
+}
+
+impl core::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Help(text) => text,
+            Self::Wrong { message, .. } => message,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "argument_parser_tests.rs"]
+mod tests;
