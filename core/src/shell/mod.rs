@@ -14,6 +14,7 @@
 
 pub mod commands;
 mod distribution;
+mod escapes;
 mod file_system;
 mod interactive;
 mod kernel;
@@ -21,6 +22,7 @@ mod machine;
 mod process;
 mod screen;
 mod stream;
+mod syntax;
 
 pub use file_system::{FileChange, FileNode};
 pub use machine::{Awaits, Machine, MachineInput, MachineOutput, Report};
