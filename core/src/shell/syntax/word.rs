@@ -142,11 +142,13 @@ impl Parser<'_> {
     }
 
     fn double_quotes(&mut self, parts: &mut Parts) -> Result<(), SyntaxError> {
-        // Empty quotes are a word too.
-        parts.quoted("");
         let Word(inner) = self.word(DOUBLE_QUOTES)?;
         if !self.eats("\"") {
             return Err(SyntaxError::Incomplete(Some('"')));
+        }
+        if inner.is_empty() {
+            // Empty quotes are a word too.
+            parts.quoted("");
         }
         for part in inner {
             match part {
