@@ -76,7 +76,7 @@ pub(crate) struct Tool {
     pub(crate) run: fn(Terminal) -> Run,
 }
 
-const TOOLS: [Tool; 15] = [
+static TOOLS: [Tool; 15] = [
     Tool { name: "kafka-broker-api-versions.sh", run: |terminal| Box::pin(broker_api_versions::run(terminal)) },
     Tool { name: "kafka-cluster.sh", run: |terminal| Box::pin(cluster_tool::run(terminal)) },
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
@@ -93,6 +93,11 @@ const TOOLS: [Tool; 15] = [
     Tool { name: "kafka-storage.sh", run: |terminal| Box::pin(storage::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
+
+/// The tool of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name)
+}
 
 /// The scripts there are, by name.
 pub fn tools() -> impl Iterator<Item = &'static str> {

@@ -1,5 +1,6 @@
 //! The files a new machine has: Kafka's distribution, and the few directories around it.
 
+use super::builtins::programs;
 use super::commands::commands;
 use super::file_system::{FileNode, FileSystem};
 use crate::cli::tools;
@@ -31,11 +32,11 @@ pub(super) fn lay_out(now_ms: i64, files: &mut FileSystem) {
     for name in tools() {
         file(files, &format!("{KAFKA}/bin/{name}"), SCRIPT, true);
     }
-    for name in commands() {
+    for name in commands().chain(programs()) {
         file(files, &format!("/usr/bin/{name}"), SCRIPT, true);
     }
     file(files, "/etc/hostname", "playground\n", false);
 }
 
 /// What a program's file holds: its code is the playground's own.
-const SCRIPT: &str = "#!/bin/sh\n# Part of the playground: its code runs in this page.\n";
+pub(super) const SCRIPT: &str = "#!/bin/sh\n# Part of the playground: its code runs in this page.\n";

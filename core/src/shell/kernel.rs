@@ -15,10 +15,12 @@ use crate::client::{ClientInput, ClientOutput};
 use crate::ids::ConnectionId;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
+use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::cell::{RefCell, RefMut};
@@ -90,14 +92,20 @@ impl Kernel {
     /// Starts a program.
     pub(super) fn execute(&self, start: Start, Execute { tool, arguments }: Execute) -> ProcessId {
         let state = &mut *self.state();
-        let environment = Environment {
-            seed: state.rng.next_u64(),
-            utc_offset_minutes: state.utc_offset_minutes,
-            is_interactive: matches!(start.input, Source::Keyboard(_)),
-            ..Environment::default()
-        };
+        let environment = state.environment(&start);
         let program = Program::of(state.now, tool, arguments, &environment);
         state.add(start, |_| Code::Program(Box::new(program)))
+    }
+
+    /// Makes a process that runs a script run a program as soon as the script ends, as `exec` does.
+    pub(super) fn replace(&self, id: ProcessId, start: Start, Execute { tool, arguments }: Execute) {
+        let state = &mut *self.state();
+        let environment = state.environment(&start);
+        let program = Program::of(state.now, tool, arguments, &environment);
+        if let Some(process) = state.processes.get_mut(&id) {
+            process.start = start;
+            process.becomes = Some(Box::new(program));
+        }
     }
 
     /// Starts a script; `code` is told its process.
@@ -137,6 +145,7 @@ impl Kernel {
         match (&mut process.code, signal) {
             (Code::Program(_), Signal::Interrupt | Signal::Terminate) => {
                 // SIGTERM ends a JVM as Ctrl-C does: by its shutdown hooks.
+                process.is_terminated = signal == Signal::Terminate;
                 process.inputs.push_front(ProgramInput::Interrupt);
             }
             _ => state.end(id, signal.exit_code()),
@@ -151,12 +160,45 @@ impl Kernel {
         let view = |(id, process): (&ProcessId, &Process)| ProcessView {
             id: *id,
             group: process.group,
+            parent: process.start.parent,
             terminal: process.start.terminal,
             command: process.start.command.clone(),
             started_ms: process.started_ms,
             exit: process.exit,
         };
         state.processes.iter().map(view).collect()
+    }
+
+    /// It is the shell of a terminal.
+    pub(super) fn is_shell(&self, id: ProcessId) -> bool {
+        self.state().screens.values().any(|screen| screen.shell == id)
+    }
+
+    /// Its group has the keyboard of its terminal.
+    pub(super) fn is_in_foreground(&self, id: ProcessId) -> bool {
+        let state = self.state();
+        let process = state.processes.get(&id);
+        let screen = process.and_then(|process| state.screens.get(&process.start.terminal));
+        process.zip(screen).is_some_and(|(process, screen)| process.group == screen.foreground)
+    }
+
+    /// What `ps` shows of a process from here on.
+    pub(super) fn set_command(&self, id: ProcessId, command: &str) {
+        if let Some(process) = self.state().processes.get_mut(&id) {
+            process.start.command = String::from(command);
+        }
+    }
+
+    /// From where the paths of a process are seen from here on.
+    pub(super) fn set_directory(&self, id: ProcessId, directory: &Str) {
+        if let Some(process) = self.state().processes.get_mut(&id) {
+            process.start.working_directory = directory.clone();
+        }
+    }
+
+    /// Minutes by which the local time is ahead of UTC.
+    pub(super) fn utc_offset_minutes(&self) -> i32 {
+        self.state().utc_offset_minutes
     }
 
     // Streams.
@@ -308,7 +350,7 @@ impl Kernel {
                 match script.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     Poll::Ready(code) => {
                         drop(script);
-                        self.state().end(id, code);
+                        self.state().script_ended(id, code);
                     }
                     Poll::Pending => self.state().put_back(id, Code::Script(script)),
                 }
@@ -325,6 +367,15 @@ enum Asked {
 }
 
 impl State {
+    fn environment(&mut self, start: &Start) -> Environment {
+        Environment {
+            seed: self.rng.next_u64(),
+            utc_offset_minutes: self.utc_offset_minutes,
+            is_interactive: matches!(start.input, Source::Keyboard(_)),
+            ..Environment::default()
+        }
+    }
+
     fn add(&mut self, start: Start, code: impl FnOnce(ProcessId) -> Code) -> ProcessId {
         self.last_process += 1;
         let id = ProcessId(self.last_process);
@@ -343,10 +394,23 @@ impl State {
         }
     }
 
+    /// A script came to its end, or to the program that takes its place.
+    fn script_ended(&mut self, id: ProcessId, code: i32) {
+        match self.processes.get_mut(&id).and_then(|process| process.becomes.take()) {
+            Some(program) => {
+                self.put_back(id, Code::Program(program));
+                self.stirred = true;
+            }
+            None => self.end(id, code),
+        }
+    }
+
     /// A process is over: its streams and connections end with it.
     pub(super) fn end(&mut self, id: ProcessId, code: i32) {
         let Some(process) = self.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return };
-        process.exit = Some(code);
+        // A program takes SIGTERM for an interrupt: its exit code is that of what it was told.
+        let is_terminated = process.is_terminated && code == Signal::Interrupt.exit_code();
+        process.exit = Some(if is_terminated { Signal::Terminate.exit_code() } else { code });
         process.code = Code::Taken;
         process.deadline = None;
         process.inputs.clear();
@@ -356,9 +420,16 @@ impl State {
             self.connections.remove(&connection);
             self.outputs.push_back(MachineOutput::Client(ClientOutput::Close { connection }));
         }
-        if !self.screens.contains_key(&process.start.terminal) {
+        let (terminal, parent) = (process.start.terminal, process.start.parent);
+        if self.screens.get(&terminal).is_some_and(|screen| screen.shell == id) {
+            self.outputs.push_back(MachineOutput::Report(Report::Ended(terminal)));
+        }
+        // Nobody is left who would ask how it ended, or how those it had started ended.
+        let is_asked_for = self.processes.get(&parent).is_some_and(|parent| parent.exit.is_none());
+        if !self.screens.contains_key(&terminal) || !is_asked_for {
             self.processes.remove(&id);
         }
+        self.processes.retain(|_, process| process.exit.is_none() || process.start.parent != id);
         self.stirred = true;
     }
 

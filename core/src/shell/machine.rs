@@ -235,6 +235,7 @@ impl Machine {
         let start = Start {
             command: String::from("-bash"),
             terminal,
+            parent: ProcessId(0),
             group: None,
             input: Source::Keyboard(terminal),
             output: Sink::Screen(terminal),

@@ -5,22 +5,34 @@
 //! - [`Machine`]: what a host has of it.
 //! - `kernel`: processes, terminals, files, and who runs next; `process`, `screen`, `stream`: their parts.
 //! - `file_system`: the files; `distribution`: those a new machine has.
-//! - `interactive`: the shell of a terminal.
+//! - `syntax`: what is typed, understood. `interpreter`: what runs it, with `expansion` and `arithmetic` of words, `redirection`,
+//!   `variables`, `launch` of processes and `builtins`.
+//! - `interactive`: the shell of a terminal, with its `history`.
 //! - [`commands`]: the programs of a Unix system. Kafka's own are in [`crate::cli`].
 //!
 //! # Architecture Invariant
 //! A process is a [`Program`](crate::cli::Program), or a script: an `async fn` that only awaits the kernel. Both are polled by it
 //! after each input; the same inputs give the same outputs.
 
+mod arithmetic;
+mod builtins;
 pub mod commands;
 mod distribution;
+mod escapes;
+mod expansion;
 mod file_system;
+mod history;
 mod interactive;
+mod interpreter;
 mod kernel;
+mod launch;
 mod machine;
 mod process;
+mod redirection;
 mod screen;
 mod stream;
+mod syntax;
+mod variables;
 
 pub use file_system::{FileChange, FileNode};
 pub use machine::{Awaits, Machine, MachineInput, MachineOutput, Report};

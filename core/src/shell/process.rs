@@ -52,6 +52,8 @@ pub(super) struct Start {
     pub(super) command: String,
     /// Where it runs.
     pub(super) terminal: TerminalId,
+    /// Who started it, and asks how it ended.
+    pub(super) parent: ProcessId,
     /// The process group it joins; `None` for one of its own.
     pub(super) group: Option<ProcessId>,
     /// Standard input.
@@ -83,6 +85,10 @@ pub(super) struct Process {
     pub(super) started_ms: i64,
     /// What it has not been told yet: it waits until what it wrote is read.
     pub(super) inputs: VecDeque<ProgramInput>,
+    /// The program that takes its script's place once that ends.
+    pub(super) becomes: Option<Box<Program>>,
+    /// It was told to end by SIGTERM.
+    pub(super) is_terminated: bool,
     /// It knows that its input has ended.
     pub(super) is_input_ended: bool,
     /// A script that waits for what is typed.
@@ -103,6 +109,8 @@ impl Process {
             code,
             started_ms,
             inputs: VecDeque::new(),
+            becomes: None,
+            is_terminated: false,
             is_input_ended: false,
             reads_keyboard: false,
             deadline: None,
@@ -123,6 +131,7 @@ pub(super) struct Execute {
 pub(super) struct ProcessView {
     pub(super) id: ProcessId,
     pub(super) group: ProcessId,
+    pub(super) parent: ProcessId,
     pub(super) terminal: TerminalId,
     pub(super) command: String,
     pub(super) started_ms: i64,

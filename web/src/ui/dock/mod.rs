@@ -1,5 +1,6 @@
 //! The dock: events in plain words, terminals, and records to look at.
 
+mod editor;
 mod events;
 mod records;
 mod terminal;
@@ -7,6 +8,7 @@ mod terminal;
 pub(crate) use records::records_table;
 
 use crate::ui::store::Store;
+use editor::Editor;
 use events::Events;
 use leptos::prelude::*;
 use records::Records;
@@ -56,7 +58,9 @@ pub(crate) fn Dock(
                 </button>
             </header>
             <div class="pane" role="tabpanel" hidden=move || tab.get() != "events"><Events /></div>
-            <div class="pane" role="tabpanel" hidden=move || tab.get() != "terminal"><Terminals /></div>
+            <div class="pane" role="tabpanel" hidden=move || tab.get() != "terminal">
+                <div class="terminals"><Terminals /><Editor /></div>
+            </div>
             <div class="pane" role="tabpanel" hidden=move || tab.get() != "records"><Records /></div>
         </section>
     }

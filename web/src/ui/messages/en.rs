@@ -210,6 +210,13 @@ pub(super) static MESSAGES: Messages = Messages {
     power_cut_ended: |command| {
         format!("The page was loaded again: for this machine a power cut. What ran here has ended: {command}")
     },
+    written: "written",
+    not_written: "not written",
+    write_file: "Write (Ctrl-S)",
+    must_be_set: "must be set",
+    unknown_key: |key| format!("Kafka 4.3 has no key {key}: it would be warned of and have no effect."),
+    not_acted_on: |key| format!("{key} is read and checked; nothing here acts on it."),
+    set_again: |key| format!("A later line sets {key} again; that one counts."),
     records: "Records",
     no_events: "Nothing happened yet.",
     new_lines: |number| format!("↓ {number} new"),

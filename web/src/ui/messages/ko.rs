@@ -203,6 +203,13 @@ pub(super) static MESSAGES: Messages = Messages {
             "페이지를 다시 불러왔습니다. 이 컴퓨터에는 정전과 같습니다. 여기서 실행 중이던 명령이 끝났습니다: {command}"
         )
     },
+    written: "저장됨",
+    not_written: "저장되지 않음",
+    write_file: "저장 (Ctrl-S)",
+    must_be_set: "반드시 지정",
+    unknown_key: |key| format!("Kafka 4.3에는 없는 키입니다: {key}. 경고만 나오고 아무 효과가 없습니다."),
+    not_acted_on: |key| format!("{key}: 읽고 검사하지만 이 플레이그라운드에서는 동작에 영향을 주지 않습니다."),
+    set_again: |key| format!("{key}: 뒤의 줄에서 다시 지정하므로 그 값이 적용됩니다."),
     records: "레코드",
     no_events: "아직 아무 일도 없습니다.",
     new_lines: |number| format!("↓ 새 이벤트 {number}개"),

@@ -95,11 +95,9 @@ pub(super) fn Terminals() -> impl IntoView {
         }
     });
     view! {
-        <div class="terminals">
-            <For each=move || store.terminals.get() key=|terminal| terminal.number let(terminal)>
-                {terminal_view(store, terminal)}
-            </For>
-        </div>
+        <For each=move || store.terminals.get() key=|terminal| terminal.number let(terminal)>
+            {terminal_view(store, terminal)}
+        </For>
     }
     .into_any()
 }
