@@ -86,6 +86,10 @@ pub struct BrokerStart {
     pub properties: String,
     /// What log directories that are empty are formatted for; empty for the cluster id of this page.
     pub cluster_id: String,
+    /// Whoever starts it has formatted its directories, or forgot to: nothing is written to them but `files`.
+    pub is_formatted: bool,
+    /// What its directories are to hold where it is not there yet: whole paths and contents.
+    pub files: Vec<(String, Vec<u8>)>,
     /// For its random numbers.
     pub seed: u64,
 }
@@ -450,6 +454,15 @@ pub enum TerminalsCommand {
         /// How many.
         bytes: u32,
     },
+    /// What became of a broker that a process of the machine started.
+    Server {
+        /// The process.
+        process: u32,
+        /// What.
+        news: ServerNews,
+    },
+    /// SIGKILL for a process.
+    Kill(u32),
     /// Asks for a file; the answer is [`TerminalsReport::File`].
     ReadFile {
         /// Names the answer.
@@ -507,6 +520,13 @@ pub enum TerminalsReport {
         /// The answer.
         result: Result<Option<Vec<u8>>, String>,
     },
+    /// A process of the machine wants a broker started or ended.
+    Server {
+        /// The process.
+        process: u32,
+        /// What.
+        request: ServerRequest,
+    },
     /// Of a file that has changed: what is to be given back at the next start.
     Keep {
         /// Absolute.
@@ -518,6 +538,33 @@ pub enum TerminalsReport {
     Ended(u32),
     /// The worker panicked: what it said.
     Panicked(String),
+}
+
+/// What `kafka-server-start.sh` wants of the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerRequest {
+    /// A broker.
+    Start {
+        /// Its `server.properties`.
+        properties: String,
+        /// What lies in its log directories: whole paths and contents.
+        files: Vec<(String, Vec<u8>)>,
+    },
+    /// SIGTERM.
+    Stop,
+    /// SIGKILL.
+    Kill,
+}
+
+/// What `kafka-server-start.sh` hears of its broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerNews {
+    /// Something happened on the node.
+    Happened(Event),
+    /// It refused to start, in Kafka's words.
+    Refused(String),
+    /// It is over.
+    Ended,
 }
 
 /// Who takes what is typed at a terminal.

@@ -394,7 +394,7 @@ impl Shared {
 
     fn start_broker(&self, id: i32, mut start: BrokerStart) -> Result<(), JsValue> {
         let mut state = self.state.borrow_mut();
-        if start.cluster_id.is_empty() {
+        if start.cluster_id.is_empty() && !start.is_formatted {
             start.cluster_id.clone_from(&state.cluster_id);
         }
         if let Some(broker) = state.brokers.get_mut(&id).filter(|broker| broker.running) {

@@ -234,6 +234,14 @@ pub async fn pause() {
     there.close();
 }
 
+/// Lets so many milliseconds go by.
+pub async fn sleep(milliseconds: f64) {
+    let passed = Promise::new(&mut |resolve, _| {
+        set_timeout(&resolve, milliseconds);
+    });
+    let _ = JsFuture::from(passed).await;
+}
+
 /// Calls back in a task of its own, after whatever came meanwhile, without a timer's milliseconds.
 pub struct Immediate {
     here: MessagePort,

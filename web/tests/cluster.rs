@@ -66,7 +66,12 @@ impl Cluster {
         let reported = Rc::clone(&reports);
         let worker = BrokerWorker::new(launch, move |report| reported.borrow_mut().push(report));
         let properties = playground_properties(id, BROKERS);
-        let start = BrokerStart { properties, cluster_id: "fMCL8kv1SWm87L_Md-I2hg".into(), seed: self.incarnation };
+        let start = BrokerStart {
+            properties,
+            cluster_id: "fMCL8kv1SWm87L_Md-I2hg".into(),
+            seed: self.incarnation,
+            ..BrokerStart::default()
+        };
         worker.command(&BrokerCommand::Start(start), Some(port));
         self.brokers.insert(id, Broker { worker, reports });
     }

@@ -165,7 +165,7 @@ fn launch(start: &BrokerStart) -> Result<Process<Echo>, String> {
     let (directory, port) = start.properties.split_once(' ').ok_or("which directory?")?;
     let port = port.parse().map_err(|_| "which port?")?;
     let listener = ToSwitch::Listen { host: String::new(), port, listener: "PLAINTEXT".into() };
-    let formatting = vec![StoreCommand::Replace { file: "formatted".into(), bytes: Bytes::from_static(b"once") }];
+    let formatting = vec![vec![StoreCommand::Replace { file: "formatted".into(), bytes: Bytes::from_static(b"once") }]];
     let log_directories = vec![directory.into()];
     Ok(Process { program: Echo::default(), log_directories, formatting, listeners: vec![listener] })
 }

@@ -3,6 +3,7 @@
 mod elsewhere;
 mod http;
 mod page;
+mod terminal;
 
 pub use elsewhere::Elsewhere;
 pub use page::{Order, Page, Partition, Record, until, until_within};

@@ -7,6 +7,7 @@ mod hosting;
 mod reload;
 mod story;
 mod tabs;
+mod terminal;
 
 /// What a test ends in.
 type Done = Result<(), String>;

@@ -10,7 +10,7 @@ use super::link::ToSwitch;
 use super::program::Program;
 use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart};
 use crate::locks::{self, Held};
-use crate::post_message::{end_worker, pause};
+use crate::post_message::{end_worker, pause, sleep};
 use broker_core::event::Event;
 use broker_core::log::storage::{StoreCommand, Ticket};
 use broker_core::node::Input;
@@ -25,8 +25,8 @@ pub struct Process<P> {
     pub program: P,
     /// Entries of `log.dirs`.
     pub log_directories: Vec<String>,
-    /// What formatting writes to each of them, where the file it replaces is not there yet; may be shorter, for none.
-    pub formatting: Vec<StoreCommand>,
+    /// What is written to each of them first, where the file it replaces is not there yet; may be shorter, for none.
+    pub formatting: Vec<Vec<StoreCommand>>,
     /// Its listeners.
     pub listeners: Vec<ToSwitch>,
 }
@@ -120,7 +120,11 @@ impl<P: Program + 'static> BrokerWorker<P> {
         let mut disks = Vec::new();
         let mut directories = Vec::new();
         for (index, path) in process.log_directories.iter().enumerate() {
-            let held = locks::acquire(&format!("log directory {path}")).await;
+            let Some(held) = self.lock(path).await else {
+                (self.report)(BrokerReport::Refused { reason: locked(path) });
+                disks.iter().for_each(Disk::close);
+                return host.kill();
+            };
             self.locks.borrow_mut().push(held);
             let (disk, denied) = Disk::open(path, host.completed(index)).await;
             if let Some(reason) = denied {
@@ -128,7 +132,7 @@ impl<P: Program + 'static> BrokerWorker<P> {
                 let reason = reason.as_str().to_owned();
                 (self.report)(BrokerReport::NotSaved { directory: path.clone(), reason });
             }
-            if let Some(command) = process.formatting.get(index) {
+            for command in process.formatting.get(index).into_iter().flatten() {
                 format(&disk, path, command).await;
             }
             directories.push(disk.listing(path));
@@ -143,6 +147,18 @@ impl<P: Program + 'static> BrokerWorker<P> {
             return;
         }
         host.start(process.program, disks, directories, process.listeners);
+    }
+
+    /// A process that was killed may still write: its lock is waited for, but not for ever.
+    async fn lock(&self, path: &str) -> Option<Held> {
+        let name = format!("log directory {path}");
+        for _ in 0..LOCK_TRIES {
+            if let Some(held) = locks::try_acquire(&name).await {
+                return Some(held);
+            }
+            sleep(LOCK_PAUSE_MS).await;
+        }
+        None
     }
 
     fn happened(&self, wall_ms: i64, event: &Event) {
@@ -162,6 +178,17 @@ impl<P: Program + 'static> BrokerWorker<P> {
             end_worker();
         }
     }
+}
+
+/// How often a lock is asked for, and how long between; Kafka asks once, but the end of a killed worker is not told at once.
+const LOCK_TRIES: u32 = 30;
+const LOCK_PAUSE_MS: f64 = 100.0;
+
+/// Kafka's words for a directory that another process has.
+fn locked(path: &str) -> String {
+    format!(
+        "Failed to acquire lock on file .lock in {path}. A Kafka instance in another process or thread is using this directory."
+    )
 }
 
 /// What `kafka-storage.sh format` does to a directory that was never formatted. Where the disk refuses, the directory stays as

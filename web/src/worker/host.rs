@@ -204,6 +204,13 @@ impl<P: Program + 'static> Host<P> {
                 self.windows.borrow_mut().closed(connection);
                 Input::ConnectFailed { connection: ConnectionId(connection) }
             }
+            FromSwitch::AddressInUse { host, port } => {
+                let reason = format!("Socket server failed to bind to {host}:{port}: Address already in use.");
+                if let Some(now) = self.now() {
+                    (self.on_event)(now, Event::Fatal { reason: reason.into() });
+                }
+                return;
+            }
             FromSwitch::Closed { connection } => {
                 // Not told where the node closed it already.
                 let open = self.windows.borrow().is_open(connection);

@@ -97,6 +97,13 @@ pub enum FromSwitch {
         /// How many.
         bytes: u64,
     },
+    /// Another worker listens on this port: who asked for it does not.
+    AddressInUse {
+        /// As asked for.
+        host: String,
+        /// As asked for.
+        port: u16,
+    },
     /// The time.
     Lease(Lease),
 }

@@ -5,9 +5,12 @@ use super::link::ToSwitch;
 use super::program::Program;
 use crate::bridge::BrokerStart;
 use broker_core::config::{BrokerConfig, Properties};
+use broker_core::log::storage::StoreCommand;
 use broker_core::node::{Input, MetaProperties, Node, NodeView, Output};
 use broker_core::rng::Rng;
+use broker_core::text::Str;
 use broker_core::time::Now;
+use bytes::Bytes;
 
 impl Program for Node {
     fn handle(&mut self, now: Now, input: Input) {
@@ -34,9 +37,14 @@ pub fn launch(start: &BrokerStart) -> Result<Process<Node>, String> {
         listener: text(&endpoint.listener),
     });
     let mut rng = Rng::new(start.seed);
-    let formatting = config.log_dirs.iter().map(|_| {
-        let cluster_id = start.cluster_id.as_str().into();
-        MetaProperties { cluster_id, node_id: config.node_id, directory_id: rng.uuid() }.format()
+    let formatting = config.log_dirs.iter().map(|directory| {
+        if !start.is_formatted {
+            let cluster_id = start.cluster_id.as_str().into();
+            return vec![MetaProperties { cluster_id, node_id: config.node_id, directory_id: rng.uuid() }.format()];
+        }
+        let below = |path: &str| path.strip_prefix(&**directory)?.strip_prefix('/').map(Str::from);
+        let files = start.files.iter().filter_map(|(path, content)| Some((below(path)?, Bytes::from(content.clone()))));
+        files.map(|(file, bytes)| StoreCommand::Replace { file, bytes }).collect()
     });
     Ok(Process {
         listeners: listen.collect(),

@@ -93,6 +93,10 @@ impl<F: Frame> Switch<F> {
     pub fn handle(&mut self, now: Instant, from: Endpoint, message: ToSwitch, frame: Option<F>) {
         match message {
             ToSwitch::Listen { host, port, listener } => {
+                if self.listeners.get(&port).is_some_and(|other| other.endpoint != from) {
+                    let message = FromSwitch::AddressInUse { host, port };
+                    return self.deliveries.push_back(Delivery { to: from, message, frame: None });
+                }
                 self.listeners.insert(port, Listener { endpoint: from, host, name: listener });
             }
             ToSwitch::Connect { connection, host, port } => self.connect(now, from, connection, host, port),
@@ -286,7 +290,7 @@ fn connection_of(message: &FromSwitch) -> Option<u64> {
         | FromSwitch::Frame { connection }
         | FromSwitch::Closed { connection }
         | FromSwitch::Credit { connection, .. } => Some(*connection),
-        FromSwitch::Lease(_) => None,
+        FromSwitch::Lease(_) | FromSwitch::AddressInUse { .. } => None,
     }
 }
 

@@ -71,7 +71,7 @@ impl Terminals {
                     request: FileRequest::Write { path: Str::from(path), content: Bytes::from(content), append: false },
                 },
                 // Its host's.
-                TerminalsCommand::Start { .. } => return,
+                TerminalsCommand::Start { .. } | TerminalsCommand::Server { .. } | TerminalsCommand::Kill(_) => return,
             },
         );
     }

@@ -77,11 +77,18 @@ fn facts(rows: Vec<(String, String)>) -> AnyView {
 }
 
 /// The same thing as a line of Kafka's tools, to copy.
-pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + 'static) -> AnyView {
+pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + Sync + 'static) -> AnyView {
+    let line = Signal::derive(line);
     view! {
         <details class="command">
             <summary>{store.say(|words| words.command)}</summary>
             <code class="data" tabindex="0">{line}</code>
+            <div class="buttons">
+                <button type="button" class="quiet" on:click=move |_| store.copy(&line.get_untracked())>{store.say(|words| words.copy)}</button>
+                <button type="button" class="quiet" on:click=move |_| store.run_in_terminal(&line.get_untracked())>
+                    {store.say(|words| words.run_in_terminal)}
+                </button>
+            </div>
         </details>
     }
     .into_any()

@@ -217,6 +217,8 @@ pub(super) static MESSAGES: Messages = Messages {
     unknown_key: |key| format!("Kafka 4.3 has no key {key}: it would be warned of and have no effect."),
     not_acted_on: |key| format!("{key} is read and checked; nothing here acts on it."),
     set_again: |key| format!("A later line sets {key} again; that one counts."),
+    copy: "Copy",
+    run_in_terminal: "Run in a terminal",
     records: "Records",
     no_events: "Nothing happened yet.",
     new_lines: |number| format!("↓ {number} new"),

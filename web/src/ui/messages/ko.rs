@@ -210,6 +210,8 @@ pub(super) static MESSAGES: Messages = Messages {
     unknown_key: |key| format!("Kafka 4.3에는 없는 키입니다: {key}. 경고만 나오고 아무 효과가 없습니다."),
     not_acted_on: |key| format!("{key}: 읽고 검사하지만 이 플레이그라운드에서는 동작에 영향을 주지 않습니다."),
     set_again: |key| format!("{key}: 뒤의 줄에서 다시 지정하므로 그 값이 적용됩니다."),
+    copy: "복사",
+    run_in_terminal: "터미널에서 실행",
     records: "레코드",
     no_events: "아직 아무 일도 없습니다.",
     new_lines: |number| format!("↓ 새 이벤트 {number}개"),

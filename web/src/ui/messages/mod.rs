@@ -207,6 +207,8 @@ pub(crate) struct Messages {
     pub(crate) unknown_key: fn(&str) -> String,
     pub(crate) not_acted_on: fn(&str) -> String,
     pub(crate) set_again: fn(&str) -> String,
+    pub(crate) copy: Text,
+    pub(crate) run_in_terminal: Text,
     pub(crate) records: Text,
     pub(crate) no_events: Text,
     pub(crate) new_lines: fn(u32) -> String,

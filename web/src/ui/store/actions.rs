@@ -1,14 +1,10 @@
 //! What people do: every action goes to the cluster from here.
 
 use super::{Outcome, Phase, Process, Selection, Store, What, now};
-use crate::bridge::{Acknowledged, BrokerStart, ClientsCommand, Refusal};
+use crate::bridge::{Acknowledged, ClientsCommand, Refusal};
 use crate::ui::messages::Language;
 use crate::ui::store::picture::Broker;
-use broker_core::config::playground::playground_properties;
 use leptos::prelude::*;
-
-/// The nodes of the quorum: those with lower ids; further nodes are brokers only.
-const VOTERS: i32 = 3;
 
 /// One thing to produce.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -34,38 +30,6 @@ pub(crate) struct Draft {
 }
 
 impl Store {
-    /// Starts a broker, known or new.
-    pub(crate) fn start_broker(self, id: i32) {
-        if self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives())) {
-            return;
-        }
-        self.brokers.update(|all| {
-            let broker = all.entry(id).or_insert(Broker {
-                process: Process::Starting,
-                view: None,
-                reason: None,
-                heard: 0,
-                properties: String::new(),
-            });
-            broker.process = Process::Starting;
-            broker.properties = properties(id);
-            broker.reason = None;
-        });
-        self.note(What::Starting(id));
-        let seed = (js_sys::Math::random() * 9e15) as u64;
-        self.with_cluster(|cluster| {
-            cluster.start_broker(id, BrokerStart { properties: properties(id), seed, ..BrokerStart::default() });
-        });
-    }
-
-    /// A broker more.
-    pub(crate) fn add_broker(self) {
-        let next = self.brokers.with_untracked(|all| all.keys().next_back().map_or(0, |last| last + 1));
-        self.start_broker(next);
-        let ids = self.brokers.with_untracked(|all| all.keys().map(ToString::to_string).collect::<Vec<_>>().join(","));
-        self.with_cluster(|cluster| cluster.remember("brokers", Some(ids)));
-    }
-
     /// SIGTERM.
     pub(crate) fn stop(self, id: i32) {
         self.note_broker(id, |broker| broker.process = Process::Stopping);
@@ -79,6 +43,7 @@ impl Store {
         self.tick.set(now());
         self.has_killed.set(true);
         self.note(What::Killed(id));
+        self.kill_server(id);
         self.with_cluster(|cluster| cluster.kill(id));
     }
 
@@ -88,6 +53,7 @@ impl Store {
         self.tick.set(now());
         self.has_killed.set(true);
         self.note(What::PoweredOff(id));
+        self.kill_server(id);
         self.with_cluster(|cluster| cluster.power_off(id));
     }
 
@@ -257,41 +223,4 @@ impl Store {
 fn databases(broker: &Broker) -> Vec<String> {
     let directories = broker.setting("log.dirs").unwrap_or_default();
     directories.split(',').map(|directory| crate::worker::disk::database_name(directory.trim())).collect()
-}
-
-/// `server.properties` of a node: the first three are the quorum, later ones are brokers only.
-fn properties(id: i32) -> String {
-    let text = playground_properties(id, VOTERS as u16);
-    if id < VOTERS {
-        return text;
-    }
-    let controller = format!(",CONTROLLER://localhost:{}", 19092 + id);
-    text.replace("process.roles=broker,controller", "process.roles=broker")
-        .replace(
-            "# Broker and controller at once, as every node of this playground.",
-            "# A broker only: the quorum has its three voters.",
-        )
-        .replace(&controller, "")
-}
-
-/// What this browser remembers of the reader's wishes; nothing where it denies storage.
-pub(super) fn remembered(name: &str) -> Option<String> {
-    window().local_storage().ok()??.get_item(name).ok()?
-}
-
-/// The theme chosen before.
-pub(super) fn remembered_theme() -> Option<&'static str> {
-    match remembered("theme").as_deref() {
-        Some("light") => Some("light"),
-        Some("dark") => Some("dark"),
-        _ => None,
-    }
-}
-
-fn remember(name: &str, value: Option<&str>) {
-    let Ok(Some(storage)) = window().local_storage() else { return };
-    let _ = match value {
-        Some(value) => storage.set_item(name, value),
-        None => storage.remove_item(name),
-    };
 }

@@ -28,6 +28,7 @@ impl Store {
             News::NothingSaved { reason } => self.not_saved.set(Some(reason)),
             News::Ready(remembered) => {
                 self.phase.set(Phase::Here);
+                self.remember_servers(&remembered);
                 let known = remembered.get("brokers").map_or("0,1,2", String::as_str);
                 let mut ids: Vec<i32> = known.split(',').filter_map(|id| id.parse().ok()).collect();
                 if ids.is_empty() {
@@ -87,6 +88,9 @@ impl Store {
     }
 
     fn hear_broker(self, id: i32, report: BrokerReport) {
+        if self.server_hears(id, &report) {
+            return;
+        }
         match report {
             BrokerReport::View(None) => {}
             BrokerReport::View(Some(view)) => self.hear_view(id, view),

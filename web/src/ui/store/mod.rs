@@ -10,6 +10,7 @@ mod definitions;
 mod events;
 mod hear;
 mod picture;
+mod servers;
 mod terminals;
 mod traffic;
 
@@ -105,6 +106,10 @@ pub(crate) struct Signals {
     owner: StoredValue<Owner>,
     tickets: StoredValue<Vec<(u32, RwSignal<Outcome>)>>,
     numbers: StoredValue<Numbers>,
+    /// Processes of the machine that started a broker, by its worker.
+    servers: StoredValue<SortedMap<i32, u32>>,
+    /// What brokers were started with that a terminal started, by id.
+    remembered_servers: StoredValue<SortedMap<i32, String>>,
     /// Who waits for a file, by ticket.
     file_answers: StoredValue<Vec<(u32, FileAnswer)>, LocalStorage>,
     /// The newest time the switch told, and when on the page's own clock.
@@ -221,6 +226,8 @@ impl Store {
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
             tickets: StoredValue::new(Vec::new()),
             numbers: StoredValue::new(Numbers::default()),
+            servers: StoredValue::default(),
+            remembered_servers: StoredValue::default(),
             file_answers: StoredValue::new_local(Vec::new()),
             lease: StoredValue::new(None),
             brokers,

@@ -71,6 +71,28 @@ impl Store {
         self.remember_terminals();
     }
 
+    /// Types a command into a terminal that waits for one, a new one where none does.
+    pub(crate) fn run_in_terminal(self, line: &str) {
+        self.tab.set("terminal");
+        let waits = |terminal: &&Terminal| terminal.awaits.get_untracked() == Awaits::Command;
+        let free = self.terminals.with_untracked(|all| all.iter().find(waits).map(|terminal| terminal.number));
+        let number = free.or_else(|| {
+            self.open_terminal();
+            self.terminals.with_untracked(|all| all.last().map(|last| last.number))
+        });
+        if let Some(terminal) = number {
+            self.tell_terminals(&TerminalsCommand::Line { terminal, text: line.to_owned() });
+        }
+    }
+
+    /// Puts a text into the clipboard; where the browser refuses it the text can still be selected.
+    pub(crate) fn copy(self, text: &str) {
+        let written = window().navigator().clipboard().write_text(text);
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ = wasm_bindgen_futures::JsFuture::from(written).await;
+        });
+    }
+
     /// Says something to the worker of the terminals.
     pub(crate) fn tell_terminals(self, command: &TerminalsCommand) {
         self.with_cluster(|cluster| cluster.terminals(command));
@@ -110,6 +132,7 @@ impl Store {
             TerminalsReport::File { ticket, result } => self.file_answered(ticket, result),
             TerminalsReport::Edit { path, .. } => self.edit(path),
             TerminalsReport::Ended(number) => self.close_terminal(number),
+            TerminalsReport::Server { process, request } => self.server_wants(process, request),
             // The cluster's own.
             TerminalsReport::Keep { .. } | TerminalsReport::Panicked(_) => {}
         }
