@@ -4,12 +4,15 @@
 //! Nothing runs but in [`Kernel::run`], which its machine calls after every input; a process goes on only where what it wrote is
 //! read, so nobody's output grows without end. No waker takes part: whoever waits is asked again in every round.
 
+use super::distribution;
 use super::file_system::{FileSystem, absolute};
 use super::machine::{Awaits, MachineOutput, Report};
 use super::process::{BROKEN_PIPE, Code, Execute, Process, ProcessId, ProcessView, Script, Signal, Start};
 use super::screen::{Screen, Typed};
 use super::stream::{Chunk, Sink, Source, TerminalId};
 use crate::cli::file::{FileAnswer, FileError, FileRequest};
+use crate::cli::process::ProcessRequest;
+use crate::cli::server::ServerRequest;
 use crate::cli::{Environment, Program, ProgramInput, ProgramOutput};
 use crate::client::{ClientInput, ClientOutput};
 use crate::ids::ConnectionId;
@@ -19,6 +22,7 @@ use crate::time::{Duration, Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::cell::{RefCell, RefMut};
@@ -52,7 +56,7 @@ pub(super) struct State {
     last_ticket: u64,
     next_connection: u64,
     /// Something changed that others may wait for.
-    stirred: bool,
+    pub(super) stirred: bool,
 }
 
 impl Kernel {
@@ -90,7 +94,10 @@ impl Kernel {
     /// Starts a program.
     pub(super) fn execute(&self, start: Start, Execute { tool, arguments }: Execute) -> ProcessId {
         let state = &mut *self.state();
+        let called_as = start.command.split(' ').next().filter(|word| word.ends_with(tool.name)).unwrap_or_default();
+        let called_as = if called_as.contains('/') { String::from(called_as) } else { distribution::script(tool.name) };
         let environment = Environment {
+            called_as,
             seed: state.rng.next_u64(),
             utc_offset_minutes: state.utc_offset_minutes,
             is_interactive: matches!(start.input, Source::Keyboard(_)),
@@ -132,17 +139,7 @@ impl Kernel {
 
     /// Tells a process; false where there is none that runs.
     pub(super) fn signal(&self, id: ProcessId, signal: Signal) -> bool {
-        let mut state = self.state();
-        let Some(process) = state.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return false };
-        match (&mut process.code, signal) {
-            (Code::Program(_), Signal::Interrupt | Signal::Terminate) => {
-                // SIGTERM ends a JVM as Ctrl-C does: by its shutdown hooks.
-                process.inputs.push_front(ProgramInput::Interrupt);
-            }
-            _ => state.end(id, signal.exit_code()),
-        }
-        state.stirred = true;
-        true
+        self.state().signal(id, signal)
     }
 
     /// All that runs, and what nobody has waited for.
@@ -298,7 +295,7 @@ impl Kernel {
         let Some(process) = state.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return };
         match core::mem::replace(&mut process.code, Code::Taken) {
             Code::Program(mut program) => {
-                state.step_program(id, &mut program);
+                let id = state.step_program(id, &mut program);
                 state.put_back(id, Code::Program(program));
             }
             Code::Script(mut script) => {
@@ -325,7 +322,7 @@ enum Asked {
 }
 
 impl State {
-    fn add(&mut self, start: Start, code: impl FnOnce(ProcessId) -> Code) -> ProcessId {
+    pub(super) fn add(&mut self, start: Start, code: impl FnOnce(ProcessId) -> Code) -> ProcessId {
         self.last_process += 1;
         let id = ProcessId(self.last_process);
         let process = Process::new(start, id, self.now.wall_ms, Code::Taken);
@@ -343,6 +340,18 @@ impl State {
         }
     }
 
+    /// Tells a process; false where there is none that runs.
+    pub(super) fn signal(&mut self, id: ProcessId, signal: Signal) -> bool {
+        let Some(process) = self.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return false };
+        match (&process.code, signal) {
+            (Code::Program(_), Signal::Interrupt) => process.inputs.push_front(ProgramInput::Interrupt),
+            (Code::Program(_), Signal::Terminate) => process.inputs.push_front(ProgramInput::Terminate),
+            _ => self.end(id, signal.exit_code()),
+        }
+        self.stirred = true;
+        true
+    }
+
     /// A process is over: its streams and connections end with it.
     pub(super) fn end(&mut self, id: ProcessId, code: i32) {
         let Some(process) = self.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return };
@@ -356,30 +365,37 @@ impl State {
             self.connections.remove(&connection);
             self.outputs.push_back(MachineOutput::Client(ClientOutput::Close { connection }));
         }
+        if core::mem::take(&mut process.is_server) {
+            // What ends before its broker has ended was killed.
+            self.outputs.push_back(MachineOutput::Server { process: id, request: ServerRequest::Kill });
+        }
         if !self.screens.contains_key(&process.start.terminal) {
             self.processes.remove(&id);
         }
         self.stirred = true;
     }
 
-    /// Takes what a program wants and tells it what there is for it.
-    fn step_program(&mut self, id: ProcessId, program: &mut Program) {
+    /// Takes what a program wants and tells it what there is for it; the process that it is then.
+    fn step_program(&mut self, mut id: ProcessId, program: &mut Program) -> ProcessId {
         for _ in 0..INPUTS_A_ROUND {
-            if !self.take_outputs(id, program) {
-                return;
+            if !self.take_outputs(&mut id, program) {
+                break;
             }
-            let Some(input) = self.next_input(id, program) else { return };
+            let Some(input) = self.next_input(id, program) else { break };
             program.handle(self.now, input);
             self.stirred = true;
         }
+        id
     }
 
     /// Carries out what a program wants; false where it is over, or waits until what it wrote is read.
-    fn take_outputs(&mut self, id: ProcessId, program: &mut Program) -> bool {
+    fn take_outputs(&mut self, of: &mut ProcessId, program: &mut Program) -> bool {
         loop {
+            let id = *of;
             let Some(process) = self.processes.get(&id) else { return false };
             let (output, error) = (process.start.output.clone(), process.start.error.clone());
-            let is_interrupt = matches!(process.inputs.front(), Some(ProgramInput::Interrupt));
+            let is_interrupt =
+                matches!(process.inputs.front(), Some(ProgramInput::Interrupt | ProgramInput::Terminate));
             if !is_interrupt && (self.is_full(&output) || self.is_full(&error)) {
                 return false;
             }
@@ -401,6 +417,14 @@ impl State {
                         program.handle(self.now, ProgramInput::File(answer));
                     }
                 }
+                ProgramOutput::Process(ProcessRequest::List) => {
+                    program.handle(self.now, ProgramInput::Processes(self.running()));
+                }
+                ProgramOutput::Process(ProcessRequest::Terminate(other)) => {
+                    self.signal(ProcessId(other), Signal::Terminate);
+                }
+                ProgramOutput::Server(request) => self.server_asked(id, request),
+                ProgramOutput::Detach { output } => *of = self.detach(id, &output),
                 ProgramOutput::Exit(code) => {
                     self.end(id, code);
                     return false;
@@ -519,6 +543,7 @@ impl State {
             FileRequest::Read(path)
             | FileRequest::List(path)
             | FileRequest::Status(path)
+            | FileRequest::Below(path)
             | FileRequest::MakeDirectory(path)
             | FileRequest::Remove(path)
             | FileRequest::Write { path, .. }
@@ -531,7 +556,7 @@ impl State {
                 }
             }
         };
-        if !self.files.is_elsewhere(path) {
+        if matches!(request, FileRequest::Below(_)) || !self.files.is_elsewhere(path) {
             return Asked::Answered(self.files.answer(self.now.wall_ms, &request));
         }
         self.last_ticket += 1;
@@ -625,6 +650,7 @@ fn resolved(working_directory: &str, request: FileRequest) -> FileRequest {
         FileRequest::Write { path, content, append } => FileRequest::Write { path: absolute(&path), content, append },
         FileRequest::List(path) => FileRequest::List(absolute(&path)),
         FileRequest::Status(path) => FileRequest::Status(absolute(&path)),
+        FileRequest::Below(path) => FileRequest::Below(absolute(&path)),
         FileRequest::MakeDirectory(path) => FileRequest::MakeDirectory(absolute(&path)),
         FileRequest::Remove(path) => FileRequest::Remove(absolute(&path)),
         FileRequest::Rename { from, to } => FileRequest::Rename { from: absolute(&from), to: absolute(&to) },

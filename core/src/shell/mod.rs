@@ -20,8 +20,10 @@ mod kernel;
 mod machine;
 mod process;
 mod screen;
+mod server;
 mod stream;
 
 pub use file_system::{FileChange, FileNode};
 pub use machine::{Awaits, Machine, MachineInput, MachineOutput, Report};
+pub use process::ProcessId;
 pub use stream::TerminalId;

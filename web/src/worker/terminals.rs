@@ -115,8 +115,8 @@ impl Program for Terminals {
                     }));
                     self.reports.push_back(TerminalsReport::Keep { path: path.to_string(), node: pack(&node) });
                 }
-                // Nothing is elsewhere yet.
-                MachineOutput::AskFiles { .. } => {}
+                // Nothing is elsewhere yet, and no tool starts a broker.
+                MachineOutput::AskFiles { .. } | MachineOutput::Server { .. } => {}
             }
         }
     }
