@@ -23,6 +23,8 @@ pub enum FileRequest {
     List(Str),
     /// What there is at a path; the answer is [`FileAnswer::Status`].
     Status(Str),
+    /// All files below a directory, as far as they lie in the machine's own file system; the answer is [`FileAnswer::Files`].
+    Below(Str),
     /// Makes a directory in one that is there.
     MakeDirectory(Str),
     /// Removes a file, or a directory that is empty.
@@ -54,6 +56,8 @@ pub enum FileAnswer {
     Entries(Vec<FileStatus>),
     /// What there is.
     Status(FileStatus),
+    /// Files: their absolute paths and contents, ordered.
+    Files(Vec<(Str, Bytes)>),
 }
 
 /// A file or a directory.

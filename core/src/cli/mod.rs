@@ -5,7 +5,8 @@
 //! - [`Program`]: a tool that runs. What it is told and what it wants is [`ProgramInput`] and [`ProgramOutput`].
 //! - `terminal`: what a tool's code asks for and awaits: standard streams, files, time, the admin, producer and consumer.
 //! - `option_parser`: options as jopt-simple reads them, and its table of help.
-//! - [`file`]: what programs ask of the file system.
+//! - [`file`]: what programs ask of the file system; [`process`]: what they ask about others.
+//! - [`server`]: what a broker's process asks of its host, and what it hears.
 //! - `failure`: how a tool ends early, and how Java shows an exception.
 //! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
 //! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `offset_reset` of
@@ -45,8 +46,10 @@ mod meta_file;
 mod metadata_quorum;
 mod offset_reset;
 mod option_parser;
+pub mod process;
 mod program;
 mod properties_file;
+pub mod server;
 mod storage;
 mod table;
 mod terminal;

@@ -2,9 +2,12 @@
 
 use super::failure::Failure;
 use super::file::{FileAnswer, FileError, FileRequest};
+use super::process::{ProcessRequest, ProcessStatus};
+use super::server::{ServerEvent, ServerRequest};
 use super::terminal::Terminal;
 use super::{Run, TOOLS, Tool};
 use crate::client::{ClientInput, ClientOutput};
+use crate::text::Str;
 use crate::time::{Instant, Now};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,6 +17,8 @@ use core::task::{Context, Poll, Waker};
 
 /// The exit code of a process that SIGINT ended.
 const INTERRUPTED: i32 = 130;
+/// The exit code of a process that SIGTERM ended.
+const TERMINATED: i32 = 143;
 
 /// What surrounds a program.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub struct Environment {
     pub columns: Option<u16>,
     /// Standard input is a keyboard: a console producer shows its prompt.
     pub is_interactive: bool,
+    /// The path by which it was called, as a script sees it in `$0`; empty where only its name is known.
+    pub called_as: String,
     /// Whether a name of a host resolves to an address.
     pub is_host_known: fn(&str) -> bool,
 }
@@ -34,7 +41,14 @@ impl Default for Environment {
     /// Not interactive, in UTC, and only this machine is known.
     fn default() -> Self {
         let is_host_known = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "::1");
-        Self { seed: 0, utc_offset_minutes: 0, columns: None, is_interactive: false, is_host_known }
+        Self {
+            seed: 0,
+            utc_offset_minutes: 0,
+            columns: None,
+            is_interactive: false,
+            called_as: String::new(),
+            is_host_known,
+        }
     }
 }
 
@@ -49,8 +63,14 @@ pub enum ProgramInput {
     EndOfInput,
     /// The answer to [`ProgramOutput::File`].
     File(Result<FileAnswer, FileError>),
+    /// The answer to [`ProcessRequest::List`].
+    Processes(Vec<ProcessStatus>),
+    /// Something of its broker.
+    Server(ServerEvent),
     /// SIGINT: Ctrl-C.
     Interrupt,
+    /// SIGTERM.
+    Terminate,
     /// A deadline came.
     Timeout,
 }
@@ -66,6 +86,16 @@ pub enum ProgramOutput {
     StandardError(Bytes),
     /// Something of the file system; the answer is [`ProgramInput::File`], and the program waits for it.
     File(FileRequest),
+    /// Something of other processes.
+    Process(ProcessRequest),
+    /// Something of the broker that runs for it.
+    Server(ServerRequest),
+    /// It goes on behind the back of who started it, who sees it end with 0: without input, in a process group of its own,
+    /// and what it prints is added to this file, which is empty to begin with. A host that has no such thing goes on as before.
+    Detach {
+        /// The file.
+        output: Str,
+    },
     /// It is over; its exit code. Nothing follows: the host closes the connections that are left, as an operating system does.
     Exit(i32),
     /// Nothing more until an input, or until then.
@@ -115,9 +145,9 @@ impl Program {
         if self.run.is_none() {
             return;
         }
-        let is_interrupt = input == ProgramInput::Interrupt;
+        let is_signal = matches!(input, ProgramInput::Interrupt | ProgramInput::Terminate);
         self.terminal.heard(now, input);
-        if is_interrupt && !self.terminal.is_interrupt_awaited() {
+        if is_signal && !self.terminal.is_interrupt_awaited() {
             return self.end(INTERRUPTED);
         }
         self.go_on();
@@ -145,6 +175,8 @@ impl Program {
 
     fn end(&mut self, code: i32) {
         self.run = None;
-        self.terminal.end(code);
+        // A JVM runs its hooks for both signals, and then ends by the one it got.
+        let is_terminated = code == INTERRUPTED && self.terminal.is_terminated();
+        self.terminal.end(if is_terminated { TERMINATED } else { code });
     }
 }

@@ -3,7 +3,9 @@
 use super::date_time::time_stamp;
 use super::failure::{Exception, Failure, TERSE};
 use super::file::{FileAnswer, FileError, FileRequest, FileStatus};
+use super::process::{ProcessRequest, ProcessStatus};
 use super::program::{Environment, ProgramInput, ProgramOutput};
+use super::server::{ServerEvent, ServerRequest};
 use crate::client::network_client::Notice;
 use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, ClientOutput, Consumer, ConsumerConfig,
@@ -53,6 +55,11 @@ struct State {
     wants_input: bool,
     is_interrupt_awaited: bool,
     is_interrupted: bool,
+    /// The first signal was SIGTERM.
+    is_terminated: bool,
+    called_as: String,
+    processes: Option<Vec<ProcessStatus>>,
+    server_events: VecDeque<ServerEvent>,
     /// What the tool's code waits for.
     deadline: Option<Instant>,
     admin: Option<Admin>,
@@ -99,6 +106,10 @@ impl Terminal {
             wants_input: false,
             is_interrupt_awaited: false,
             is_interrupted: false,
+            is_terminated: false,
+            called_as: environment.called_as.clone(),
+            processes: None,
+            server_events: VecDeque::new(),
             deadline: None,
             admin: None,
             answers: SortedMap::new(),
@@ -126,13 +137,20 @@ impl Terminal {
             ProgramInput::StandardInput(bytes) => state.input.extend_from_slice(&bytes),
             ProgramInput::EndOfInput => state.is_input_ended = true,
             ProgramInput::File(answer) => state.file = Some(answer),
+            ProgramInput::Processes(processes) => state.processes = Some(processes),
+            ProgramInput::Server(event) => state.server_events.push_back(event),
             ProgramInput::Interrupt => state.is_interrupted = true,
+            ProgramInput::Terminate => (state.is_interrupted, state.is_terminated) = (true, !state.is_interrupted),
             ProgramInput::Timeout => state.each_client(now, &ClientInput::Timeout),
         }
     }
 
     pub(super) fn is_interrupt_awaited(&self) -> bool {
         self.0.borrow().is_interrupt_awaited
+    }
+
+    pub(super) fn is_terminated(&self) -> bool {
+        self.0.borrow().is_terminated
     }
 
     /// The tool's code is about to say anew what it waits for.
@@ -374,6 +392,49 @@ impl Terminal {
                 Err(Failure::Exit(1))
             }
             ended => self.catch(ended),
+        }
+    }
+
+    /// The path by which the tool was called.
+    pub(super) fn called_as(&self) -> String {
+        self.0.borrow().called_as.clone()
+    }
+
+    /// What runs beside this.
+    pub(super) async fn processes(&self) -> Vec<ProcessStatus> {
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::Process(ProcessRequest::List));
+        self.until(|state| state.processes.take()).await
+    }
+
+    /// Sends SIGTERM to a process.
+    pub(super) fn terminate(&self, process: u32) {
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::Process(ProcessRequest::Terminate(process)));
+    }
+
+    /// Asks the host for something of this process's broker.
+    pub(super) fn ask_server(&self, request: ServerRequest) {
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::Server(request));
+    }
+
+    /// The next that is told of this process's broker; Ctrl-C ends the wait where `is_interruptible`.
+    pub(super) async fn server_event(&self, is_interruptible: bool) -> Came<ServerEvent> {
+        self.until(|state| {
+            let event = state.server_events.pop_front().map(Came::This);
+            event.or((is_interruptible && state.is_interrupted).then_some(Came::Interrupt))
+        })
+        .await
+    }
+
+    /// Goes on in the background; what is printed from here on is added to a file.
+    pub(super) fn detach(&self, output: &str) {
+        self.0.borrow_mut().outputs.push_back(ProgramOutput::Detach { output: Str::from(output) });
+    }
+
+    /// All files below a directory that lie in the machine's own file system.
+    pub(super) async fn own_files(&self, directory: &str) -> Vec<(Str, Bytes)> {
+        match self.ask_files(FileRequest::Below(Str::from(directory))).await {
+            Ok(FileAnswer::Files(files)) => files,
+            _ => Vec::new(),
         }
     }
 

@@ -43,6 +43,9 @@ fn drain(program: &mut Program) -> Done {
             ProgramOutput::Client(_) => {}
             ProgramOutput::File(FileRequest::Read(path)) => done.reads.push(path.to_string()),
             ProgramOutput::File(other) => panic!("{other:?}"),
+            other @ (ProgramOutput::Process(_) | ProgramOutput::Server(_) | ProgramOutput::Detach { .. }) => {
+                panic!("{other:?}")
+            }
             ProgramOutput::Exit(code) => {
                 done.exit = Some(code);
                 return done;

@@ -6,12 +6,18 @@ use super::file_system::{FileNode, FileSystem};
 use crate::cli::tools;
 use crate::text::Str;
 use alloc::format;
+use alloc::string::String;
 use bytes::Bytes;
 
 /// Where the user is at home.
 pub(super) const HOME: &str = concat!("/home", "/kafka");
 /// Where Kafka lies.
 pub(super) const KAFKA: &str = concat!("/home", "/kafka/kafka_2.13-4.3.0");
+
+/// Where a script of Kafka's lies.
+pub(super) fn script(name: &str) -> String {
+    format!("{KAFKA}/bin/{name}")
+}
 
 /// Lays the files of a new machine.
 pub(super) fn lay_out(now_ms: i64, files: &mut FileSystem) {

@@ -77,6 +77,7 @@ impl FileSystem {
             FileRequest::Write { path, content, append } => self.write(now_ms, path, content, *append),
             FileRequest::List(path) => self.list(path).map(FileAnswer::Entries),
             FileRequest::Status(path) => self.status(path).map(FileAnswer::Status),
+            FileRequest::Below(path) => Ok(FileAnswer::Files(self.below(path))),
             FileRequest::MakeDirectory(path) => self.make_directory(now_ms, path),
             FileRequest::Remove(path) => self.remove(now_ms, path),
             FileRequest::Rename { from, to } => self.rename(now_ms, from, to),
@@ -125,6 +126,14 @@ impl FileSystem {
         }
         crate::sorted::sort_by(&mut entries, |one, other| one.name.cmp(&other.name));
         Ok(entries)
+    }
+
+    /// Files below a directory that are kept here.
+    fn below(&self, directory: &str) -> Vec<(Str, Bytes)> {
+        let is_inside =
+            |path: &str| path.strip_prefix(directory.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
+        let found = self.nodes.iter().filter(|(path, _)| is_inside(path) && !self.is_elsewhere(path));
+        found.filter_map(|(path, node)| Some((path.clone(), node.content.clone()?))).collect()
     }
 
     fn write(&mut self, now_ms: i64, path: &str, content: &Bytes, append: bool) -> Result<FileAnswer, FileError> {

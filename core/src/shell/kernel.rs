@@ -4,12 +4,15 @@
 //! Nothing runs but in [`Kernel::run`], which its machine calls after every input; a process goes on only where what it wrote is
 //! read, so nobody's output grows without end. No waker takes part: whoever waits is asked again in every round.
 
+use super::distribution;
 use super::file_system::{FileSystem, absolute};
 use super::machine::{Awaits, MachineOutput, Report};
 use super::process::{BROKEN_PIPE, Code, Execute, Process, ProcessId, ProcessView, Script, Signal, Start};
 use super::screen::{Screen, Typed};
 use super::stream::{Chunk, Sink, Source, TerminalId};
 use crate::cli::file::{FileAnswer, FileError, FileRequest};
+use crate::cli::process::ProcessRequest;
+use crate::cli::server::ServerRequest;
 use crate::cli::{Environment, Program, ProgramInput, ProgramOutput};
 use crate::client::{ClientInput, ClientOutput};
 use crate::ids::ConnectionId;
@@ -54,7 +57,7 @@ pub(super) struct State {
     last_ticket: u64,
     next_connection: u64,
     /// Something changed that others may wait for.
-    stirred: bool,
+    pub(super) stirred: bool,
 }
 
 impl Kernel {
@@ -92,7 +95,7 @@ impl Kernel {
     /// Starts a program.
     pub(super) fn execute(&self, start: Start, Execute { tool, arguments }: Execute) -> ProcessId {
         let state = &mut *self.state();
-        let environment = state.environment(&start);
+        let environment = state.environment(&start, tool.name);
         let program = Program::of(state.now, tool, arguments, &environment);
         state.add(start, |_| Code::Program(Box::new(program)))
     }
@@ -100,7 +103,7 @@ impl Kernel {
     /// Makes a process that runs a script run a program as soon as the script ends, as `exec` does.
     pub(super) fn replace(&self, id: ProcessId, start: Start, Execute { tool, arguments }: Execute) {
         let state = &mut *self.state();
-        let environment = state.environment(&start);
+        let environment = state.environment(&start, tool.name);
         let program = Program::of(state.now, tool, arguments, &environment);
         if let Some(process) = state.processes.get_mut(&id) {
             process.start = start;
@@ -140,18 +143,7 @@ impl Kernel {
 
     /// Tells a process; false where there is none that runs.
     pub(super) fn signal(&self, id: ProcessId, signal: Signal) -> bool {
-        let mut state = self.state();
-        let Some(process) = state.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return false };
-        match (&mut process.code, signal) {
-            (Code::Program(_), Signal::Interrupt | Signal::Terminate) => {
-                // SIGTERM ends a JVM as Ctrl-C does: by its shutdown hooks.
-                process.is_terminated = signal == Signal::Terminate;
-                process.inputs.push_front(ProgramInput::Interrupt);
-            }
-            _ => state.end(id, signal.exit_code()),
-        }
-        state.stirred = true;
-        true
+        self.state().signal(id, signal)
     }
 
     /// All that runs, and what nobody has waited for.
@@ -340,7 +332,7 @@ impl Kernel {
         let Some(process) = state.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return };
         match core::mem::replace(&mut process.code, Code::Taken) {
             Code::Program(mut program) => {
-                state.step_program(id, &mut program);
+                let id = state.step_program(id, &mut program);
                 state.put_back(id, Code::Program(program));
             }
             Code::Script(mut script) => {
@@ -367,8 +359,11 @@ enum Asked {
 }
 
 impl State {
-    fn environment(&mut self, start: &Start) -> Environment {
+    fn environment(&mut self, start: &Start, tool: &str) -> Environment {
+        let called_as = start.command.split(' ').next().filter(|word| word.ends_with(tool)).unwrap_or_default();
+        let called_as = if called_as.contains('/') { String::from(called_as) } else { distribution::script(tool) };
         Environment {
+            called_as,
             seed: self.rng.next_u64(),
             utc_offset_minutes: self.utc_offset_minutes,
             is_interactive: matches!(start.input, Source::Keyboard(_)),
@@ -376,7 +371,7 @@ impl State {
         }
     }
 
-    fn add(&mut self, start: Start, code: impl FnOnce(ProcessId) -> Code) -> ProcessId {
+    pub(super) fn add(&mut self, start: Start, code: impl FnOnce(ProcessId) -> Code) -> ProcessId {
         self.last_process += 1;
         let id = ProcessId(self.last_process);
         let process = Process::new(start, id, self.now.wall_ms, Code::Taken);
@@ -405,6 +400,21 @@ impl State {
         }
     }
 
+    /// Tells a process; false where there is none that runs.
+    pub(super) fn signal(&mut self, id: ProcessId, signal: Signal) -> bool {
+        let Some(process) = self.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return false };
+        match (&process.code, signal) {
+            (Code::Program(_), Signal::Interrupt) => process.inputs.push_front(ProgramInput::Interrupt),
+            (Code::Program(_), Signal::Terminate) => {
+                process.is_terminated = true;
+                process.inputs.push_front(ProgramInput::Terminate);
+            }
+            _ => self.end(id, signal.exit_code()),
+        }
+        self.stirred = true;
+        true
+    }
+
     /// A process is over: its streams and connections end with it.
     pub(super) fn end(&mut self, id: ProcessId, code: i32) {
         let Some(process) = self.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return };
@@ -420,6 +430,10 @@ impl State {
             self.connections.remove(&connection);
             self.outputs.push_back(MachineOutput::Client(ClientOutput::Close { connection }));
         }
+        if core::mem::take(&mut process.is_server) {
+            // What ends before its broker has ended was killed.
+            self.outputs.push_back(MachineOutput::Server { process: id, request: ServerRequest::Kill });
+        }
         let (terminal, parent) = (process.start.terminal, process.start.parent);
         if self.screens.get(&terminal).is_some_and(|screen| screen.shell == id) {
             self.outputs.push_back(MachineOutput::Report(Report::Ended(terminal)));
@@ -433,24 +447,27 @@ impl State {
         self.stirred = true;
     }
 
-    /// Takes what a program wants and tells it what there is for it.
-    fn step_program(&mut self, id: ProcessId, program: &mut Program) {
+    /// Takes what a program wants and tells it what there is for it; the process that it is then.
+    fn step_program(&mut self, mut id: ProcessId, program: &mut Program) -> ProcessId {
         for _ in 0..INPUTS_A_ROUND {
-            if !self.take_outputs(id, program) {
-                return;
+            if !self.take_outputs(&mut id, program) {
+                break;
             }
-            let Some(input) = self.next_input(id, program) else { return };
+            let Some(input) = self.next_input(id, program) else { break };
             program.handle(self.now, input);
             self.stirred = true;
         }
+        id
     }
 
     /// Carries out what a program wants; false where it is over, or waits until what it wrote is read.
-    fn take_outputs(&mut self, id: ProcessId, program: &mut Program) -> bool {
+    fn take_outputs(&mut self, of: &mut ProcessId, program: &mut Program) -> bool {
         loop {
+            let id = *of;
             let Some(process) = self.processes.get(&id) else { return false };
             let (output, error) = (process.start.output.clone(), process.start.error.clone());
-            let is_interrupt = matches!(process.inputs.front(), Some(ProgramInput::Interrupt));
+            let is_interrupt =
+                matches!(process.inputs.front(), Some(ProgramInput::Interrupt | ProgramInput::Terminate));
             if !is_interrupt && (self.is_full(&output) || self.is_full(&error)) {
                 return false;
             }
@@ -472,6 +489,14 @@ impl State {
                         program.handle(self.now, ProgramInput::File(answer));
                     }
                 }
+                ProgramOutput::Process(ProcessRequest::List) => {
+                    program.handle(self.now, ProgramInput::Processes(self.running()));
+                }
+                ProgramOutput::Process(ProcessRequest::Terminate(other)) => {
+                    self.signal(ProcessId(other), Signal::Terminate);
+                }
+                ProgramOutput::Server(request) => self.server_asked(id, request),
+                ProgramOutput::Detach { output } => *of = self.detach(id, &output),
                 ProgramOutput::Exit(code) => {
                     self.end(id, code);
                     return false;
@@ -590,6 +615,7 @@ impl State {
             FileRequest::Read(path)
             | FileRequest::List(path)
             | FileRequest::Status(path)
+            | FileRequest::Below(path)
             | FileRequest::MakeDirectory(path)
             | FileRequest::Remove(path)
             | FileRequest::Write { path, .. }
@@ -602,7 +628,7 @@ impl State {
                 }
             }
         };
-        if !self.files.is_elsewhere(path) {
+        if matches!(request, FileRequest::Below(_)) || !self.files.is_elsewhere(path) {
             return Asked::Answered(self.files.answer(self.now.wall_ms, &request));
         }
         self.last_ticket += 1;
@@ -696,6 +722,7 @@ fn resolved(working_directory: &str, request: FileRequest) -> FileRequest {
         FileRequest::Write { path, content, append } => FileRequest::Write { path: absolute(&path), content, append },
         FileRequest::List(path) => FileRequest::List(absolute(&path)),
         FileRequest::Status(path) => FileRequest::Status(absolute(&path)),
+        FileRequest::Below(path) => FileRequest::Below(absolute(&path)),
         FileRequest::MakeDirectory(path) => FileRequest::MakeDirectory(absolute(&path)),
         FileRequest::Remove(path) => FileRequest::Remove(absolute(&path)),
         FileRequest::Rename { from, to } => FileRequest::Rename { from: absolute(&from), to: absolute(&to) },

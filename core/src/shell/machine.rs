@@ -8,6 +8,7 @@ use super::process::{ProcessId, Signal, Start};
 use super::screen::{Screen, Typed};
 use super::stream::{Sink, Source, TerminalId};
 use crate::cli::file::{FileAnswer, FileError, FileRequest};
+use crate::cli::server::{ServerEvent, ServerRequest};
 use crate::client::{ClientInput, ClientOutput};
 use crate::ids::ConnectionId;
 use crate::text::Str;
@@ -64,6 +65,15 @@ pub enum MachineInput {
     },
     /// Directories whose files the host has: log directories of brokers.
     Elsewhere(Vec<Str>),
+    /// Something of the broker that [`MachineOutput::Server`] started for a process. Ignored where that is over.
+    Server {
+        /// Which.
+        process: ProcessId,
+        /// What.
+        event: ServerEvent,
+    },
+    /// SIGKILL for a process: whoever watches its broker killed that.
+    Kill(ProcessId),
     /// A deadline came.
     Timeout,
 }
@@ -86,6 +96,14 @@ pub enum MachineOutput {
         ticket: u64,
         /// With absolute paths.
         request: FileRequest,
+    },
+    /// Something of the broker that runs for a process, its first is [`ServerRequest::Start`]; the host tells of it by
+    /// [`MachineInput::Server`].
+    Server {
+        /// Which.
+        process: ProcessId,
+        /// What.
+        request: ServerRequest,
     },
     /// Something has changed that is to be there again after a restart.
     Keep(FileChange),
@@ -193,6 +211,8 @@ impl Machine {
                 state.outputs.push_back(MachineOutput::Report(Report::Files { ticket, answer }));
             }
             MachineInput::Elsewhere(directories) => self.kernel.state().files.set_elsewhere(directories),
+            MachineInput::Server { process, event } => self.kernel.state().server_told(process, event),
+            MachineInput::Kill(process) => drop(self.kernel.signal(process, Signal::Kill)),
             MachineInput::Timeout => {}
         }
         self.is_busy = self.kernel.run();

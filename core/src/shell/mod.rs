@@ -30,10 +30,12 @@ mod machine;
 mod process;
 mod redirection;
 mod screen;
+mod server;
 mod stream;
 mod syntax;
 mod variables;
 
 pub use file_system::{FileChange, FileNode};
 pub use machine::{Awaits, Machine, MachineInput, MachineOutput, Report};
+pub use process::ProcessId;
 pub use stream::TerminalId;

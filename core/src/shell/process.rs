@@ -97,6 +97,8 @@ pub(super) struct Process {
     pub(super) deadline: Option<Instant>,
     /// Open connections: its own number of each, and the machine's.
     pub(super) connections: SortedMap<ConnectionId, ConnectionId>,
+    /// A broker runs for it.
+    pub(super) is_server: bool,
     /// Its exit code, once it is over.
     pub(super) exit: Option<i32>,
 }
@@ -115,6 +117,7 @@ impl Process {
             reads_keyboard: false,
             deadline: None,
             connections: SortedMap::new(),
+            is_server: false,
             exit: None,
         }
     }

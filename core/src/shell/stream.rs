@@ -12,6 +12,11 @@ pub(super) const CAPACITY: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TerminalId(pub u32);
 
+impl TerminalId {
+    /// That of processes which have none: daemons. No page opens it.
+    pub(super) const NONE: Self = Self(u32::MAX);
+}
+
 /// Where a process reads.
 #[derive(Clone, Debug)]
 pub(super) enum Source {

@@ -3,9 +3,12 @@
 use super::broker::ignore_interrupt;
 use super::connection::{Connection, READ_SIZE, Received, resolve};
 use super::files::answer;
+use broker_core::cli::process::ProcessRequest;
+use broker_core::cli::server::{ServerEvent, ServerRequest};
 use broker_core::cli::{Environment, Program, ProgramInput, ProgramOutput};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::ids::ConnectionId;
+use broker_core::text::Str;
 use broker_core::time::{Instant, Now};
 use bytes::Bytes;
 use mio::{Events, Poll, Token, Waker};
@@ -105,6 +108,15 @@ impl Host {
                 ProgramOutput::Client(output) => self.carry_out(output),
                 ProgramOutput::StandardOutput(bytes) => io::stdout().write_all(&bytes)?,
                 ProgramOutput::StandardError(bytes) => io::stderr().write_all(&bytes)?,
+                // Of the machine of the playground; a process here has neither.
+                ProgramOutput::Process(ProcessRequest::List) => self.tell(ProgramInput::Processes(Vec::new())),
+                ProgramOutput::Server(ServerRequest::Start { .. }) => {
+                    let reason = Str::from_static("There are no brokers for this program to start.");
+                    self.tell(ProgramInput::Server(ServerEvent::Refused(reason)));
+                }
+                ProgramOutput::Process(ProcessRequest::Terminate(_))
+                | ProgramOutput::Server(ServerRequest::Stop | ServerRequest::Kill)
+                | ProgramOutput::Detach { .. } => {}
                 ProgramOutput::File(request) => self.tell(ProgramInput::File(answer(&request))),
                 ProgramOutput::Exit(code) => {
                     io::stdout().flush()?;

@@ -1,11 +1,12 @@
 //! The terminals of the page: a [`Machine`] of the core as a [`Program`] of a worker. Plain data; `terminals_host` runs it.
 
 use super::program::Program;
-use crate::bridge::{self, TerminalsCommand, TerminalsReport, pack, unpack};
+use crate::bridge::{self, ServerNews, TerminalsCommand, TerminalsReport, pack, unpack};
 use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
+use broker_core::cli::server::{ServerEvent, ServerRequest};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::node::{Input, Output};
-use broker_core::shell::{Awaits, FileNode, Machine, MachineInput, MachineOutput, Report, TerminalId};
+use broker_core::shell::{Awaits, FileNode, Machine, MachineInput, MachineOutput, ProcessId, Report, TerminalId};
 use broker_core::text::Str;
 use broker_core::time::Now;
 use bytes::Bytes;
@@ -70,8 +71,17 @@ impl Terminals {
                     ticket: ticket.into(),
                     request: FileRequest::Write { path: Str::from(path), content: Bytes::from(content), append: false },
                 },
+                TerminalsCommand::Server { process, news } => {
+                    let event = match news {
+                        ServerNews::Happened(event) => ServerEvent::Happened(event),
+                        ServerNews::Refused(reason) => ServerEvent::Refused(Str::from(reason)),
+                        ServerNews::Ended => ServerEvent::Ended,
+                    };
+                    MachineInput::Server { process: ProcessId(process), event }
+                }
+                TerminalsCommand::Kill(process) => MachineInput::Kill(ProcessId(process)),
                 // Its host's.
-                TerminalsCommand::Start { .. } | TerminalsCommand::Server { .. } | TerminalsCommand::Kill(_) => return,
+                TerminalsCommand::Start { .. } => return,
             },
         );
     }
@@ -115,8 +125,22 @@ impl Program for Terminals {
                     }));
                     self.reports.push_back(TerminalsReport::Keep { path: path.to_string(), node: pack(&node) });
                 }
-                // Nothing is elsewhere yet.
+                // Nothing is elsewhere yet, and no tool starts a broker.
                 MachineOutput::AskFiles { .. } => {}
+                MachineOutput::Server { process: ProcessId(process), request } => {
+                    let request = match request {
+                        ServerRequest::Start { properties, files } => bridge::ServerRequest::Start {
+                            properties: properties.to_string(),
+                            files: files
+                                .into_iter()
+                                .map(|(path, content)| (path.to_string(), content.to_vec()))
+                                .collect(),
+                        },
+                        ServerRequest::Stop => bridge::ServerRequest::Stop,
+                        ServerRequest::Kill => bridge::ServerRequest::Kill,
+                    };
+                    self.reports.push_back(TerminalsReport::Server { process, request });
+                }
             }
         }
     }

@@ -55,6 +55,9 @@ fn run(files: &mut Files, words: &[String], input: &[u8], environment: &Environm
                 ProgramInput::Client(ClientInput::ConnectFailed { connection })
             }
             ProgramOutput::Client(_) => continue,
+            other @ (ProgramOutput::Process(_) | ProgramOutput::Server(_) | ProgramOutput::Detach { .. }) => {
+                panic!("{other:?}")
+            }
             ProgramOutput::Wait { .. } if program.wants_input() => match lines.pop_front() {
                 Some(line) => ProgramInput::StandardInput(Bytes::copy_from_slice(line)),
                 None => ProgramInput::EndOfInput,

@@ -224,3 +224,25 @@ fn databases(broker: &Broker) -> Vec<String> {
     let directories = broker.setting("log.dirs").unwrap_or_default();
     directories.split(',').map(|directory| crate::worker::disk::database_name(directory.trim())).collect()
 }
+
+/// What this browser remembers of the reader's wishes; nothing where it denies storage.
+pub(super) fn remembered(name: &str) -> Option<String> {
+    window().local_storage().ok()??.get_item(name).ok()?
+}
+
+/// The theme chosen before.
+pub(super) fn remembered_theme() -> Option<&'static str> {
+    match remembered("theme").as_deref() {
+        Some("light") => Some("light"),
+        Some("dark") => Some("dark"),
+        _ => None,
+    }
+}
+
+fn remember(name: &str, value: Option<&str>) {
+    let Ok(Some(storage)) = window().local_storage() else { return };
+    let _ = match value {
+        Some(value) => storage.set_item(name, value),
+        None => storage.remove_item(name),
+    };
+}

@@ -41,7 +41,7 @@ impl Store {
                 match parsed {
                     Ok(config) => {
                         let start = BrokerStart { properties, is_formatted: true, files, ..BrokerStart::default() };
-                        self.start_server(process, config.node_id.0, start);
+                        self.start_server(process, config.node_id, start);
                     }
                     Err(error) => self.tell_server(process, ServerNews::Refused(error.to_string())),
                 }
@@ -165,26 +165,4 @@ fn properties(id: i32) -> String {
             "# A broker only: the quorum has its three voters.",
         )
         .replace(&controller, "")
-}
-
-/// What this browser remembers of the reader's wishes; nothing where it denies storage.
-pub(super) fn remembered(name: &str) -> Option<String> {
-    window().local_storage().ok()??.get_item(name).ok()?
-}
-
-/// The theme chosen before.
-pub(super) fn remembered_theme() -> Option<&'static str> {
-    match remembered("theme").as_deref() {
-        Some("light") => Some("light"),
-        Some("dark") => Some("dark"),
-        _ => None,
-    }
-}
-
-fn remember(name: &str, value: Option<&str>) {
-    let Ok(Some(storage)) = window().local_storage() else { return };
-    let _ = match value {
-        Some(value) => storage.set_item(name, value),
-        None => storage.remove_item(name),
-    };
 }

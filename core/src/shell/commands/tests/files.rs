@@ -150,6 +150,7 @@ impl Files {
                 let modified_ms = super::now().wall_ms;
                 self.0.insert(place, Node { content: Some(content), modified_ms, is_executable });
             }
+            FileRequest::Below(_) => return Err(FileError::Unsupported),
             FileRequest::MakeDirectory(path) => {
                 let place = self.room(path)?;
                 if self.0.contains_key(&place) {

@@ -40,9 +40,9 @@ impl Running {
                     let answer = self.files.answer(&request);
                     self.program.handle(self.now, ProgramInput::File(answer));
                 }
-                ProgramOutput::Client(other) => panic!("{other:?}"),
                 ProgramOutput::Exit(code) => return (printed, Some(code)),
                 ProgramOutput::Wait { .. } => return (printed, None),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -1,0 +1,35 @@
+//! What the program of a broker's process asks of its host, and what it hears of the broker: the broker itself runs elsewhere, in
+//! a worker of its own.
+
+use crate::event::Event;
+use crate::text::Str;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// What a host shall do with the broker of a process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServerRequest {
+    /// Starts it. A process asks this once.
+    Start {
+        /// The text of its `server.properties`, with every `--override` in it.
+        properties: Str,
+        /// Files that lie below its log directories in the machine's own file system: absolute paths and contents. What
+        /// `kafka-storage.sh` wrote is among them; they belong on the broker's disk, where that does not have them yet.
+        files: Vec<(Str, Bytes)>,
+    },
+    /// SIGTERM: a controlled shutdown.
+    Stop,
+    /// SIGKILL: its process was killed, and nobody listens to it any more.
+    Kill,
+}
+
+/// What a host tells of the broker of a process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServerEvent {
+    /// Something happened on it.
+    Happened(Event),
+    /// It did not start; why, in Kafka's words. Nothing has to follow.
+    Refused(Str),
+    /// It is over.
+    Ended,
+}
