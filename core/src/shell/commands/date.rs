@@ -74,28 +74,12 @@ impl Date {
             let mut letters = directive.trim_start_matches(':').chars();
             let letter = letters.next();
             let shown = letter.and_then(|letter| self.directive(letter, width, colons));
-            match (shown, letter) {
-                (Some(shown), Some(letter)) => {
-                    let is_number = !"aAbBhpPnt%cDFTrRxXzZN".contains(letter);
-                    let shown = match flags {
-                        "-" if is_number => {
-                            let bare = shown.trim_start_matches(['0', ' ']);
-                            if bare.is_empty() { "0".to_string() } else { bare.to_string() }
-                        }
-                        "_" if is_number => {
-                            let bare = shown.trim_start_matches('0');
-                            padded(if bare.is_empty() { "0" } else { bare }, shown.len(), ' ')
-                        }
-                        "^" => shown.to_ascii_uppercase(),
-                        _ => shown,
-                    };
-                    text.push_str(&shown);
-                    rest = letters.as_str();
-                }
-                _ => {
-                    text.push('%');
-                    rest = behind;
-                }
+            if let (Some(shown), Some(letter)) = (shown, letter) {
+                text.push_str(&flagged(shown, letter, flags));
+                rest = letters.as_str();
+            } else {
+                text.push('%');
+                rest = behind;
             }
         }
         text.push_str(rest);
@@ -183,6 +167,20 @@ impl Date {
     }
 }
 
+/// What a directive shows, as its flags have it.
+fn flagged(shown: String, letter: char, flags: &str) -> String {
+    let is_number = !"aAbBhpPnt%cDFTrRxXzZN".contains(letter);
+    match flags {
+        "-" | "_" if is_number => {
+            let bare = shown.trim_start_matches(['0', ' ']);
+            let bare = if bare.is_empty() { "0" } else { bare };
+            padded(bare, if flags == "_" { shown.len() } else { 0 }, ' ')
+        }
+        "^" => shown.to_ascii_uppercase(),
+        _ => shown,
+    }
+}
+
 /// Milliseconds since 1970 of what `-d` has.
 fn point(text: &str, now_ms: i64, offset_minutes: i32) -> Option<i64> {
     let fraction = |text: &str| {
@@ -239,13 +237,11 @@ pub(super) fn run(terminal: &Terminal) -> Result<(), Failure> {
         _ => {}
     }
     for operand in &options.operands {
-        match operand.strip_prefix('+') {
-            Some(given) => format = given,
-            None => {
-                terminal.error_line(&["date: invalid date '", operand, "'"].concat());
-                return Err(Failure::Exit(1));
-            }
-        }
+        let Some(given) = operand.strip_prefix('+') else {
+            terminal.error_line(&["date: invalid date '", operand, "'"].concat());
+            return Err(Failure::Exit(1));
+        };
+        format = given;
     }
     let now_ms = terminal.now().wall_ms;
     let ms = match options.value("d") {

@@ -6,7 +6,6 @@ use super::streams::Output;
 use crate::cli::file::{FileError, FileRequest};
 use crate::cli::{Failure, Terminal};
 use crate::text::Str;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -58,14 +57,11 @@ pub(super) async fn mkdir(terminal: Terminal) -> Result<(), Failure> {
         }
         for step in steps.iter().rev() {
             let made = output.terminal.ask_files(FileRequest::MakeDirectory(Str::from(*step))).await;
-            let error = match made {
-                Ok(_) => {
-                    if options.has("v") {
-                        output.line(&["mkdir: created directory '", step, "'"]);
-                    }
-                    continue;
+            let Err(error) = made else {
+                if options.has("v") {
+                    output.line(&["mkdir: created directory '", step, "'"]);
                 }
-                Err(error) => error,
+                continue;
             };
             if makes_parents && error == FileError::Exists {
                 let is_directory = output.terminal.status(step).await.is_ok_and(|status| status.is_directory);
@@ -149,7 +145,7 @@ pub(super) async fn touch(terminal: Terminal) -> Result<(), Failure> {
     output.end()
 }
 
-async fn set(output: &Output, path: &String, modified_ms: i64) -> Result<(), FileError> {
-    let path = Str::from(path.to_string());
+async fn set(output: &Output, path: &str, modified_ms: i64) -> Result<(), FileError> {
+    let path = Str::from(path);
     output.terminal.ask_files(FileRequest::SetModified { path, modified_ms }).await.map(drop)
 }

@@ -163,7 +163,7 @@ pub(super) async fn wget(terminal: Terminal) -> Result<(), Failure> {
     tell(&["127.0.0.1\nConnecting to ", host, " (", host, ")|127.0.0.1|:", &port, "... "]);
     match reached {
         Reached::Open => {
-            tell(&["connected.\nHTTP request sent, awaiting response... No data received.\nGiving up.\n\n"])
+            tell(&["connected.\nHTTP request sent, awaiting response... No data received.\nGiving up.\n\n"]);
         }
         _ => tell(&["failed: Connection refused.\n"]),
     }

@@ -76,7 +76,7 @@ impl Syntax {
         if !parts.is_empty() {
             text.push_str(self.name);
             text.push_str(": ");
-            parts.iter().for_each(|part| text.push_str(part));
+            text.push_str(&parts.concat());
             text.push('\n');
         }
         match self.name {

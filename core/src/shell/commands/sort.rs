@@ -83,14 +83,14 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
                 b"\\t" => return Err(output.fatal(2, &["multi-character tab '\\\\t'"])),
                 _ => return Err(output.fatal(2, &["multi-character tab '", value, "'"])),
             },
-            "k" => match key_of(value) {
-                Some(key) => comparison.keys.push(key),
-                None => {
+            "k" => {
+                let Some(key) = key_of(value) else {
                     let is_zero = value.split(',').any(|place| place.split('.').next() == Some("0"));
                     let zero = if is_zero { "field number is zero: " } else { "" };
                     return Err(output.fatal(2, &[zero, "invalid field specification '", value, "'"]));
-                }
-            },
+                };
+                comparison.keys.push(key);
+            }
             letter => {
                 comparison.order.add(letter.chars().next().unwrap_or_default());
             }
@@ -126,7 +126,9 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
         }
         return output.end();
     }
-    all.iter().for_each(|line| output.whole_line(line));
+    for line in &all {
+        output.whole_line(line);
+    }
     output.end()
 }
 
@@ -196,15 +198,11 @@ impl Comparison {
 
     fn field_end(&self, line: &[u8], begin: usize) -> usize {
         let rest = line.get(begin..).unwrap_or_default();
-        begin
-            + match self.separator {
-                Some(separator) => rest.iter().position(|byte| *byte == separator).unwrap_or(rest.len()),
-                None => {
-                    let blank = blanks(rest);
-                    let word = rest.iter().skip(blank).take_while(|byte| !is_blank(**byte)).count();
-                    blank + word
-                }
-            }
+        let Some(separator) = self.separator else {
+            let blank = blanks(rest);
+            return begin + blank + rest.iter().skip(blank).take_while(|byte| !is_blank(**byte)).count();
+        };
+        begin + rest.iter().position(|byte| *byte == separator).unwrap_or(rest.len())
     }
 }
 

@@ -38,7 +38,9 @@ impl Output {
 
     /// Some parts and the end of a line.
     pub(super) fn line(&mut self, parts: &[&str]) {
-        parts.iter().for_each(|part| self.text(part));
+        for part in parts {
+            self.text(part);
+        }
         self.bytes(b"\n");
     }
 
@@ -65,7 +67,7 @@ impl Output {
         self.flush();
         let mut text = String::from(self.name);
         text.push_str(": ");
-        parts.iter().for_each(|part| text.push_str(part));
+        text.push_str(&parts.concat());
         self.terminal.error_line(&text);
         self.code = self.code.max(code);
     }
@@ -100,16 +102,16 @@ pub(super) struct Input {
     terminal: Terminal,
     buffer: BytesMut,
     content: Bytes,
-    is_standard_input: bool,
+    is_standard: bool,
     lines: u32,
 }
 
 impl Input {
     /// `-` is standard input.
     pub(super) async fn open(terminal: &Terminal, path: &str) -> Result<Self, FileError> {
-        let is_standard_input = path == "-";
-        let content = if is_standard_input { Bytes::new() } else { terminal.file(path).await? };
-        Ok(Self { terminal: terminal.clone(), buffer: BytesMut::new(), content, is_standard_input, lines: 0 })
+        let is_standard = path == "-";
+        let content = if is_standard { Bytes::new() } else { terminal.file(path).await? };
+        Ok(Self { terminal: terminal.clone(), buffer: BytesMut::new(), content, is_standard, lines: 0 })
     }
 
     /// A file with bytes that are no text. Of standard input nothing is known yet.
@@ -120,11 +122,11 @@ impl Input {
     /// The next line with its end; the last may have none. While it waits, what was printed is seen.
     pub(super) async fn line(&mut self, output: &mut Output) -> Option<Bytes> {
         self.lines = self.lines.wrapping_add(1);
-        if self.lines % LINES == 0 {
+        if self.lines.is_multiple_of(LINES) {
             output.flush();
             self.terminal.pause().await;
         }
-        if !self.is_standard_input {
+        if !self.is_standard {
             let end = end_of_line(&self.content).unwrap_or(self.content.len());
             return (end > 0).then(|| self.content.split_to(end));
         }
@@ -149,7 +151,7 @@ impl Input {
         if !self.content.is_empty() {
             return Some(core::mem::take(&mut self.content));
         }
-        if !self.is_standard_input {
+        if !self.is_standard {
             return None;
         }
         output.flush();
@@ -158,7 +160,7 @@ impl Input {
 
     /// Everything.
     pub(super) async fn rest(&mut self, output: &mut Output) -> Bytes {
-        if !self.is_standard_input {
+        if !self.is_standard {
             return core::mem::take(&mut self.content);
         }
         output.flush();

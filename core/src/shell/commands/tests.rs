@@ -13,6 +13,7 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::fmt::Write;
 
 /// 2026-01-02 03:04:05 in UTC, as when the transcripts were recorded.
 fn now() -> Now {
@@ -86,13 +87,12 @@ fn words(command: &str) -> Vec<String> {
     for c in command.chars() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
-            (c, Some(_)) => word.get_or_insert_default().push(c),
             ('\'' | '"', None) => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             (' ', None) => words.extend(word.take()),
-            (c, None) => word.get_or_insert_default().push(c),
+            (c, _) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);
@@ -140,7 +140,7 @@ fn shown(mark: char, text: &[u8]) -> String {
             match byte {
                 b'\\' => shown.push_str("\\\\"),
                 b' '..=b'~' | b'\t' => shown.push(char::from(*byte)),
-                other => shown += &alloc::format!("\\x{other:02x}"),
+                other => write!(shown, "\\x{other:02x}").expect("a string has room"),
             }
         }
         shown.push('\n');
@@ -155,15 +155,12 @@ fn meant(line: &str) -> Vec<u8> {
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('\\') {
         bytes.extend_from_slice(before.as_bytes());
-        rest = match behind.strip_prefix('x') {
-            Some(hex) => {
-                bytes.push(u8::from_str_radix(&hex[..2], 16).expect("two digits"));
-                &hex[2..]
-            }
-            None => {
-                bytes.push(b'\\');
-                &behind[1..]
-            }
+        rest = if let Some(hex) = behind.strip_prefix('x') {
+            bytes.push(u8::from_str_radix(&hex[..2], 16).expect("two digits"));
+            &hex[2..]
+        } else {
+            bytes.push(b'\\');
+            &behind[1..]
         };
     }
     bytes.extend_from_slice(rest.as_bytes());

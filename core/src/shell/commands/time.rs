@@ -121,10 +121,8 @@ pub(super) async fn seq(terminal: Terminal) -> Result<(), Failure> {
     let finest = scale.max(last.1);
     let raise = |(digits, own): (i128, u32)| digits.saturating_mul(10_i128.pow(finest - own));
     let (mut at, step, last) = (raise(first), raise(step), raise(last));
-    let width = match options.has("w") {
-        true => show(at, finest, scale).len().max(show(last, finest, scale).len()),
-        false => 0,
-    };
+    let widest = show(at, finest, scale).len().max(show(last, finest, scale).len());
+    let width = if options.has("w") { widest } else { 0 };
     let separator = options.value("s").unwrap_or("\n");
     let mut output = Output::new(terminal, SEQ.name);
     let mut count = 0_u32;

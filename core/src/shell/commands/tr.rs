@@ -29,18 +29,18 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     }
     if missing {
         let last = operands.last().map_or("", |last| last.as_str());
-        let why = match deletes {
-            true => "\nTwo strings must be given when both deleting and squeezing repeats.",
-            false => "\nTwo strings must be given when translating.",
+        let why = if deletes {
+            "\nTwo strings must be given when both deleting and squeezing repeats."
+        } else {
+            "\nTwo strings must be given when translating."
         };
         return Err(SYNTAX.misused(&terminal, &["missing operand after '", last, "'", why]));
     }
     let most = if deletes && !squeezes { 1 } else { 2 };
     if let Some(extra) = operands.get(most) {
-        let why = match deletes && operands.len() == 2 {
-            true => "\nOnly one string may be given when deleting without squeezing repeats.",
-            false => "",
-        };
+        let is_one = deletes && operands.len() == 2;
+        let why = "\nOnly one string may be given when deleting without squeezing repeats.";
+        let why = if is_one { why } else { "" };
         return Err(SYNTAX.misused(&terminal, &["extra operand '", extra, "'", why]));
     }
     let mut output = Output::new(terminal, SYNTAX.name);

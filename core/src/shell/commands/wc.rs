@@ -43,10 +43,10 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
             }
         };
         total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
-        print(&mut output, &counts, &shown, width, if is_named { file } else { "" });
+        print(&mut output, &counts, shown, width, if is_named { file } else { "" });
     }
     if files.len() > 1 {
-        print(&mut output, &total, &shown, width, "total");
+        print(&mut output, &total, shown, width, "total");
     }
     output.end()
 }
@@ -71,7 +71,7 @@ async fn count(output: &mut Output, input: &mut Input) -> [u64; 4] {
     let mut is_word = false;
     while let Some(chunk) = input.chunk(output).await {
         bytes += chunk.len() as u64;
-        for byte in chunk.iter() {
+        for byte in &chunk {
             lines += u64::from(*byte == b'\n');
             characters += u64::from(byte & 0xc0 != 0x80);
             let is_space = matches!(byte, b' ' | b'\t'..=b'\r');
@@ -82,9 +82,9 @@ async fn count(output: &mut Output, input: &mut Input) -> [u64; 4] {
     [lines, words + u64::from(is_word), characters, bytes]
 }
 
-fn print(output: &mut Output, counts: &[u64; 4], shown: &[bool; 4], width: usize, name: &str) {
+fn print(output: &mut Output, counts: &[u64; 4], shown: [bool; 4], width: usize, name: &str) {
     let parts: Vec<u64> =
-        counts.iter().zip(shown).filter(|(_, is_shown)| **is_shown).map(|(count, _)| *count).collect();
+        counts.iter().zip(shown).filter(|(_, is_shown)| *is_shown).map(|(count, _)| *count).collect();
     for (at, count) in parts.iter().enumerate() {
         output.text(if at > 0 { " " } else { "" });
         output.number(*count, width);

@@ -118,7 +118,7 @@ fn key(line: &Bytes, no_blanks: bool, fewer_blanks: bool, ignores_case: bool) ->
         return line.clone();
     }
     let mut key: Vec<u8> = Vec::new();
-    for byte in line.iter() {
+    for byte in line {
         let is_blank = matches!(byte, b' ' | b'\t'..=b'\r');
         if is_blank && no_blanks {
             continue;
@@ -145,7 +145,7 @@ fn print(output: &mut Output, mark: &str, line: &[u8]) {
     }
 }
 
-fn each<'a>(side: &'a Side, (from, to): (usize, usize)) -> impl Iterator<Item = &'a Bytes> {
+fn each(side: &Side, (from, to): (usize, usize)) -> impl Iterator<Item = &Bytes> {
     side.lines.iter().take(to).skip(from)
 }
 

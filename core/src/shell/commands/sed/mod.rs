@@ -153,9 +153,10 @@ impl Editor {
         self.stream(&file).await;
         let [file] = file;
         let written = core::mem::take(&mut self.written);
-        let backup = match suffix.contains('*') {
-            true => suffix.replace('*', super::paths::name(&file)),
-            false => [&file, suffix].concat(),
+        let backup = if suffix.contains('*') {
+            suffix.replace('*', super::paths::name(&file))
+        } else {
+            [&file, suffix].concat()
         };
         let mut done = Ok(());
         if !suffix.is_empty() {
@@ -294,7 +295,7 @@ impl Editor {
         match address {
             Address::Line(line) => self.number == *line,
             Address::Step(first, 0) => self.number == *first,
-            Address::Step(first, step) => self.number >= *first && (self.number - first) % step == 0,
+            Address::Step(first, step) => self.number >= *first && (self.number - first).is_multiple_of(*step),
             Address::Last => is_last,
             Address::Next(_) => false,
             Address::Pattern(regex) => {
