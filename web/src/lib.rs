@@ -44,3 +44,6 @@ pub mod worker;
 
 #[cfg(target_arch = "wasm32")]
 pub use entry::{page, worker};
+
+#[cfg(all(test, target_arch = "wasm32"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
