@@ -151,7 +151,7 @@ pub(super) static MESSAGES: Messages = Messages {
     name: "Name",
     create: "Create topic",
     creating: "Waiting for the controller",
-    configs: "Configs (key=value …)",
+    configs: "Configs (key=value key=\"a b\" …)",
     raise: "Partitions, at least",
     raise_does: "Change",
     delete_topic: "Delete topic",

@@ -140,7 +140,7 @@ pub(super) static MESSAGES: Messages = Messages {
     name: "이름",
     create: "토픽 만들기",
     creating: "컨트롤러 응답 대기 중",
-    configs: "설정 (key=value …)",
+    configs: "설정 (key=value key=\"a b\" …)",
     raise: "파티션 수(늘리기만 가능)",
     raise_does: "바꾸기",
     delete_topic: "토픽 지우기",
