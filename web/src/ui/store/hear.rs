@@ -1,5 +1,6 @@
 //! What the cluster reports, put into signals.
 
+use super::definitions::READ;
 use super::events::{Line, What, put};
 use super::{Outcome, Phase, Process, Store, now};
 use crate::bridge::{BrokerReport, ClientsReport, ClientsView, SwitchReport};
@@ -153,6 +154,9 @@ impl Store {
     fn hear_clients(self, report: ClientsReport) {
         match report {
             ClientsReport::View(view) => {
+                if view.consumers.iter().any(|one| one.received > 0) {
+                    self.tick_off(self.has_read, READ);
+                }
                 if self.clients.with_untracked(|known| *known != view) {
                     self.clients.set(view);
                 }
