@@ -65,6 +65,8 @@ pub enum Event {
         to: NodeId,
         /// Its leader epoch now.
         leader_epoch: LeaderEpoch,
+        /// The ISR before.
+        in_sync_replicas_before: Vec<NodeId>,
         /// The ISR now.
         in_sync_replicas: Vec<NodeId>,
     },

@@ -7,6 +7,7 @@
 //! - [`clock`]: playground time.
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
 //! - [`journal_frames`]: how a journal lies in two files; `journal_file` carries it out.
+//! - [`shell_words`]: a line as a shell reads it.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
 //! - `entry`: where JavaScript starts the page and its workers; `terminals_entry`: the worker of the terminals, a module of its own;
@@ -36,6 +37,7 @@ pub mod locks;
 pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
+pub mod shell_words;
 // A component's props are its own values: by reference they would not outlive the view that shows them.
 #[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
 mod terminals_entry;
@@ -47,3 +49,6 @@ pub mod worker;
 
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub use entry::{page, worker};
+
+#[cfg(all(test, target_arch = "wasm32"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

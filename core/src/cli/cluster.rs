@@ -1,14 +1,16 @@
 //! What several tools ask of a cluster.
 
-use super::consumer_groups::wrapped;
-use super::failure::{Exception, Failure, thrown};
+use super::failure::{Exception, Failure, thrown, wrapped};
 use super::terminal::Terminal;
 use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
+use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ErrorCode;
+use crate::protocol::messages::list_groups_response::ListedGroup;
 use crate::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use crate::protocol::messages::{
-    DescribeClusterRequest, DescribeClusterResponse, ListOffsetsRequest, MetadataRequest, MetadataResponse,
+    DescribeClusterRequest, DescribeClusterResponse, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
+    MetadataResponse,
 };
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -106,5 +108,41 @@ pub(super) async fn describe_cluster(
             Ok(response)
         }
         _ => Ok(DescribeClusterResponse::default()),
+    }
+}
+
+/// All groups of consumers, in the order in which Kafka's admin has them.
+pub(super) async fn groups(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
+    let mut groups = listed(terminal).await.map_err(|cause| {
+        let execution = wrapped("java.util.concurrent.ExecutionException", &cause);
+        wrapped("java.lang.RuntimeException", &execution)
+    })?;
+    // Groups that only store offsets have no protocol; those of Connect and others are not of consumers.
+    groups.retain(|group| matches!(&*group.protocol_type, "" | "consumer"));
+    Ok(groups)
+}
+
+/// All groups of every kind.
+pub(super) async fn listed(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
+    let request = AdminRequest::ListGroups(ListGroupsRequest::default());
+    let mut groups = match terminal.ask(request).await {
+        Ok(AdminResponse::ListGroups(response)) => response.groups,
+        Ok(_) => Vec::new(),
+        Err(cause) if cause.class.ends_with(".TimeoutException") => {
+            let failed = "Failed to find brokers to send ListGroups";
+            return Err(Exception::new("org.apache.kafka.common.KafkaException", failed).because(&cause));
+        }
+        Err(cause) => return Err(cause),
+    };
+    hash_map_order(&mut groups, 16, |group| string_hash(&group.group_id));
+    Ok(groups)
+}
+
+/// A group's type, as Kafka's tools write it. Brokers before Kafka 3.8 tell no type: theirs are all classic.
+pub(super) fn kind(group: &ListedGroup) -> &str {
+    match &*group.group_type {
+        "consumer" => "Consumer",
+        "" | "classic" => "Classic",
+        other => other,
     }
 }

@@ -2,8 +2,7 @@
 
 use super::argument_parser::{Argument, Arguments, Command, Group, Parser, store, store_true};
 use super::cluster::describe_cluster;
-use super::consumer_groups::wrapped;
-use super::failure::{Exception, Failure, thrown};
+use super::failure::{Exception, Failure, thrown, wrapped};
 use super::properties_file;
 use super::terminal::Terminal;
 use crate::client::{AdminRequest, AdminResponse};

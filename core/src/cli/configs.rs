@@ -1,8 +1,7 @@
 //! `kafka-configs.sh`: shows and changes dynamic configurations (`kafka.admin.ConfigCommand`).
 
-use super::cluster::metadata;
-use super::consumer_groups::{groups, wrapped};
-use super::failure::{Exception, Failure, thrown};
+use super::cluster::{groups, metadata};
+use super::failure::{Exception, Failure, thrown, wrapped};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::{admin_config, read};
 use super::terminal::Terminal;

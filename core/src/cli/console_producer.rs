@@ -2,7 +2,7 @@
 
 use super::failure::{Exception, Failure};
 use super::option_parser::{OptionSpec, Options, flag, value};
-use super::properties_file::{bootstrap, key_values, read};
+use super::properties_file::{bootstrap, check_address, key_values, read};
 use super::terminal::{Came, Terminal};
 use crate::client::{ProducerConfig, ProducerEvent, ProducerRecord, SendError};
 use crate::config::Properties;
@@ -95,19 +95,6 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
         max_block: options.number("max-block-ms")?,
     };
     work.read(&reader).await
-}
-
-/// Kafka's `ToolsUtils.validateBootstrapServer`.
-pub(super) fn check_address(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
-    let servers = options.value("bootstrap-server")?.unwrap_or_default();
-    if servers.is_empty() {
-        return Err(options.usage(terminal, "Error while validating the bootstrap address\n"));
-    }
-    let has_port = |server: &str| server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    if servers.split(',').all(has_port) {
-        return Ok(());
-    }
-    Err(options.usage(terminal, "Please provide valid host:port like host1:9091,host2:9092\n"))
 }
 
 struct Settings {

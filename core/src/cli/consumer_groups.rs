@@ -1,8 +1,8 @@
 //! `kafka-consumer-groups.sh`: lists, describes and deletes groups, and resets what they committed
 //! (`org.apache.kafka.tools.consumer.group.ConsumerGroupCommand`).
 
-use super::cluster::{LATEST, offsets, partition_counts};
-use super::failure::{Exception, Failure, thrown};
+use super::cluster::{LATEST, groups, kind, offsets, partition_counts};
+use super::failure::{Exception, Failure, thrown, wrapped};
 use super::offset_reset::{committed, delete_offsets, reset_offsets};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
@@ -10,13 +10,9 @@ use super::terminal::Terminal;
 use crate::client::consumer::decode_assignment;
 use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
-use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_groups_response::DescribedGroup;
-use crate::protocol::messages::list_groups_response::ListedGroup;
-use crate::protocol::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, ListGroupsRequest,
-};
+use crate::protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -204,38 +200,6 @@ fn validated(pattern: &str) -> String {
     format!("The regular expression `{pattern}` is invalid: {reason}.")
 }
 
-/// All groups of consumers, in the order in which Kafka's admin has them.
-pub(super) async fn groups(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
-    let mut groups = listed(terminal).await.map_err(|cause| {
-        let execution = wrapped("java.util.concurrent.ExecutionException", &cause);
-        wrapped("java.lang.RuntimeException", &execution)
-    })?;
-    // Groups that only store offsets have no protocol; those of Connect and others are not for this tool.
-    groups.retain(|group| matches!(&*group.protocol_type, "" | "consumer"));
-    Ok(groups)
-}
-
-/// All groups of every kind.
-pub(super) async fn listed(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
-    let request = AdminRequest::ListGroups(ListGroupsRequest::default());
-    let mut groups = match terminal.ask(request).await {
-        Ok(AdminResponse::ListGroups(response)) => response.groups,
-        Ok(_) => Vec::new(),
-        Err(cause) if cause.class.ends_with(".TimeoutException") => {
-            let failed = "Failed to find brokers to send ListGroups";
-            return Err(Exception::new("org.apache.kafka.common.KafkaException", failed).because(&cause));
-        }
-        Err(cause) => return Err(cause),
-    };
-    hash_map_order(&mut groups, 16, |group| string_hash(&group.group_id));
-    Ok(groups)
-}
-
-/// An exception around another, as Java prints it.
-pub(super) fn wrapped(class: &str, cause: &Exception) -> Exception {
-    Exception::new(class, format!("{}: {}", cause.class, cause.message)).because(cause)
-}
-
 async fn list(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
     let known_states =
         ["PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead", "Reconciling", "Assigning"];
@@ -265,15 +229,6 @@ async fn list(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
         terminal.line(&row(&group.group_id, kind(group), &group.group_state));
     }
     Ok(())
-}
-
-/// Brokers before Kafka 3.8 tell no type: theirs are all classic.
-pub(super) fn kind(group: &ListedGroup) -> &str {
-    match &*group.group_type {
-        "consumer" => "Consumer",
-        "" | "classic" => "Classic",
-        other => other,
-    }
 }
 
 /// The words of a filter, which must be among those that are known.

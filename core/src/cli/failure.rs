@@ -94,6 +94,11 @@ pub(super) fn thrown(code: i16, message: Option<&str>) -> Result<(), Exception> 
     }
 }
 
+/// An exception around another, as Java prints it.
+pub(super) fn wrapped(class: &str, cause: &Exception) -> Exception {
+    Exception::new(class, format!("{}: {}", cause.class, cause.message)).because(cause)
+}
+
 /// The class of exceptions for an error: most are called like the error.
 pub(super) fn class_of(error: ErrorCode) -> String {
     let irregular = match error {

@@ -1,11 +1,9 @@
 //! `kafka-get-offsets.sh`: offsets of partitions at a point in time (`org.apache.kafka.tools.GetOffsetShell`).
 
 use super::cluster::{metadata, offsets_or_errors};
-use super::console_producer::check_address;
-use super::consumer_groups::wrapped;
-use super::failure::{Exception, Failure, TERSE};
+use super::failure::{Exception, Failure, TERSE, wrapped};
 use super::option_parser::{OptionSpec, Options, flag, value};
-use super::properties_file::admin_config;
+use super::properties_file::{admin_config, check_address};
 use super::terminal::Terminal;
 use super::topic_filter::TopicFilter;
 use crate::ids::TopicPartition;

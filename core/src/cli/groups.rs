@@ -1,6 +1,6 @@
 //! `kafka-groups.sh`: lists groups of every kind (`org.apache.kafka.tools.GroupsCommand`).
 
-use super::consumer_groups::{kind, listed};
+use super::cluster::{kind, listed};
 use super::failure::{Exception, Failure};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;

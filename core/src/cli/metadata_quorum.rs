@@ -2,9 +2,8 @@
 
 use super::argument_parser::{Argument, Arguments, Command, Group, Parser, store, store_true};
 use super::cluster::describe_cluster;
-use super::consumer_groups::wrapped;
 use super::controller_file;
-use super::failure::{Exception, Failure, terse, thrown};
+use super::failure::{Exception, Failure, terse, thrown, wrapped};
 use super::properties_file;
 use super::table::print_table;
 use super::terminal::Terminal;

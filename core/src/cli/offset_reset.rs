@@ -2,9 +2,9 @@
 //! (`org.apache.kafka.tools.OffsetsUtils`).
 
 use super::cluster::{EARLIEST, LATEST, offsets, partition_counts, unknown_partition};
-use super::consumer_groups::{SCENARIOS, chosen, described, wrapped};
+use super::consumer_groups::{SCENARIOS, chosen, described};
 use super::date_time::{duration_ms, epoch_ms};
-use super::failure::{Exception, Failure, class_of, thrown};
+use super::failure::{Exception, Failure, class_of, thrown, wrapped};
 use super::option_parser::Options;
 use super::terminal::Terminal;
 use crate::client::{AdminRequest, AdminResponse};

@@ -3,6 +3,7 @@
 use super::argument_parser::Arguments;
 use super::failure::{Exception, Failure};
 use super::file::FileError;
+use super::option_parser::Options;
 use super::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::config::Properties;
@@ -105,6 +106,19 @@ pub(super) fn key_values<'a>(properties: &mut Properties, given: impl Iterator<I
         let (key, value) = text.split_once('=').unwrap_or((text, ""));
         properties.set(key, value);
     }
+}
+
+/// Kafka's `ToolsUtils.validateBootstrapServer`.
+pub(super) fn check_address(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let servers = options.value("bootstrap-server")?.unwrap_or_default();
+    if servers.is_empty() {
+        return Err(options.usage(terminal, "Error while validating the bootstrap address\n"));
+    }
+    let has_port = |server: &str| server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if servers.split(',').all(has_port) {
+        return Ok(());
+    }
+    Err(options.usage(terminal, "Please provide valid host:port like host1:9091,host2:9092\n"))
 }
 
 /// Hosts and ports of `bootstrap.servers`.

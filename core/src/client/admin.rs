@@ -182,7 +182,7 @@ struct Task {
     outstanding: usize,
     gathered: Option<AdminResponse>,
     last_error: ErrorCode,
-    /// A broker took it, or had to be asked first.
+    /// A broker was asked: for this, or for whom to ask. Kafka words its time-out differently where none was.
     was_sent: bool,
 }
 
@@ -379,8 +379,7 @@ impl Admin {
         };
         let is_current = |task: &&mut Task| task.attempt == attempt && task.not_before.is_none();
         let Some(task) = self.tasks.get_mut(&id).filter(is_current) else { return };
-        // What was never sent has no version.
-        task.was_sent |= answer.version > 0 || answer.result.is_ok();
+        task.was_sent |= answer.version.is_some();
         let Purpose::Part { request, .. } = &answer.purpose else {
             return self.coordinator_answered(now, id, answer);
         };

@@ -104,6 +104,34 @@ fn requests_fail_after_the_api_timeout() {
 }
 
 #[test]
+fn what_times_out_says_whether_a_broker_was_ever_asked() {
+    let unassigned = "Timed out waiting for a node assignment. Call: deleteConsumerGroupOffsets(api=FIND_COORDINATOR)";
+    let cases = [(true, ErrorCode::NetworkException.message()), (false, unassigned)];
+    for (is_reached, message) in cases {
+        let mut stage = Stage::new();
+        let now = stage.now();
+        stage.admin.tick(now);
+        stage.run_until(10);
+        if !is_reached {
+            stage.cluster.refused_ports = vec![9092, 9093];
+        }
+        let now = stage.now();
+        // OffsetDelete has version 0 only.
+        stage.admin.submit_to(now, 1, AdminRequest::OffsetDelete(OffsetDeleteRequest::default()));
+        stage.run_until(100);
+        assert_eq!(stage.cluster.take_asked::<OffsetDeleteRequest>().len(), usize::from(is_reached));
+        stage.cluster.refused_ports = vec![9092, 9093];
+        for input in stage.cluster.break_connections(9092) {
+            let now = stage.now();
+            stage.admin.handle(now, input);
+        }
+        stage.run_until(61_000);
+        let error = stage.admin.poll_event().and_then(|event| event.1.err());
+        assert_eq!(error.map(|error| error.message), Some(Str::from(message)));
+    }
+}
+
+#[test]
 fn offsets_are_asked_of_each_leader_and_put_together() {
     let mut stage = Stage::new();
     let partition = |partition_index| ListOffsetsPartition { partition_index, timestamp: -1, ..Default::default() };

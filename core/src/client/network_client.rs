@@ -93,8 +93,8 @@ pub struct Answer<P> {
     pub purpose: P,
     /// Who was asked; `None` for a bootstrap server or where nobody was.
     pub node: Option<NodeId>,
-    /// The version it was sent in.
-    pub version: i16,
+    /// The version it was sent in; `None` where it never went out.
+    pub version: Option<i16>,
     /// The response's frame.
     pub result: Result<Bytes, RequestFailed>,
 }
@@ -143,7 +143,8 @@ impl<P> Answer<P> {
     /// The response to a request of type `R`.
     pub fn decode<R: Request>(&self) -> Result<R::Response, AnswerError> {
         let bytes = self.result.as_ref().map_err(|failed| AnswerError::Failed(*failed))?;
-        decode_response::<R>(self.version, bytes).map(|answer| answer.1).map_err(AnswerError::Malformed)
+        // What was answered was sent.
+        decode_response::<R>(self.version.unwrap_or(0), bytes).map(|answer| answer.1).map_err(AnswerError::Malformed)
     }
 }
 
@@ -341,7 +342,7 @@ impl<P: Clone> NetworkClient<P> {
                     peer.queue.push_back(queued);
                 } else {
                     self.refresh.is_wanted = true;
-                    self.conclude(now.monotonic, Some(node), 0, queued.why, Err(RequestFailed::Disconnected));
+                    self.conclude(now.monotonic, Some(node), None, queued.why, Err(RequestFailed::Disconnected));
                 }
             }
         }
@@ -531,7 +532,7 @@ impl<P: Clone> NetworkClient<P> {
             }
             let Some(queued) = peer.queue.pop_front() else { return };
             let Some(version) = peer.common_version(&queued.request) else {
-                self.conclude(now, id.node(), 0, queued.why, Err(RequestFailed::UnsupportedVersion));
+                self.conclude(now, id.node(), None, queued.why, Err(RequestFailed::UnsupportedVersion));
                 continue;
             };
             let bytes = queued.request.encode(version, self.next_correlation_id, &self.config.client_id);
@@ -540,7 +541,7 @@ impl<P: Clone> NetworkClient<P> {
             } else {
                 self.next_correlation_id = self.next_correlation_id.checked_add(1).unwrap_or(0);
                 self.outputs.push_back(ClientOutput::Send { connection, bytes });
-                self.conclude(now, id.node(), version, queued.why, Ok(Bytes::new()));
+                self.conclude(now, id.node(), Some(version), queued.why, Ok(Bytes::new()));
             }
         }
     }
@@ -558,7 +559,7 @@ impl<P: Clone> NetworkClient<P> {
         if let Why::ApiVersions = sent.why {
             return self.greeted(now, id, connection, sent.version, &bytes);
         }
-        self.conclude(now.monotonic, id.node(), sent.version, sent.why, Ok(bytes));
+        self.conclude(now.monotonic, id.node(), Some(sent.version), sent.why, Ok(bytes));
     }
 
     fn greeted(&mut self, now: Now, id: PeerId, connection: ConnectionId, version: i16, bytes: &Bytes) {
@@ -613,10 +614,10 @@ impl<P: Clone> NetworkClient<P> {
         peer.lost(now, &mut self.rng);
         let sent = core::mem::take(&mut peer.in_flight).into_iter().map(|sent| {
             let failed = if sent.deadline <= now { RequestFailed::TimedOut } else { RequestFailed::Disconnected };
-            (sent.version, sent.why, failed)
+            (Some(sent.version), sent.why, failed)
         });
         let queued =
-            core::mem::take(&mut peer.queue).into_iter().map(|queued| (0, queued.why, RequestFailed::Disconnected));
+            core::mem::take(&mut peer.queue).into_iter().map(|queued| (None, queued.why, RequestFailed::Disconnected));
         let lost: Vec<_> = sent.chain(queued).collect();
         for (version, why, failed) in lost {
             self.conclude(now, id.node(), version, why, Err(failed));
@@ -644,7 +645,7 @@ impl<P: Clone> NetworkClient<P> {
 
     fn give_up(&mut self, now: Instant, node: Option<NodeId>, late: Vec<Queued<P>>) {
         for queued in late {
-            self.conclude(now, node, 0, queued.why, Err(RequestFailed::TimedOut));
+            self.conclude(now, node, None, queued.why, Err(RequestFailed::TimedOut));
         }
     }
 
@@ -652,13 +653,13 @@ impl<P: Clone> NetworkClient<P> {
         &mut self,
         now: Instant,
         node: Option<NodeId>,
-        version: i16,
+        version: Option<i16>,
         why: Why<P>,
         result: Result<Bytes, RequestFailed>,
     ) {
         match why {
             Why::ApiVersions => {}
-            Why::Metadata => self.metadata_answered(now, version, result.ok().as_ref()),
+            Why::Metadata => self.metadata_answered(now, version.zip(result.ok()).as_ref()),
             Why::Caller(purpose) => self.answers.push_back(Answer { purpose, node, version, result }),
         }
     }
@@ -698,16 +699,16 @@ impl<P: Clone> NetworkClient<P> {
         });
     }
 
-    fn metadata_answered(&mut self, now: Instant, version: i16, frame: Option<&Bytes>) {
+    fn metadata_answered(&mut self, now: Instant, answer: Option<&(i16, Bytes)>) {
         self.refresh.is_asked = false;
-        let response = frame.and_then(|frame| {
+        let response = answer.and_then(|(version, frame)| {
             if self.config.is_for_controllers {
-                controllers(version, frame)
+                controllers(*version, frame)
             } else {
-                decode_response::<MetadataRequest>(version, frame).ok()
+                decode_response::<MetadataRequest>(*version, frame).ok()
             }
         });
-        if let Some((error, message)) = frame.and_then(|frame| self.mismatch(version, frame)) {
+        if let Some((error, message)) = answer.and_then(|(version, frame)| self.mismatch(*version, frame)) {
             self.note(Notice::WrongKind { error, message: message.clone() });
             self.fatal = Some((error, message));
         }
@@ -715,7 +716,7 @@ impl<P: Clone> NetworkClient<P> {
             response.filter(|(_, response)| response.error_code == ErrorCode::None.code())
         else {
             // Unreadable, unreachable, or told to begin anew (REBOOTSTRAP_REQUIRED): the bootstrap servers know.
-            self.is_bootstrapping |= frame.is_some();
+            self.is_bootstrapping |= answer.is_some();
             self.refresh.failures = self.refresh.failures.saturating_add(1);
             self.metadata_later(now);
             return;

@@ -173,6 +173,28 @@ fn an_unknown_broker_is_answered_at_once() {
 }
 
 #[test]
+fn answers_tell_whether_the_request_went_out() {
+    // Whether the broker is reached, and the last version it has of the API: 0 is a version as any other.
+    for (is_reached, last_version, sent_in) in [(true, 2, Some(2)), (true, 0, Some(0)), (false, 2, None)] {
+        let mut cluster = ScriptedCluster::new(2, &[]);
+        cluster.max_versions.insert(DescribeClusterRequest::KEY.code(), last_version);
+        let mut client = client();
+        run(&mut client, &mut cluster, at(0));
+        if !is_reached {
+            cluster.refused_ports.push(9093);
+        }
+        client.send(at(1), Target::Node(2), DescribeClusterRequest::default(), 1);
+        run(&mut client, &mut cluster, at(1));
+        assert_eq!(cluster.take_asked::<DescribeClusterRequest>().len(), usize::from(is_reached));
+        for input in cluster.break_connections(9093) {
+            client.handle(at(2), input);
+        }
+        let answer = client.poll_answer().map(|answer| (answer.version, answer.result));
+        assert_eq!(answer, Some((sent_in, Err(RequestFailed::Disconnected))), "version {last_version}");
+    }
+}
+
+#[test]
 fn in_flight_is_bounded_and_order_kept() {
     let mut cluster = ScriptedCluster::new(1, &[]);
     let mut client = client();

@@ -424,6 +424,7 @@ impl Active {
                     from: old.leader,
                     to: new.leader,
                     leader_epoch: new.leader_epoch,
+                    in_sync_replicas_before: old.isr.clone(),
                     in_sync_replicas: new.isr.clone(),
                 });
             } else if old.isr != new.isr {

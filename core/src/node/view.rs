@@ -4,6 +4,7 @@ use super::broker::Broker;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex};
 use crate::metadata::ConfigResource;
 use crate::text::Str;
+use crate::time::Instant;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -166,6 +167,9 @@ pub struct MemberView {
     pub client_id: Str,
     /// Its address.
     pub client_host: Str,
+    /// When it is put out unless it is heard of, in microseconds of the monotonic clock; `None` while its coordinator does
+    /// not wait for it.
+    pub session_deadline_us: Option<u64>,
     /// What it was assigned: topic, partition.
     pub assignment: Vec<(Str, PartitionIndex)>,
 }
@@ -273,6 +277,7 @@ impl Broker {
                         member_id: member.member_id,
                         client_id: member.client_id,
                         client_host: member.client_host,
+                        session_deadline_us: member.session_deadline.map(Instant::as_micros),
                         assignment: member.assignment.into_iter().map(place).collect(),
                     })
                     .collect(),

@@ -82,6 +82,13 @@ impl Browser {
         Ok(browser)
     }
 
+    /// Gives the page another size, also one that no window has: a phone's.
+    pub fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size });
+        self.post("goog/cdp/execute", &command).map(drop)
+    }
+
     /// Loads a page.
     pub fn goto(&self, url: &str) -> Result<()> {
         self.post("url", &json!({ "url": url })).map(drop)

@@ -255,14 +255,14 @@ impl Page {
         self.create_topic_with(name, partitions, replication_factor, "")
     }
 
-    /// Creates a topic by the form, with configurations as `key=value` and spaces between.
+    /// Creates a topic by the form, with configurations as `key=value` and spaces between, quoted as in a shell.
     pub fn create_topic_with(&self, name: &str, partitions: u32, replication_factor: u32, configs: &str) -> Result<()> {
         self.click("th.corner button")?;
         let form = ".inspector form";
         self.fill_labelled(form, "Name", name)?;
         self.fill_labelled(form, "Partitions", &partitions.to_string())?;
         self.fill_labelled(form, "replication.factor", &replication_factor.to_string())?;
-        self.fill_labelled(form, "Configs (key=value …)", configs)?;
+        self.fill_labelled(form, "Configs (key=value key=\"a b\" …)", configs)?;
         self.click(".inspector form button[type=submit]")?;
         self.until("the topic's rows", || Ok((self.partitions(name)?.len() == partitions as usize).then_some(())))?;
         self.wait_until_whole(name).map(drop)

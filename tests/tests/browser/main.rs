@@ -4,6 +4,7 @@
 mod crashes;
 mod failover;
 mod hosting;
+mod phone;
 mod reload;
 mod story;
 mod tabs;

@@ -47,3 +47,29 @@ fn all_that_was_acknowledged_is_back_after_a_reload() -> Done {
     })?;
     page.expect_no_complaint()
 }
+
+#[test]
+fn members_from_before_a_reload_are_told_from_those_after_it_and_steps_stay_done() -> Done {
+    let page = Page::open()?;
+    page.create_topic(TOPIC, 3, 3)?;
+    page.produce(numbered(10, 0))?;
+    page.add_consumer("group1", TOPIC)?;
+    page.until("the records", || Ok((page.received()?.get(&1) == Some(&10)).then_some(())))?;
+    page.kill(2)?;
+    page.start(2)?;
+    page.wait_for_brokers(&[0, 1, 2])?;
+    page.browser.run("location.hash = ''")?;
+
+    page.browser.reload()?;
+    page.wait_for_brokers(&[0, 1, 2])?;
+    page.wait_until_whole(TOPIC)?;
+    // Both were called c1: the one that is gone keeps its place until its session ends, the other waits for that.
+    page.until("both members", || {
+        let members = page.members("group1")?;
+        let gone = members.iter().filter(|one| one.starts_with("c1 gone · session ends in ")).count();
+        Ok((members.len() == 2 && gone == 1).then_some(()))
+    })?;
+    let ticks = page.browser.run("return document.querySelectorAll('.steps .tick').length")?;
+    assert_eq!(ticks.as_u64(), Some(4), "all four steps were done before");
+    page.expect_no_complaint()
+}

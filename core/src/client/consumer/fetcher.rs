@@ -205,7 +205,7 @@ impl Consumer {
         };
         for answered in response.responses {
             let is_it = |known: &&(Uuid, Str)| {
-                if answer.version > LAST_VERSION_WITH_NAMES {
+                if answer.version > Some(LAST_VERSION_WITH_NAMES) {
                     known.0 == answered.topic_id
                 } else {
                     known.1 == answered.topic

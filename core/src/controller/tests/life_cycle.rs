@@ -1,4 +1,5 @@
 use super::*;
+use crate::ids::TopicPartition;
 
 #[test]
 fn a_brokers_epoch_is_the_offset_of_its_registration() {
@@ -158,7 +159,16 @@ fn a_broker_whose_session_ends_is_fenced_and_replaced() {
     assert_eq!(harness.state("foo", 1), (1, 0, vec![1, 2]));
     assert_eq!(harness.state("single", 0), (NO_NODE, 1, vec![0]), "the last member stays in the ISR");
     assert_eq!(harness.events[0], Event::BrokerFenced { broker: 0, session_expired: true });
-    assert!(harness.events.iter().any(|event| matches!(event, Event::LeaderChanged { from: 0, to: 1, .. })));
+    let led = |topic: &str, to, leader_epoch, before: &[NodeId], now: &[NodeId]| Event::LeaderChanged {
+        partition: TopicPartition::new(topic, 0),
+        from: 0,
+        to,
+        leader_epoch,
+        in_sync_replicas_before: before.to_vec(),
+        in_sync_replicas: now.to_vec(),
+    };
+    assert!(harness.events.contains(&led("foo", 1, 1, &[0, 1, 2], &[1, 2])), "{:?}", harness.events);
+    assert!(harness.events.contains(&led("single", NO_NODE, 1, &[0], &[0])), "{:?}", harness.events);
     assert!(harness.events.iter().any(|event| matches!(event, Event::InSyncReplicasChanged { .. })));
     // Back again, as another incarnation.
     harness.start_broker(0);

@@ -360,6 +360,13 @@ fn a_member_that_stays_silent_is_removed() {
     let (leader, follower, generation_id) = bench.stable_pair();
     bench.pass(Duration::from_secs(9));
     assert_eq!(bench.heartbeat(&follower, generation_id), ErrorCode::None);
+    let (now, views) = (bench.now().monotonic, bench.coordinator.views());
+    let left = |id: &Str| {
+        let member = views[0].members.iter().find(|member| member.member_id == *id);
+        member.and_then(|member| member.session_deadline).map(|deadline| deadline.since(now))
+    };
+    assert_eq!(left(&leader), Some(Duration::from_secs(1)));
+    assert_eq!(left(&follower), Some(Duration::from_secs(10)));
     bench.pass(Duration::from_secs(2));
     assert!(bench.events.contains(&Event::MemberExpired { group: Str::from(GROUP), member: leader.clone() }));
     assert_eq!(bench.heartbeat(&leader, generation_id), ErrorCode::UnknownMemberId);

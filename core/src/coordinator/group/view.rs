@@ -6,6 +6,7 @@ use super::offsets::ReadLevel;
 use super::shard::Shard;
 use crate::ids::{Offset, TopicPartition};
 use crate::text::Str;
+use crate::time::Instant;
 use alloc::vec::Vec;
 
 /// A group.
@@ -34,6 +35,8 @@ pub struct GroupMemberView {
     pub client_id: Str,
     /// Its address, `/127.0.0.1`.
     pub client_host: Str,
+    /// When it is put out unless it is heard of; `None` while the coordinator does not wait for it.
+    pub session_deadline: Option<Instant>,
     /// What it may read; empty where it is no consumer's.
     pub assignment: Vec<TopicPartition>,
 }
@@ -69,6 +72,7 @@ fn member_view(member: &Member) -> GroupMemberView {
         member_id: member.member_id.clone(),
         client_id: member.client_id.clone(),
         client_host: member.client_host.clone(),
+        session_deadline: member.session_deadline,
         assignment: partitions.collect(),
     }
 }

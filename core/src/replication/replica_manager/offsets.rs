@@ -20,8 +20,10 @@ use alloc::vec::Vec;
 const MAX_TIMESTAMP: i64 = -3;
 /// Asks for the first offset on the broker's own disk (KIP-405).
 const EARLIEST_LOCAL_TIMESTAMP: i64 = -4;
-/// Asks for what tiered storage has; there is none here.
-const TIERED_TIMESTAMPS: [i64; 2] = [-5, -6];
+/// Asks for the last offset in tiered storage (KIP-1005), of which there is none here.
+const LATEST_TIERED_TIMESTAMP: i64 = -5;
+/// Asks for the first offset that is still to go to tiered storage (KIP-1023).
+const EARLIEST_PENDING_UPLOAD_TIMESTAMP: i64 = -6;
 /// Replica id of a consumer.
 const CONSUMER: i32 = -1;
 /// Replica id of a consumer that reads any replica up to its end.
@@ -68,8 +70,8 @@ const SPECIAL_TIMESTAMPS: [(i64, i16); 6] = [
     (EARLIEST_TIMESTAMP, 0),
     (MAX_TIMESTAMP, 7),
     (EARLIEST_LOCAL_TIMESTAMP, 8),
-    (-5, 9),
-    (-6, 11),
+    (LATEST_TIERED_TIMESTAMP, 9),
+    (EARLIEST_PENDING_UPLOAD_TIMESTAMP, 11),
 ];
 
 fn is_served(timestamp: i64, version: i16) -> bool {
@@ -173,7 +175,7 @@ impl ReplicaManager {
                 let start = log.log_start_offset();
                 Ok(at(start, log.leader_epoch_cache().epoch_for_offset(start).unwrap_or(NO_EPOCH)))
             }
-            timestamp if TIERED_TIMESTAMPS.contains(&timestamp) => Ok(None),
+            LATEST_TIERED_TIMESTAMP | EARLIEST_PENDING_UPLOAD_TIMESTAMP => Ok(None),
             timestamp => {
                 let found = if timestamp == MAX_TIMESTAMP {
                     log.offset_of_max_timestamp()?

@@ -33,6 +33,10 @@ fn shown(store: Store, id: &str) -> Option<Shown> {
         all.dedup();
         let line = |(topic, index): (&broker_core::text::Str, i32)| {
             let (owner, committed) = Picture::owner(group, topic, index);
+            let owner = owner.map(|member| {
+                let gone = if store.is_gone(member) { format!(" {}", words.member_gone) } else { String::new() };
+                format!("{}{gone}", member.client_id)
+            });
             (format!("{topic}-{index}"), owner, committed, picture.lag(group, topic, index))
         };
         Some(Shown { rows, lines: all.into_iter().map(line).collect() })

@@ -37,6 +37,8 @@ pub(super) fn steps(store: Store) -> AnyView {
     let topic = Memo::new(move |_| topic(store));
     let counts = Memo::new(move |_| counts(store));
     let victim = Memo::new(move |_| victim(store));
+    let dead =
+        Memo::new(move |_| store.picture.with(|picture| picture.brokers.iter().any(|(id, _)| !picture.lives(*id))));
     let received =
         Memo::new(move |_| store.clients.with(|all| all.consumers.iter().map(|one| one.received).sum::<u64>()));
     let ready = Memo::new(move |_| {
@@ -45,14 +47,18 @@ pub(super) fn steps(store: Store) -> AnyView {
     let done = move |at: usize| match at {
         0 => topic.get().is_some(),
         1 => counts.get().iter().sum::<i64>() >= 10,
-        2 => received.get() > 0,
+        2 => store.has_read.get(),
         _ => store.has_killed.get(),
     };
     let result = move |at: usize| -> Option<String> {
         match at {
             1 => Some((words().counts)(&counts.get())),
-            2 => Some((words().group_reads)(received.get())),
-            3 => victim.get().map(|(leader, partition)| (words().leads_now)(&partition, leader)),
+            // Read before the page was loaded again: nothing to count.
+            2 => Some(received.get()).filter(|received| *received > 0).map(words().group_reads),
+            3 => victim.get().map(|(leader, partition)| {
+                let leads = (words().leads_now)(&partition, leader);
+                if dead.get() { format!("{leads} {}", words().start_dead) } else { leads }
+            }),
             _ => None,
         }
     };
@@ -108,7 +114,7 @@ pub(super) fn steps(store: Store) -> AnyView {
                                 on:click=move |_| act(at)>{move || label(at)}</button>
                         }
                     >
-                        <p class="result">{move || result(at)}</p>
+                        {move || result(at).map(|result| view! { <p class="result">{result}</p> })}
                     </Show>
                     {(at < 2).then_some(move || {
                         let outcome = outcomes[at].get();

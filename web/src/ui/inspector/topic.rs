@@ -1,6 +1,7 @@
 //! A topic, a partition, and the form of a new topic.
 
 use super::{bytes, command, confirmed, facts, head};
+use crate::shell_words;
 use crate::ui::producers::Answer;
 use crate::ui::store::{Outcome, Selection, Store};
 use leptos::prelude::*;
@@ -20,12 +21,12 @@ pub(super) fn new_topic(store: Store) -> AnyView {
             let (key, value) = one.split_once('=').unwrap_or((one, ""));
             (key.to_owned(), value.to_owned())
         };
-        let configs = configs.with_untracked(|text| text.split_whitespace().map(config).collect());
+        let configs = configs.with_untracked(|text| shell_words::words(text).iter().map(|one| config(one)).collect());
         outcome.set(store.create_topic(name.get_untracked(), number(partitions), number(replication) as i16, configs));
     };
     let line = move || {
-        let configs =
-            configs.with(|text| text.split_whitespace().flat_map(|one| [" --config ", one]).collect::<String>());
+        let config = |one: &String| format!(" --config {}", shell_words::quoted(one));
+        let configs = configs.with(|text| shell_words::words(text).iter().map(config).collect::<String>());
         format!(
             "kafka-topics.sh --bootstrap-server localhost:9092 --create --topic {} --partitions {} --replication-factor {}{configs}",
             name.get(),

@@ -119,6 +119,11 @@ pub(super) static MESSAGES: Messages = Messages {
     lag: |lag| format!("lag {lag}"),
     idle: "대기",
     idle_why: "대기: 멤버가 파티션보다 많습니다",
+    joins: "참여 중",
+    joins_why: "모든 멤버가 다시 참여할 때까지 기다린 뒤 파티션을 나눕니다.",
+    member_gone: "사라짐",
+    session_ends: |seconds| format!("{seconds}초 뒤 세션 종료"),
+    gone_why: "알리지 않고 사라진 멤버입니다. 세션이 끝날 때까지(session.timeout.ms) 그룹에 자리가 남습니다.",
     nobody: "없음",
     alone: "단독",
     more_groups: |number| format!("그룹 +{number}"),
@@ -140,7 +145,7 @@ pub(super) static MESSAGES: Messages = Messages {
     name: "이름",
     create: "토픽 만들기",
     creating: "컨트롤러 응답 대기 중",
-    configs: "설정 (key=value …)",
+    configs: "설정 (key=value key=\"a b\" …)",
     raise: "파티션 수(늘리기만 가능)",
     raise_does: "바꾸기",
     delete_topic: "토픽 지우기",
@@ -186,9 +191,8 @@ pub(super) static MESSAGES: Messages = Messages {
         format!("레코드 {}개: {each}. 키가 같으면 같은 파티션에 있습니다.", counts.iter().sum::<i64>())
     },
     group_reads: |received| format!("레코드 {received}개를 받았습니다."),
-    leads_now: |partition, leader| {
-        format!("이제 브로커 {leader}번이 {partition} 파티션의 리더입니다. 꺼진 브로커를 시작하면 따라잡습니다.")
-    },
+    leads_now: |partition, leader| format!("이제 브로커 {leader}번이 {partition} 파티션의 리더입니다."),
+    start_dead: "꺼진 브로커를 시작하면 따라잡습니다.",
     done: "완료",
     close_steps: "단계 닫기",
     events: "이벤트",

@@ -297,13 +297,14 @@ struct Shown {
 #[derive(Clone, Debug, PartialEq)]
 struct Reads {
     group: String,
-    owner: Option<String>,
+    /// Its client id, and whether it is gone.
+    owner: Option<(String, bool)>,
     lag: Option<i64>,
     committed: Option<i64>,
 }
 
 impl Shown {
-    fn of(picture: &Picture, topic: &str, index: i32, room: Room, groups: &[String]) -> Option<Self> {
+    fn of(store: Store, picture: &Picture, topic: &str, index: i32, room: Room, groups: &[String]) -> Option<Self> {
         let partition = picture.partition(topic, index)?;
         let replicas = picture.replicas.get(&(topic.to_owned(), index));
         let leading = picture.leading(topic, index, partition.leader);
@@ -321,6 +322,7 @@ impl Shown {
             let group = picture.group(id);
             let (owner, committed) = group.map(|group| Picture::owner(group, topic, index)).unwrap_or_default();
             let lag = group.and_then(|group| picture.lag(group, topic, index));
+            let owner = owner.map(|member| (member.client_id.to_string(), store.is_gone(member)));
             Reads { group: id.clone(), owner, lag, committed }
         };
         Some(Self {
@@ -338,9 +340,13 @@ fn group_cell(store: Store, reads: Reads) -> AnyView {
     let words = store.words();
     let Reads { group, owner, lag, committed } = reads;
     let body = (owner.is_some() || committed.is_some()).then(|| {
-        let class = if owner.is_some() { "chip data" } else { "chip data idle" };
-        let chip = owner.unwrap_or_else(|| words.nobody.to_owned());
-        view! { <div><span class=class>{chip}</span><span class="data">{lag.map(words.lag)}</span></div> }
+        let (class, why) = match owner {
+            Some((_, false)) => ("chip data", None),
+            Some((_, true)) => ("chip data gone", Some(words.gone_why)),
+            None => ("chip data idle", None),
+        };
+        let chip = owner.map_or_else(|| words.nobody.to_owned(), |(client, _)| client);
+        view! { <div><span class=class title=why>{chip}</span><span class="data">{lag.map(words.lag)}</span></div> }
     });
     view! { <td class="group" data-group=group data-committed=committed>{body}</td> }.into_any()
 }
@@ -350,7 +356,9 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
     let name = topic.clone();
     let shown = Memo::new(move |_| {
         let room = room.get();
-        store.shown_groups.with(|groups| store.picture.with(|picture| Shown::of(picture, &name, index, room, groups)))
+        store
+            .shown_groups
+            .with(|groups| store.picture.with(|picture| Shown::of(store, picture, &name, index, room, groups)))
     });
     let offsets = move || {
         let words = store.words();

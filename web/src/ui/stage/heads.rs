@@ -1,7 +1,8 @@
 //! The heads of the grid's columns: brokers with what can be done to them, groups with their members.
 
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::store::{Process, Selection, Store};
+use crate::ui::store::{Process, Selection, Store, consumer_number};
+use broker_core::node::{GroupView, MemberView};
 use leptos::prelude::*;
 
 /// A broker's state: class, glyph, words.
@@ -108,26 +109,62 @@ pub(super) fn broker_head(store: Store, id: i32) -> AnyView {
     .into_any()
 }
 
-/// Members of a group as chips: client id, and whether it has nothing to read.
+/// What a member of a group does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Does {
+    Reads,
+    /// The group is about to share its partitions out, also to this one.
+    Joins,
+    /// There are more members than partitions.
+    Idles,
+    /// It is gone; the seconds until its group takes it for gone too, where that is known.
+    Gone(Option<u64>),
+}
+
+impl Does {
+    fn of(store: Store, group: &GroupView, member: &MemberView) -> Self {
+        if store.is_gone(member) {
+            Self::Gone(member.session_deadline_us.map(|at| store.seconds_until(at)))
+        } else if !member.assignment.is_empty() {
+            Self::Reads
+        } else if &*group.state == "Stable" {
+            Self::Idles
+        } else {
+            Self::Joins
+        }
+    }
+}
+
+/// Members of a group as chips: client id, and what it does where it does not read.
 pub(crate) fn chips(store: Store, group: String, in_grid: bool) -> AnyView {
     let stop = if in_grid { "-1" } else { "0" };
     let members = Memo::new(move |_| {
         store.picture.with(|picture| {
-            let members = picture.group(&group).into_iter().flat_map(|group| &group.members);
-            members.map(|member| (member.client_id.to_string(), member.assignment.is_empty())).collect::<Vec<_>>()
+            let Some(group) = picture.group(&group) else { return Vec::new() };
+            let member = |member: &MemberView| (member.client_id.to_string(), Does::of(store, group, member));
+            group.members.iter().map(member).collect()
         })
     });
-    let chip = move |(member, idle): (String, bool)| {
+    let chip = move |(member, does): (String, Does)| {
         let words = store.words();
-        let number = member.strip_prefix('c').and_then(|number| number.parse::<u32>().ok());
-        let text = if idle { format!("{member} {}", words.idle) } else { member };
-        let class = if idle { "chip data idle" } else { "chip data" };
+        let number = consumer_number(&member);
+        let (class, text, why) = match does {
+            Does::Reads => ("chip data", member, None),
+            Does::Joins => ("chip data idle", format!("{member} {}", words.joins), Some(words.joins_why)),
+            Does::Idles => ("chip data idle", format!("{member} {}", words.idle), Some(words.idle_why)),
+            Does::Gone(left) => {
+                let ends = left.map(|seconds| format!(" · {}", (words.session_ends)(seconds))).unwrap_or_default();
+                let text = format!("{member} {}{ends}", words.member_gone);
+                // Its consumer's number is another's by now.
+                return view! { <span class="chip data gone" title=words.gone_why>{text}</span> }.into_any();
+            }
+        };
         let choose = move |_| {
             if let Some(number) = number {
                 store.select(Selection::Consumer(number));
             }
         };
-        view! { <button type="button" class=class tabindex=stop title=idle.then_some(words.idle_why) on:click=choose>{text}</button> }.into_any()
+        view! { <button type="button" class=class tabindex=stop title=why on:click=choose>{text}</button> }.into_any()
     };
     view! { <div class="chips">{move || members.get().into_iter().map(chip).collect::<Vec<_>>()}</div> }.into_any()
 }

@@ -1,5 +1,6 @@
 //! What people do: every action goes to the cluster from here.
 
+use super::definitions::KILLED;
 use super::{Outcome, Phase, Process, Selection, Store, What, now};
 use crate::bridge::{Acknowledged, ClientsCommand, Refusal};
 use crate::ui::messages::Language;
@@ -41,7 +42,7 @@ impl Store {
     pub(crate) fn kill(self, id: i32) {
         self.note_broker(id, |broker| broker.process = Process::Killed(now()));
         self.tick.set(now());
-        self.has_killed.set(true);
+        self.tick_off(self.has_killed, KILLED);
         self.note(What::Killed(id));
         self.kill_server(id);
         self.with_cluster(|cluster| cluster.kill(id));
@@ -51,7 +52,7 @@ impl Store {
     pub(crate) fn power_off(self, id: i32) {
         self.note_broker(id, |broker| broker.process = Process::PoweredOff(now()));
         self.tick.set(now());
-        self.has_killed.set(true);
+        self.tick_off(self.has_killed, KILLED);
         self.note(What::PoweredOff(id));
         self.kill_server(id);
         self.with_cluster(|cluster| cluster.power_off(id));

@@ -1,5 +1,6 @@
 //! The clients of the page over a reload: it ends them as it ends brokers. Consumers are started again as brokers are, and
-//! their groups know where to go on; a producer's form has again what it last sent, and sends when told to.
+//! their groups know where to go on; a producer's form has again what it last sent, and sends when told to. First steps that
+//! the cluster itself does not show as done are remembered too.
 
 use super::{Draft, Store};
 use crate::bridge::{ClientsCommand, pack_text, unpack_text};
@@ -11,6 +12,11 @@ use serde::{Deserialize, Serialize};
 const CONSUMER: &str = "consumer.";
 /// Under which a producer is.
 const PRODUCER: &str = "producer.";
+
+/// Under which it is that a record was read.
+pub(super) const READ: &str = "step.read";
+/// Under which it is that a broker was killed.
+pub(super) const KILLED: &str = "step.killed";
 
 #[derive(Serialize, Deserialize)]
 struct Consumer {
@@ -44,8 +50,18 @@ impl Store {
         self.with_cluster(|cluster| cluster.remember(&name, Some(pack_text(draft))));
     }
 
-    /// Starts the consumers that are remembered, and fills the forms of producers.
+    /// One of the first steps is done, once and for all.
+    pub(super) fn tick_off(self, done: RwSignal<bool>, name: &str) {
+        if !done.get_untracked() {
+            done.set(true);
+            self.with_cluster(|cluster| cluster.remember(name, Some("done".to_owned())));
+        }
+    }
+
+    /// Starts the consumers that are remembered, fills the forms of producers, ticks the steps.
     pub(super) fn begin_remembered(self, remembered: &SortedMap<String, String>) {
+        self.has_read.set(remembered.contains_key(READ));
+        self.has_killed.set(remembered.contains_key(KILLED));
         let mut drafts = Vec::new();
         for (name, text) in remembered {
             let number = |kind| name.strip_prefix(kind).and_then(|number| number.parse::<u32>().ok());

@@ -2,7 +2,7 @@
 
 use crate::ui::messages::Language;
 use broker_core::event::Event;
-use broker_core::ids::CLUSTER_METADATA_TOPIC;
+use broker_core::ids::{CLUSTER_METADATA_TOPIC, TopicPartition};
 use std::collections::VecDeque;
 
 /// What a line says.
@@ -44,10 +44,12 @@ pub(crate) struct Line {
     pub(crate) session_ended: Option<i32>,
     /// A broker that is let lead for the first time since it is known here.
     pub(crate) first_time: bool,
-    /// Replicas in sync before and now, where that changed.
+    /// Replicas in sync before and now, where that changed: the same for all it speaks of.
     pub(crate) in_sync: Option<(usize, usize)>,
-    /// How many times.
+    /// How many times; of an internal topic, how many partitions.
     pub(crate) times: u32,
+    /// Those partitions.
+    partitions: Vec<i32>,
 }
 
 /// Lines kept.
@@ -60,10 +62,17 @@ const BACK: usize = 6;
 impl Line {
     pub(super) fn new(wall_ms: i64, who: Option<i32>, what: What) -> Self {
         let in_sync = match &what {
-            What::Node(Event::InSyncReplicasChanged { from, to, .. }) => Some((from.len(), to.len())),
+            What::Node(
+                Event::InSyncReplicasChanged { from, to, .. }
+                | Event::LeaderChanged { in_sync_replicas_before: from, in_sync_replicas: to, .. },
+            ) => Some((from.len(), to.len())),
             _ => None,
         };
-        Self { id: 0, wall_ms, who, what, session_ended: None, first_time: false, in_sync, times: 1 }
+        let partitions = Vec::new();
+        let mut line =
+            Self { id: 0, wall_ms, who, what, session_ended: None, first_time: false, in_sync, times: 1, partitions };
+        line.partitions.extend(line.internal_partition().map(|known| known.partition));
+        line
     }
 
     /// It matters enough to be said aloud.
@@ -85,15 +94,17 @@ impl Line {
 
     /// The internal topic it is about: fifty partitions of it are one matter. The metadata log has one, and is none.
     pub(crate) fn internal_topic(&self) -> Option<&str> {
+        self.internal_partition().map(|partition| &*partition.topic)
+    }
+
+    fn internal_partition(&self) -> Option<&TopicPartition> {
         match &self.what {
             What::Node(
                 Event::LeaderChanged { partition, .. }
                 | Event::InSyncReplicasChanged { partition, .. }
                 | Event::LogRecovered { partition, .. }
                 | Event::Truncated { partition, .. },
-            ) if partition.topic.starts_with("__") && &*partition.topic != CLUSTER_METADATA_TOPIC => {
-                Some(&partition.topic)
-            }
+            ) if partition.topic.starts_with("__") && &*partition.topic != CLUSTER_METADATA_TOPIC => Some(partition),
             _ => None,
         }
     }
@@ -123,20 +134,34 @@ impl Line {
     /// The same thing once more, or the same of another partition of an internal topic.
     fn repeats(&self, known: &Self) -> bool {
         let kind = |line: &Self| match &line.what {
-            What::Node(Event::LeaderChanged { to, .. }) => i32::from(*to < 0),
-            What::Node(Event::InSyncReplicasChanged { from, to, .. }) => 2 + i32::from(to.len() < from.len()),
-            What::Node(Event::LogRecovered { .. }) => 4,
-            _ => 5,
+            What::Node(Event::LeaderChanged { to, .. }) => (i32::from(*to < 0), None),
+            What::Node(Event::InSyncReplicasChanged { .. }) => (2, line.in_sync),
+            What::Node(Event::LogRecovered { .. }) => (3, None),
+            _ => (4, None),
         };
-        self.who == known.who
-            && match self.internal_topic() {
-                Some(topic) => known.internal_topic() == Some(topic) && kind(self) == kind(known),
-                None => self.what == known.what,
+        let same = match self.internal_partition() {
+            // A partition to which it happens twice is news, and makes a line of its own.
+            Some(TopicPartition { topic, partition }) => {
+                known.internal_topic() == Some(topic)
+                    && kind(self) == kind(known)
+                    && !known.partitions.contains(partition)
             }
+            None => self.what == known.what,
+        };
+        same && self.who == known.who
+    }
+
+    /// Speaks of what repeats it as well.
+    fn fold(&mut self, line: &Self) {
+        self.times += 1;
+        self.partitions.extend(&line.partitions);
+        if self.in_sync != line.in_sync {
+            self.in_sync = None;
+        }
     }
 }
 
-/// Puts a line where its time says, or folds it into one that says the same. Answers the number of lines that came to be.
+/// Puts a line where its time says, or folds it into one that says the same.
 pub(super) fn put(lines: &mut VecDeque<Line>, mut line: Line) {
     let near = |known: &Line| line.wall_ms - known.wall_ms < TOGETHER;
     let recent = lines.len().saturating_sub(BACK);
@@ -144,7 +169,7 @@ pub(super) fn put(lines: &mut VecDeque<Line>, mut line: Line) {
         line.repeats(known) && if line.internal_topic().is_some() { near(known) } else { *at + 1 == lines.len() }
     };
     if let Some((at, _)) = lines.iter().enumerate().skip(recent).rfind(folds) {
-        lines[at].times += 1;
+        lines[at].fold(&line);
         return;
     }
     if let What::Node(Event::LeaderChanged { from, .. }) = &line.what {
@@ -168,5 +193,68 @@ pub(super) fn put(lines: &mut VecDeque<Line>, mut line: Line) {
     lines.insert(at, line);
     if lines.len() > LINES {
         lines.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    const OFFSETS: &str = "__consumer_offsets";
+
+    fn changed(partition: i32, from: &[i32], to: &[i32]) -> Event {
+        let partition = TopicPartition { topic: OFFSETS.into(), partition };
+        Event::InSyncReplicasChanged { partition, from: from.to_vec(), to: to.to_vec() }
+    }
+
+    fn told(events: impl IntoIterator<Item = Event>) -> Vec<String> {
+        let mut lines = VecDeque::new();
+        for event in events {
+            put(&mut lines, Line::new(1_000, Some(0), What::Node(event)));
+        }
+        let told = |line: &Line| {
+            let in_sync = line.in_sync.map(|(before, now)| format!(" {before} → {now}")).unwrap_or_default();
+            format!("{}{in_sync}", line.words(Language::English))
+        };
+        lines.iter().map(told).collect()
+    }
+
+    #[wasm_bindgen_test]
+    fn partitions_of_an_internal_topic_are_counted_once_a_change() {
+        // Two brokers come back: each partition has two in sync, then three.
+        let both = (0..50).flat_map(|id| [changed(id, &[0], &[0, 1]), changed(id, &[0, 1], &[0, 1, 2])]);
+        let say = |number: u32, in_sync: &str| {
+            format!("Controller 0 changed the ISR of {number} partitions of {OFFSETS}. {in_sync}")
+        };
+        assert_eq!(told(both), [say(50, "1 → 2"), say(50, "2 → 3")]);
+    }
+
+    #[wasm_bindgen_test]
+    fn a_partition_that_changes_back_and_again_is_told_again() {
+        let flaps = (0..2).flat_map(|_| {
+            let out = (0..3).map(|id| changed(id, &[0, 1], &[0]));
+            out.chain((0..3).map(|id| changed(id, &[0], &[0, 1])))
+        });
+        let told = told(flaps);
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert!(told.iter().all(|line| line.contains("of 3 partitions")), "{told:?}");
+    }
+
+    #[wasm_bindgen_test]
+    fn leaders_of_partitions_fold_and_tell_an_isr_only_where_it_is_that_of_all() {
+        let led = |(partition, before): (i32, &[i32])| Event::LeaderChanged {
+            partition: TopicPartition { topic: OFFSETS.into(), partition },
+            from: 1,
+            to: 2,
+            leader_epoch: 4,
+            in_sync_replicas_before: before.to_vec(),
+            in_sync_replicas: vec![2],
+        };
+        let say = format!("Controller 0 made other replicas leaders of 2 partitions of {OFFSETS}.");
+        let both: [(i32, &[i32]); 2] = [(0, &[1, 2]), (7, &[1, 2])];
+        assert_eq!(told(both.map(led)), [format!("{say} 2 → 1")]);
+        let different: [(i32, &[i32]); 2] = [(0, &[1, 2]), (7, &[0, 1, 2])];
+        assert_eq!(told(different.map(led)), [say]);
     }
 }

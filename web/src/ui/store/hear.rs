@@ -1,5 +1,6 @@
 //! What the cluster reports, put into signals.
 
+use super::definitions::READ;
 use super::events::{Line, What, put};
 use super::{Outcome, Phase, Process, Store, now};
 use crate::bridge::{BrokerReport, ClientsReport, ClientsView, SwitchReport};
@@ -160,6 +161,9 @@ impl Store {
     fn hear_clients(self, report: ClientsReport) {
         match report {
             ClientsReport::View(view) => {
+                if view.consumers.iter().any(|one| one.received > 0) {
+                    self.tick_off(self.has_read, READ);
+                }
                 if self.clients.with_untracked(|known| *known != view) {
                     self.clients.set(view);
                 }
@@ -203,24 +207,10 @@ impl Store {
         }
     }
 
-    /// What an event leaves out and the picture before it knew.
+    /// What an event leaves out and the lines before it tell.
     fn explain(self, line: &mut Line) {
-        match &line.what {
-            What::Node(Event::LeaderChanged { partition, in_sync_replicas, .. }) => {
-                let before = self.picture.with_untracked(|picture| {
-                    let topic = picture.topic(&partition.topic)?;
-                    let known = topic.partitions.iter().find(|known| known.index == partition.partition)?;
-                    Some(known.in_sync_replicas.len())
-                });
-                line.in_sync = before.map(|before| (before, in_sync_replicas.len()));
-            }
-            What::Node(Event::BrokerUnfenced { broker }) => {
-                let mut first = true;
-                let unfenced = What::Node(Event::BrokerUnfenced { broker: *broker });
-                self.events.with_untracked(|lines| first = !lines.iter().any(|known| known.what == unfenced));
-                line.first_time = first;
-            }
-            _ => {}
+        if let What::Node(Event::BrokerUnfenced { .. }) = line.what {
+            line.first_time = self.events.with_untracked(|lines| !lines.iter().any(|known| known.what == line.what));
         }
     }
 

@@ -24,6 +24,7 @@ use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, RecordView, Refus
 use crate::clock::Lease;
 use crate::cluster::{Cluster, Program};
 use crate::ui::messages::{Language, Messages};
+use broker_core::node::MemberView;
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 use picture::Broker;
@@ -124,6 +125,8 @@ pub(crate) struct Signals {
     pub(crate) pinned_group: RwSignal<Option<String>>,
     /// The page's own clients.
     pub(crate) clients: RwSignal<ClientsView>,
+    /// Member ids of its consumers that have one, by their numbers.
+    own_members: Memo<Vec<(u32, String)>>,
     /// What producers last sent, before the page was loaded again.
     pub(crate) producers: RwSignal<Vec<Draft>>,
     /// How the page stands to the cluster.
@@ -158,7 +161,9 @@ pub(crate) struct Signals {
     pub(crate) steps: RwSignal<bool>,
     /// Something to say aloud.
     pub(crate) spoken: RwSignal<String>,
-    /// Who has been killed since the page was loaded.
+    /// A record was read here, also before the page was loaded again.
+    pub(crate) has_read: RwSignal<bool>,
+    /// A broker was killed here, also before the page was loaded again.
     pub(crate) has_killed: RwSignal<bool>,
 }
 
@@ -182,7 +187,7 @@ pub(crate) struct Drafts {
     pub(crate) partitions: RwSignal<String>,
     /// Its replicas.
     pub(crate) replication: RwSignal<String>,
-    /// Its configurations, as `key=value` with spaces between.
+    /// Its configurations, as `key=value` with spaces between, quoted as in a shell.
     pub(crate) configs: RwSignal<String>,
     /// A new consumer: its group.
     pub(crate) group: RwSignal<String>,
@@ -216,6 +221,7 @@ impl Store {
         let brokers = RwSignal::new(SortedMap::new());
         let picture = Memo::new(move |_| brokers.with(Picture::of));
         let pinned_group = RwSignal::new(None::<String>);
+        let clients = RwSignal::new(ClientsView::default());
         let signals = Signals {
             pinned_group,
             shown_groups: Memo::new(move |before: Option<&Vec<String>>| {
@@ -233,7 +239,13 @@ impl Store {
             brokers,
             keys: RwSignal::new(Vec::new()),
             picture,
-            clients: RwSignal::default(),
+            clients,
+            own_members: Memo::new(move |_| {
+                clients.with(|clients| {
+                    let known = clients.consumers.iter().filter(|one| !one.member_id.is_empty());
+                    known.map(|one| (one.consumer, one.member_id.clone())).collect()
+                })
+            }),
             producers: RwSignal::default(),
             phase: RwSignal::default(),
             not_saved: RwSignal::new(None),
@@ -251,6 +263,7 @@ impl Store {
             theme: RwSignal::new(actions::remembered_theme()),
             steps: RwSignal::new(actions::remembered("steps").is_none()),
             spoken: RwSignal::default(),
+            has_read: RwSignal::new(false),
             has_killed: RwSignal::new(false),
         };
         let store = Self(Box::leak(Box::new(signals)));
@@ -311,9 +324,33 @@ impl Store {
 
     /// Playground time now, in milliseconds since the Unix epoch; 0 before the switch told it.
     pub(crate) fn wall_now(self) -> i64 {
-        self.lease.with_value(|lease| {
-            lease.as_ref().map_or(0, |(lease, heard)| lease.wall_ms + ((now() - heard) * f64::from(lease.rate)) as i64)
-        })
+        let (lease, elapsed_ms) = self.leased();
+        lease.map_or(0, |lease| lease.wall_ms + elapsed_ms)
+    }
+
+    /// Whole seconds of playground time until this moment of its monotonic clock; for a view that counts them down.
+    pub(crate) fn seconds_until(self, monotonic_us: u64) -> u64 {
+        // Told once a second, which is when the number changes.
+        let _ = self.wall_ms.get();
+        let (lease, elapsed_ms) = self.leased();
+        let now = lease.map_or(monotonic_us, |lease| lease.monotonic_us + elapsed_ms.unsigned_abs() * 1000);
+        monotonic_us.saturating_sub(now).div_ceil(1_000_000)
+    }
+
+    /// The newest time the switch told, and the milliseconds of playground time since.
+    fn leased(self) -> (Option<Lease>, i64) {
+        let known = self.lease.get_value();
+        (
+            known.map(|(lease, _)| lease),
+            known.map_or(0, |(lease, heard)| ((now() - heard) * f64::from(lease.rate)) as i64),
+        )
+    }
+
+    /// A member that was one of the page's consumers and is none any more: that one has another member id by now, as it has
+    /// after the page was loaded again.
+    pub(crate) fn is_gone(self, member: &MemberView) -> bool {
+        let number = consumer_number(&member.client_id);
+        self.own_members.with(|all| all.iter().any(|(own, id)| Some(*own) == number && *id != *member.member_id))
     }
 
     /// Stops the picture of the lane, or lets it go on; the cluster does not mind.
@@ -374,6 +411,11 @@ impl Store {
             act(&cluster);
         }
     }
+}
+
+/// The number of the page's consumer with this client id.
+pub(crate) fn consumer_number(client_id: &str) -> Option<u32> {
+    client_id.strip_prefix('c').and_then(|number| number.parse().ok())
 }
 
 /// The page's own clock, in milliseconds.

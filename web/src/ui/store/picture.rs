@@ -1,6 +1,6 @@
 //! One picture out of what every node says of itself.
 
-use broker_core::node::{GroupView, NodeView, PartitionView, ReplicaView, TopicView};
+use broker_core::node::{GroupView, MemberView, NodeView, PartitionView, ReplicaView, TopicView};
 use broker_core::sorted::SortedMap;
 
 /// What became of a broker's process.
@@ -251,11 +251,15 @@ impl Picture {
         (leads, all().filter(|one| one.leader != id && one.replicas.contains(&id)).count())
     }
 
-    /// Who owns a partition in a group, and what is committed: member's client id.
-    pub(crate) fn owner(group: &GroupView, topic: &str, partition: i32) -> (Option<String>, Option<i64>) {
+    /// Who owns a partition in a group, and what is committed.
+    pub(crate) fn owner<'a>(
+        group: &'a GroupView,
+        topic: &str,
+        partition: i32,
+    ) -> (Option<&'a MemberView>, Option<i64>) {
         let owns = |(name, index): &(broker_core::text::Str, i32)| &**name == topic && *index == partition;
         let member = group.members.iter().find(|member| member.assignment.iter().any(owns));
         let committed = group.offsets.iter().find(|(name, index, _)| &**name == topic && *index == partition);
-        (member.map(|member| member.client_id.to_string()), committed.map(|(_, _, offset)| *offset))
+        (member, committed.map(|(_, _, offset)| *offset))
     }
 }
