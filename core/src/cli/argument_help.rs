@@ -23,7 +23,7 @@ pub(super) fn help(parser: &Parser, level: &Level<'_>) -> String {
     let mut text = usage(parser, level);
     if level.command.is_none() {
         if !parser.description.is_empty() {
-            text += &format!("\n{}\n", wrap(parser.description, 0, ""));
+            text.extend(["\n", &wrap(parser.description, 0, ""), "\n"]);
         }
         text += "\npositional arguments:\n";
         row(&mut text, &commands(parser), "");
@@ -40,7 +40,7 @@ pub(super) fn help(parser: &Parser, level: &Level<'_>) -> String {
         .for_each(|argument| argument_row(&mut text, argument));
     for (index, group) in level.groups.iter().enumerate() {
         if let Group::Titled(title) = group {
-            text += &format!("\n{title}:\n");
+            text.extend(["\n", title, ":\n"]);
             level.members(index).for_each(|argument| argument_row(&mut text, argument));
         }
     }
@@ -110,15 +110,15 @@ fn usage(parser: &Parser, level: &Level<'_>) -> String {
     let mut width = indent;
     if indent > WIDEST_TOOL {
         indent = 6;
-        text += &format!("\n{:indent$}", "");
+        text.extend(["\n", &blanks(indent)]);
         width = 2 * indent;
     }
     for (index, word) in words.iter().enumerate() {
         if index > 0 && width + word.len() + 1 > WIDTH {
-            text += &format!("\n{:indent$}", "");
+            text.extend(["\n", &blanks(indent)]);
             width = indent;
         }
-        text += &format!(" {word}");
+        text.extend([" ", word]);
         width += 1 + word.len();
     }
     text + "\n"
@@ -173,7 +173,7 @@ fn argument_row(text: &mut String, argument: &Argument) {
 }
 
 fn row(text: &mut String, name: &str, help: &str) {
-    *text += &format!("  {name}");
+    text.extend(["  ", name]);
     if !help.is_empty() {
         let gap = if name.len() <= WIDEST_NAME {
             INDENT - name.len() - 2
@@ -181,7 +181,7 @@ fn row(text: &mut String, name: &str, help: &str) {
             *text += "\n";
             INDENT
         };
-        *text += &format!("{:gap$}{}", "", wrap(help, INDENT, &format!("{:INDENT$}", "")));
+        text.extend([&*blanks(gap), &wrap(help, INDENT, &blanks(INDENT))]);
     }
     *text += "\n";
 }
@@ -194,13 +194,13 @@ fn wrap(text: &str, offset: usize, indent: &str) -> String {
         let length = piece.chars().count();
         width += length;
         if width > WIDTH {
-            lines += &format!("{}\n{indent}", filled(&line, width - length));
+            lines.extend([&*filled(&line, width - length), "\n", indent]);
             line.clear();
             width = indent.len() + length;
         }
         line += piece;
         if piece.ends_with('\n') {
-            lines += &format!("{line}{indent}");
+            lines.extend([&line, indent]);
             line.clear();
             width = indent.len();
         }
@@ -224,11 +224,15 @@ fn filled(line: &str, width: usize) -> String {
     for letter in trimmed.chars() {
         if letter == ' ' && before != ' ' {
             let more = each + usize::from((first..first + rest).contains(&gap));
-            text += &format!("{:more$}", "");
+            text += &blanks(more);
             gap += 1;
         }
         text.push(letter);
         before = letter;
     }
     text
+}
+
+fn blanks(count: usize) -> String {
+    " ".repeat(count)
 }

@@ -432,8 +432,8 @@ impl<'a> State<'a> {
         if self.deferred.is_some() {
             return;
         }
-        let missing = level.arguments.iter().filter(|one| one.is_required && !used.arguments.contains(&one.name()));
-        if let Some(argument) = missing.last() {
+        let is_missing = |one: &&&Argument| one.is_required && !used.arguments.contains(&one.name());
+        if let Some(argument) = level.arguments.iter().rfind(is_missing) {
             let message = format!("argument {} is required", argument.textual_name());
             self.deferred = Some(level.wrong(self.parser, message, ""));
             return;

@@ -9,7 +9,7 @@ use crate::client::{AdminRequest, AdminResponse};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ApiKey;
 use crate::protocol::messages::metadata_response::MetadataResponseBroker;
-use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
+use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -141,15 +141,12 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let bootstrap = config.bootstrap.clone();
     terminal.start_legacy_admin(config);
     let request = MetadataRequest { topics: None, allow_auto_topic_creation: true, ..MetadataRequest::default() };
-    let mut brokers = match terminal.ask_while_reachable(AdminRequest::DescribeTopics(request)).await {
-        Some(Ok(AdminResponse::DescribeTopics(response))) => response.brokers,
-        _ => {
-            let servers =
-                bootstrap.iter().zip(1..).map(|((host, port), index)| node(host, i32::from(*port), -index, None));
-            let servers = servers.collect::<Vec<_>>().join(", ");
-            let message = format!("Request METADATA failed on brokers [{servers}]");
-            return Err(Exception::new("java.lang.RuntimeException", message).into());
-        }
+    let answer = terminal.ask_while_reachable(AdminRequest::DescribeTopics(request)).await;
+    let Some(Ok(AdminResponse::DescribeTopics(MetadataResponse { mut brokers, .. }))) = answer else {
+        let servers = bootstrap.iter().zip(1..).map(|((host, port), index)| node(host, i32::from(*port), -index, None));
+        let servers = servers.collect::<Vec<_>>().join(", ");
+        let message = format!("Request METADATA failed on brokers [{servers}]");
+        return Err(Exception::new("java.lang.RuntimeException", message).into());
     };
     hash_map_order(&mut brokers, 16, node_hash);
     for broker in brokers {

@@ -10,7 +10,7 @@ use crate::config::Properties;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::UnregisterBrokerRequest;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 const SERVER: Argument =
     store(&["--bootstrap-server", "-b"], "Brokers to begin with, as host:port, with commas.").in_group(0);
@@ -136,7 +136,7 @@ async fn list_endpoints(terminal: &Terminal, arguments: &Arguments) -> Result<()
     let racks = nodes.iter().filter_map(|node| node.rack.as_ref());
     let rack_width = racks.map(|rack| rack.len()).max().unwrap_or(10);
     let row = |id: &str, host: &str, port: &str, rack: &str, state: &str, kind: &str| {
-        let state = if are_controllers { "".to_string() } else { format!("{state:<10} ") };
+        let state = if are_controllers { String::new() } else { format!("{state:<10} ") };
         terminal.line(&format!("{id:<10} {host:<host_width$} {port:<10} {rack:<rack_width$} {state}{kind:<15}"));
     };
     row("ID", "HOST", "PORT", "RACK", "STATE", "ENDPOINT_TYPE");

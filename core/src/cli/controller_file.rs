@@ -71,7 +71,7 @@ pub(super) async fn directory_id(terminal: &Terminal, directory: &str) -> Result
 pub(super) fn endpoints(properties: &Properties) -> Result<Vec<(Str, Str, u16)>, Exception> {
     let mut listeners: Vec<(Str, Str, u16)> = Vec::new();
     for key in ["listeners", "advertised.listeners"] {
-        let text = properties.value(key).map(|text| text.to_string()).unwrap_or_default();
+        let text = properties.value(key).map(ToString::to_string).unwrap_or_default();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let unreadable = || {
                 let message = format!("Unable to parse {entry} to a broker endpoint");

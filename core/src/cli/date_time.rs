@@ -141,6 +141,8 @@ mod tests {
             assert_eq!(epoch_ms(text).ok(), Some(ms), "{text}");
         }
         assert_eq!(time_stamp(951_827_696_789), "2000-02-29 12:34:56,789");
+        assert_eq!(java_date(951_827_696_789), "Tue Feb 29 12:34:56 UTC 2000");
+        assert_eq!(java_date(-1), "Wed Dec 31 23:59:59 UTC 1969");
         for text in ["yesterday", "2026-11T1", "T", "2026-13-x1T00:00:00.000", "2026-01-01T00:00"] {
             assert!(epoch_ms(text).is_err(), "{text}");
         }

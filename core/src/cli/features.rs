@@ -1,6 +1,7 @@
 //! `kafka-features.sh`: the features of a cluster and their levels (`org.apache.kafka.tools.FeatureCommand`).
 
 use super::argument_parser::{Argument, Arguments, Command, Group, Parser, Stopped, append, store, store_true};
+use super::consumer_groups::wrapped;
 use super::failure::{Exception, Failure, terse, thrown};
 use super::feature_versions::{
     FEATURES, METADATA_VERSION, level_of, name_and_level, print_dependencies, print_version_mapping, version_of,
@@ -139,11 +140,12 @@ async fn describe(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fail
         None => terminal.ask(request).await,
     };
     // The tool tells the message of an `ExecutionException`: the cause with its class.
-    let response = match answer.map_err(as_cause)? {
+    let execution = |cause: &Exception| wrapped("java.util.concurrent.ExecutionException", cause);
+    let response = match answer.map_err(|cause| execution(&cause))? {
         AdminResponse::DescribeFeatures(response) => response,
         _ => ApiVersionsResponse::default(),
     };
-    thrown(response.error_code, None).map_err(as_cause)?;
+    thrown(response.error_code, None).map_err(|cause| execution(&cause))?;
     let mut features = response.supported_features;
     features.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     let epoch = response.finalized_features_epoch;
@@ -165,11 +167,6 @@ async fn describe(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fail
         ));
     }
     Ok(())
-}
-
-fn as_cause(exception: Exception) -> Exception {
-    let message = format!("{}: {}", exception.class, exception.message);
-    Exception::new("java.util.concurrent.ExecutionException", message).because(&exception)
 }
 
 type Updates = SortedMap<String, FeatureUpdateKey>;
@@ -260,18 +257,15 @@ async fn update(terminal: &Terminal, command: &str, updates: Updates, is_dry_run
     for (name, update) in &updates {
         let level = update.max_version_level;
         let is_disabled = command == "disable";
-        match error_of(name) {
-            Err(exception) => {
-                let could = if is_dry_run { "Can not" } else { "Could not" };
-                let to = if is_disabled { String::new() } else { format!(" to {level}") };
-                terminal.line(&format!("{could} {command} {name}{to}. {}", exception.message));
-                failures += 1;
-            }
-            Ok(()) => {
-                let was = if is_dry_run { "can be" } else { "was" };
-                let done = if is_disabled { "disabled.".to_string() } else { format!("{command}d to {level}.") };
-                terminal.line(&format!("{name} {was} {done}"));
-            }
+        if let Err(exception) = error_of(name) {
+            let could = if is_dry_run { "Can not" } else { "Could not" };
+            let to = if is_disabled { String::new() } else { format!(" to {level}") };
+            terminal.line(&format!("{could} {command} {name}{to}. {}", exception.message));
+            failures += 1;
+        } else {
+            let was = if is_dry_run { "can be" } else { "was" };
+            let done = if is_disabled { "disabled.".to_string() } else { format!("{command}d to {level}.") };
+            terminal.line(&format!("{name} {was} {done}"));
         }
     }
     if failures > 0 {

@@ -352,14 +352,12 @@ fn parse_voter(text: &str) -> Result<Voter, Exception> {
     if rest.is_empty() {
         return Err(wrong("No hostname found after node id."));
     }
-    let (host, rest) = match rest.strip_prefix('[') {
-        Some(inner) => inner
-            .split_once(']')
-            .ok_or_else(|| wrong("Hostname began with left bracket, but no right bracket was found."))?,
-        None => {
-            let end = rest.find(':').ok_or_else(|| wrong("No colon following hostname could be found."))?;
-            rest.split_at(end)
-        }
+    let (host, rest) = if let Some(inner) = rest.strip_prefix('[') {
+        let parts = inner.split_once(']');
+        parts.ok_or_else(|| wrong("Hostname began with left bracket, but no right bracket was found."))?
+    } else {
+        let end = rest.find(':').ok_or_else(|| wrong("No colon following hostname could be found."))?;
+        rest.split_at(end)
     };
     let rest = rest.strip_prefix(':').ok_or_else(|| wrong("Port section must start with a colon."))?;
     let (port, directory) = rest.split_once(':').ok_or_else(|| wrong("No colon following port could be found."))?;
@@ -370,4 +368,38 @@ fn parse_voter(text: &str) -> Result<Voter, Exception> {
     })?;
     let endpoint = VoterEndpoint { listener: Str::default(), host: Str::from(host), port };
     Ok(Voter { key: ReplicaKey::new(id, directory_id), endpoints: vec![endpoint] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_voters;
+    use alloc::string::ToString;
+
+    #[test]
+    fn voters_are_read() {
+        let voters = parse_voters(" 2@[::1]:9094:JEXY6aqzQY-32P5TStzaFg, 1@a:9093:MvDxzVmcRsaTz33bUuRU6A,").unwrap();
+        let read = voters.iter().map(|voter| (voter.key.id, &*voter.endpoints[0].host, voter.endpoints[0].port));
+        assert_eq!(read.collect::<alloc::vec::Vec<_>>(), [(1, "a", 9093), (2, "::1", 9094)]);
+        assert_eq!(voters[0].key.directory_id.to_string(), "MvDxzVmcRsaTz33bUuRU6A");
+    }
+
+    #[test]
+    fn what_is_no_voter_is_told_in_kafkas_words() {
+        for (text, message) in [
+            (",", "No voters given."),
+            ("1", "No @ found in dynamic voter string."),
+            ("@a:1:JEXY6aqzQY-32P5TStzaFg", "Invalid @ at beginning of dynamic voter string."),
+            ("-1@a:1:JEXY6aqzQY-32P5TStzaFg", "Invalid negative node id -1 in dynamic voter string."),
+            ("1@", "No hostname found after node id."),
+            ("1@[::1", "Hostname began with left bracket, but no right bracket was found."),
+            ("1@[::1]9093", "Port section must start with a colon."),
+            ("1@a", "No colon following hostname could be found."),
+            ("1@a:9093", "No colon following port could be found."),
+            ("1@a:port:JEXY6aqzQY-32P5TStzaFg", "Failed to parse port in dynamic voter string."),
+            ("1@a:65536:JEXY6aqzQY-32P5TStzaFg", "Invalid port 65536 in dynamic voter string."),
+            ("1@a:1:short", "Failed to parse directory ID in dynamic voter string."),
+        ] {
+            assert_eq!(parse_voters(text).unwrap_err().message, message, "{text}");
+        }
+    }
 }

@@ -32,8 +32,6 @@ const OPTIONS: [OptionSpec; 7] = [
     flag("exclude-internal-topics", "Leaves out Kafka's own topics."),
 ];
 
-/// Exceptions of this class come without a stack trace.
-
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     match execute(&terminal).await {

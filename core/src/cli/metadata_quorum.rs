@@ -161,13 +161,13 @@ fn replicas(replicas: &[ReplicaState], nodes: &[Node]) -> String {
     let replica = |replica: &ReplicaState| {
         let mut text = format!("{{\"id\": {}", replica.replica_id);
         if replica.replica_directory_id != Uuid::ZERO {
-            text += &format!(", \"directoryId\": \"{}\"", replica.replica_directory_id);
+            text.extend([", \"directoryId\": \"", &replica.replica_directory_id.to_string(), "\""]);
         }
         let listeners = nodes.iter().filter(|node| node.node_id == replica.replica_id).flat_map(|node| &node.listeners);
         let endpoints = listeners.map(|at| format!("\"{}\"", controller_file::url(&at.name, &at.host, at.port)));
         let endpoints = endpoints.collect::<Vec<_>>().join(", ");
         if !endpoints.is_empty() {
-            text += &format!(", \"endpoints\": [{endpoints}]");
+            text.extend([", \"endpoints\": [", &endpoints, "]"]);
         }
         text + "}"
     };

@@ -4,11 +4,14 @@
 //! # Code map
 //! - [`Program`]: a tool that runs. What it is told and what it wants is [`ProgramInput`] and [`ProgramOutput`].
 //! - `terminal`: what a tool's code asks for and awaits: standard streams, files, time, the admin, producer and consumer.
-//! - `option_parser`: options as jopt-simple reads them, and its table of help.
+//! - `option_parser`: options as jopt-simple reads them, and its table of help; `argument_parser` and `argument_help`: the
+//!   same of argparse4j. `line_break`: where both cut lines.
 //! - [`file`]: what programs ask of the file system; [`process`]: what they ask about others.
 //! - [`server`]: what a broker's process asks of its host, and what it hears.
 //! - `failure`: how a tool ends early, and how Java shows an exception.
 //! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
+//! - `feature_versions`: features and their levels, for `features` and `storage`; `formatter` and `meta_file` are parts of
+//!   storage, `controller_file` of metadata-quorum. `table`: what `prettyPrintTable` prints.
 //! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `offset_reset` of
 //!   consumer-groups.
 //!

@@ -276,7 +276,9 @@ async fn info(terminal: &Terminal, directories: &[String]) -> Result<(), Failure
     let list = |title: &str, plural: &str, items: &[&str]| {
         if !items.is_empty() {
             terminal.line(&format!("Found {}:", if items.len() == 1 { title } else { plural }));
-            items.iter().for_each(|item| terminal.line(&format!("  {item}")));
+            for item in items {
+                terminal.line(&format!("  {item}"));
+            }
             terminal.line("");
         }
     };

@@ -156,3 +156,14 @@ fn options_are_read_as_jopt_simple_reads_them() {
         assert_eq!(done.exit, Some(1), "{line}");
     }
 }
+
+#[test]
+fn ids_are_drawn_anew() {
+    let draw = |seed| {
+        let mut program = start("kafka-storage.sh random-uuid", &Environment { seed, ..Environment::default() });
+        drain(&mut program).output
+    };
+    let (one, other) = (draw(1), draw(2));
+    assert!(crate::ids::Uuid::parse(one.trim_end()).is_some(), "{one}");
+    assert_ne!(one, other);
+}

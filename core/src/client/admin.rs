@@ -310,7 +310,9 @@ impl Admin {
         }
         if let Some((error, message)) = self.network.fatal().cloned() {
             let ids: Vec<u64> = self.tasks.keys().copied().collect();
-            ids.into_iter().for_each(|id| self.failed(id, error, Some(message.clone())));
+            for id in ids {
+                self.failed(id, error, Some(message.clone()));
+            }
         }
         let late: Vec<u64> =
             self.tasks.iter().filter(|(_, task)| task.deadline <= now.monotonic).map(|(id, _)| *id).collect();

@@ -2,7 +2,7 @@
 //!
 //! # Code map
 //! - [`network_client`]: connections, API versions, correlation ids, timeouts, backoff; what every client stands on.
-//! - [`metadata`]: brokers, topics and leaders as a client last heard of them.
+//! - [`metadata`]: brokers, topics and leaders as a client last heard of them; `quorum_metadata`: of controllers.
 //! - [`consumer`]: reads topics, alone or in a classic group.
 //! - [`producer`]: batches, sequences, retries.
 //! - [`admin`]: topics, configs, groups, offsets.
@@ -18,6 +18,7 @@ pub mod network_client;
 pub mod partitioner;
 mod peer;
 pub mod producer;
+mod quorum_metadata;
 #[cfg(test)]
 mod scripted_broker;
 

@@ -4,12 +4,11 @@
 //! what it speaks, picks versions, matches answers, gives up in time, and keeps the metadata fresh.
 
 use super::peer::{AnyRequest, InFlight, Link, Peer, PeerId, Queued, Why, jittered};
-use super::{ClientInput, ClientOutput, ClusterMetadata};
+use super::{ClientInput, ClientOutput, ClusterMetadata, quorum_metadata};
 use crate::ids::{ConnectionId, NodeId};
-use crate::protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use crate::protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
-use crate::protocol::messages::metadata_response::{MetadataResponse, MetadataResponseBroker, MetadataResponseTopic};
-use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest};
+use crate::protocol::messages::metadata_response::MetadataResponseTopic;
+use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::{DecodeError, ErrorCode, Request, decode_response};
 use crate::rng::Rng;
 use crate::sorted::{SortedMap, SortedSet};
@@ -25,8 +24,6 @@ const CONNECTION_SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 const METADATA_BACKOFF: Duration = Duration::from_millis(100);
 /// `retry.backoff.max.ms`.
 const METADATA_BACKOFF_MAX: Duration = Duration::from_secs(1);
-/// `EndpointType.CONTROLLER` (KIP-919).
-const CONTROLLERS: i8 = 2;
 /// The version of `ApiVersions` tried first.
 const FIRST_API_VERSIONS: i16 = 4;
 /// What this client calls its software (KIP-511).
@@ -686,7 +683,7 @@ impl<P: Clone> NetworkClient<P> {
         self.refresh.is_asked = true;
         self.refresh.is_outdated = false;
         let request = if self.config.is_for_controllers {
-            AnyRequest::new(DescribeClusterRequest { endpoint_type: CONTROLLERS, ..Default::default() }, None)
+            AnyRequest::new(quorum_metadata::question(), None)
         } else {
             AnyRequest::new(request, None)
         };
@@ -703,12 +700,15 @@ impl<P: Clone> NetworkClient<P> {
         self.refresh.is_asked = false;
         let response = answer.and_then(|(version, frame)| {
             if self.config.is_for_controllers {
-                controllers(*version, frame)
+                quorum_metadata::answer(*version, frame)
             } else {
                 decode_response::<MetadataRequest>(*version, frame).ok()
             }
         });
-        if let Some((error, message)) = answer.and_then(|(version, frame)| self.mismatch(*version, frame)) {
+        if self.config.is_for_controllers
+            && let Some((error, message)) =
+                answer.and_then(|(version, frame)| quorum_metadata::refusal(*version, frame))
+        {
             self.note(Notice::WrongKind { error, message: message.clone() });
             self.fatal = Some((error, message));
         }
@@ -745,17 +745,6 @@ impl<P: Clone> NetworkClient<P> {
         }
     }
 
-    /// Brokers asked for a quorum say that they are none.
-    fn mismatch(&self, version: i16, frame: &Bytes) -> Option<(ErrorCode, Str)> {
-        if !self.config.is_for_controllers {
-            return None;
-        }
-        let (_, response) = decode_response::<DescribeClusterRequest>(version, frame).ok()?;
-        let error = ErrorCode::from_code(response.error_code)?;
-        (error == ErrorCode::MismatchedEndpointType)
-            .then(|| (error, response.error_message.unwrap_or(Str::from_static(error.message()))))
-    }
-
     fn metadata_later(&mut self, now: Instant) {
         let doubled = 1 << self.refresh.failures.saturating_sub(1).min(10);
         let backoff = (METADATA_BACKOFF * doubled).min(METADATA_BACKOFF_MAX);
@@ -782,25 +771,6 @@ impl<P: Clone> NetworkClient<P> {
             PeerId::Node(node) => brokers.contains_key(node) || peer.link != Link::Idle || peer.load() > 0,
         });
     }
-}
-
-/// The quorum, as brokers would tell of a cluster.
-fn controllers(version: i16, frame: &Bytes) -> Option<(i32, MetadataResponse)> {
-    let (correlation_id, response) = decode_response::<DescribeClusterRequest>(version, frame).ok()?;
-    let controller = |controller: DescribeClusterBroker| MetadataResponseBroker {
-        node_id: controller.broker_id,
-        host: controller.host,
-        port: controller.port,
-        rack: controller.rack,
-    };
-    let response_of_brokers = MetadataResponse {
-        error_code: response.error_code,
-        cluster_id: Some(response.cluster_id),
-        controller_id: response.controller_id,
-        brokers: response.brokers.into_iter().map(controller).collect(),
-        ..Default::default()
-    };
-    Some((correlation_id, response_of_brokers))
 }
 
 fn ranges(response: &ApiVersionsResponse) -> SortedMap<i16, (i16, i16)> {

@@ -1,5 +1,6 @@
 use super::super::scripted_broker::ScriptedCluster;
 use super::*;
+use crate::protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use crate::protocol::messages::{
     DescribeClusterRequest, DescribeClusterResponse, FetchRequest, MetadataRequest as Metadata,
 };
@@ -230,4 +231,52 @@ fn frames_nobody_asked_for_close_the_connection() {
         assert_eq!(client.poll_answer().map(|answer| answer.result), Some(Err(RequestFailed::Disconnected)));
         assert_eq!(client.poll_output(), Some(ClientOutput::Close { connection }));
     }
+}
+
+/// A client that begins with controllers, once it has asked for the quorum.
+fn client_of_a_quorum(cluster: &mut ScriptedCluster) -> (NetworkClient<u32>, ClientInput, ClientInput) {
+    let config = NetworkConfig { is_for_controllers: true, ..config() };
+    let mut client = NetworkClient::new(config, 100, Rng::new(5));
+    run(&mut client, cluster, at(0));
+    let asked = cluster.take_asked::<DescribeClusterRequest>();
+    assert_eq!(asked[0].decode::<DescribeClusterRequest>().endpoint_type, 2);
+    let controller = |broker_id, port| DescribeClusterBroker {
+        broker_id,
+        host: "broker".into(),
+        port,
+        ..DescribeClusterBroker::default()
+    };
+    let quorum = DescribeClusterResponse {
+        controller_id: 2,
+        brokers: vec![controller(1, 9092), controller(2, 9093)],
+        ..Default::default()
+    };
+    let refusal = DescribeClusterResponse {
+        error_code: ErrorCode::MismatchedEndpointType.code(),
+        error_message: Some("no quorum".into()),
+        ..Default::default()
+    };
+    let answer = |response| asked[0].answer::<DescribeClusterRequest>(&response);
+    (client, answer(quorum), answer(refusal))
+}
+
+#[test]
+fn controllers_tell_of_their_quorum() {
+    let mut cluster = ScriptedCluster::new(2, &[]);
+    let (mut client, quorum, _) = client_of_a_quorum(&mut cluster);
+    client.handle(at(1), quorum);
+    assert_eq!(client.metadata().controller_id, 2);
+    assert_eq!(client.metadata().brokers.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(client.fatal(), None);
+    assert_eq!(client.poll_notice(), None);
+}
+
+#[test]
+fn brokers_that_are_taken_for_controllers_are_not_asked_again() {
+    let mut cluster = ScriptedCluster::new(2, &[]);
+    let (mut client, _, refusal) = client_of_a_quorum(&mut cluster);
+    client.handle(at(1), refusal);
+    let (error, message) = (ErrorCode::MismatchedEndpointType, Str::from("no quorum"));
+    assert_eq!(client.fatal(), Some(&(error, message.clone())));
+    assert_eq!(client.poll_notice(), Some(Notice::WrongKind { error, message }));
 }

@@ -135,15 +135,15 @@ impl Decision<'_> {
         };
         let of = |features: &SortedMap<Str, VersionRange>| features.get(feature).map(|range| (range.min, range.max));
         let id = self.config.node.node_id;
-        let own = crate::node::supported_features().into_iter().find(|own| *own.0 == **feature);
+        let own = crate::metadata::supported_features().into_iter().find(|own| *own.0 == **feature);
         let local = reason(format!("Local controller {id}"), own.map(|(_, min, max)| (min, max)));
         let mut brokers = self.image.cluster.brokers();
         let broker = || brokers.find_map(|broker| reason(format!("Broker {}", broker.id), of(&broker.features)));
         let mut others = self.image.cluster.controllers().filter(|other| other.id != id);
         let other = || others.find_map(|other| reason(format!("Controller {}", other.id), of(&other.features)));
         let missing = || {
-            let voters = self.config.node.quorum_voters.iter().map(|voter| voter.id);
-            let missing = voters.filter(|voter| *voter != id && self.image.cluster.controller(*voter).is_none()).next();
+            let mut voters = self.config.node.quorum_voters.iter().map(|voter| voter.id);
+            let missing = voters.find(|voter| *voter != id && self.image.cluster.controller(*voter).is_none());
             missing.map(|id| format!("controller {id} has not registered, and may not support this feature"))
         };
         local.or_else(broker).or_else(other).or_else(missing)

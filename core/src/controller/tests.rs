@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 
 mod claim;
+mod features;
 mod life_cycle;
 mod random;
 mod topics;

@@ -11,6 +11,11 @@ pub const METADATA_VERSION: &str = "metadata.version";
 /// Name of the feature that turns eligible leader replicas on (KIP-966).
 pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
 
+/// The features this release line implements: name, lowest and highest level.
+pub fn supported_features() -> [(&'static str, i16, i16); 2] {
+    [(METADATA_VERSION, 7, 30), ("kraft.version", 0, 0)]
+}
+
 /// The finalized feature levels; a level of 0 is the same as absence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeaturesImage {

@@ -47,7 +47,7 @@ impl Broker {
                 security_protocol: endpoint.security_protocol as i16,
             })
             .collect();
-        let features: Vec<Feature> = (super::supported_features().into_iter())
+        let features: Vec<Feature> = (crate::metadata::supported_features().into_iter())
             .map(|(name, min, max)| Feature {
                 name: name.into(),
                 min_supported_version: min,

@@ -106,8 +106,3 @@ impl Node {
 fn is_internal(topic: &str) -> bool {
     topic == CONSUMER_OFFSETS_TOPIC
 }
-
-/// The features this release line implements: name, lowest and highest level.
-pub(crate) fn supported_features() -> [(&'static str, i16, i16); 2] {
-    [(crate::metadata::METADATA_VERSION, 7, 30), ("kraft.version", 0, 0)]
-}

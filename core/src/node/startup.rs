@@ -257,7 +257,7 @@ impl Startup {
                     security_protocol: endpoint.security_protocol as i16,
                 })
                 .collect(),
-            features: (super::supported_features().into_iter())
+            features: (crate::metadata::supported_features().into_iter())
                 .map(|(name, min, max)| Feature {
                     name: name.into(),
                     min_supported_version: min,

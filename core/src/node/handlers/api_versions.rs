@@ -25,7 +25,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &Ap
     let listener = if context.is_controller_listener { Listener::Controller } else { Listener::Broker };
     let response = ApiVersionsResponse {
         api_keys: listed_apis(ReleaseLine::V4_3, listener),
-        supported_features: (crate::node::supported_features().into_iter())
+        supported_features: (crate::metadata::supported_features().into_iter())
             .filter(|(_, min, _)| *min > 0 || context.version >= LEVEL_ZERO_SINCE)
             .map(|(name, min_version, max_version)| SupportedFeatureKey { name: name.into(), min_version, max_version })
             .collect(),
