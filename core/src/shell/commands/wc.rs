@@ -83,8 +83,7 @@ async fn count(output: &mut Output, input: &mut Input) -> [u64; 4] {
 }
 
 fn print(output: &mut Output, counts: &[u64; 4], shown: [bool; 4], width: usize, name: &str) {
-    let parts: Vec<u64> =
-        counts.iter().zip(shown).filter(|(_, is_shown)| *is_shown).map(|(count, _)| *count).collect();
+    let parts: Vec<u64> = counts.iter().zip(shown).filter(|(_, is_shown)| *is_shown).map(|(count, _)| *count).collect();
     for (at, count) in parts.iter().enumerate() {
         output.text(if at > 0 { " " } else { "" });
         output.number(*count, width);
