@@ -4,6 +4,7 @@
 use crate::clock::Lease;
 use crate::worker::Seen;
 use crate::worker::link::Endpoint;
+use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
 use broker_core::event::Event;
 use broker_core::node::NodeView;
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,15 @@ pub enum BrokerCommand {
     Kill,
     /// Asks for [`BrokerReport::View`]; at most once an animation frame.
     TakeView,
+    /// Something of the files of a log directory, whether a process runs on it or not; the answer is [`BrokerReport::Files`].
+    Files {
+        /// Names the answer.
+        ticket: u64,
+        /// The directory, as `log.dirs` names it.
+        directory: String,
+        /// With paths that lie in it.
+        request: FileRequest,
+    },
 }
 
 /// From a broker to the page.
@@ -131,6 +141,13 @@ pub enum BrokerReport {
     Refused {
         /// Why.
         reason: String,
+    },
+    /// What came of [`BrokerCommand::Files`].
+    Files {
+        /// Which question.
+        ticket: u64,
+        /// The answer.
+        answer: Result<FileAnswer, FileError>,
     },
     /// The process is over, and what it gave to the disk is written.
     Ended,
@@ -454,6 +471,15 @@ pub enum TerminalsCommand {
         /// How many.
         bytes: u32,
     },
+    /// Log directories of brokers: whoever asks for their files is answered by [`TerminalsCommand::Files`].
+    Elsewhere(Vec<String>),
+    /// The answer to [`TerminalsReport::AskFiles`].
+    Files {
+        /// Which question.
+        ticket: u64,
+        /// The answer.
+        answer: Result<FileAnswer, FileError>,
+    },
     /// What became of a broker that a process of the machine started.
     Server {
         /// The process.
@@ -519,6 +545,13 @@ pub enum TerminalsReport {
         ticket: u32,
         /// The answer.
         result: Result<Option<Vec<u8>>, String>,
+    },
+    /// A process asks for files of a broker's log directory.
+    AskFiles {
+        /// Names the answer.
+        ticket: u64,
+        /// What.
+        request: FileRequest,
     },
     /// A process of the machine wants a broker started or ended.
     Server {

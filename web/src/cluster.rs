@@ -83,6 +83,8 @@ struct State {
     switch: Option<WorkerHandle>,
     clients: Option<WorkerHandle>,
     terminals: Option<WorkerHandle>,
+    /// Reads log directories on which no broker runs.
+    disks: Option<WorkerHandle>,
     /// Files of the terminals that are not as a new machine has them: by path, what they said of them.
     files: SortedMap<String, Vec<u8>>,
     /// What empty log directories are formatted for.
@@ -192,7 +194,7 @@ impl Cluster {
     pub async fn delete_everything(&self, databases: Vec<String>) -> Result<(), Str> {
         let state = self.0.state.take();
         let workers = state.brokers.into_values().map(|broker| broker.worker);
-        workers.chain(state.switch).chain(state.terminals).for_each(|worker| worker.terminate());
+        workers.chain(state.switch).chain(state.terminals).chain(state.disks).for_each(|worker| worker.terminate());
         if let Some(settings) = state.settings {
             for (name, _) in settings.all().await? {
                 settings.set(&name, None).await?;
@@ -217,6 +219,16 @@ impl Cluster {
     /// Tells the terminals; the first of them starts their worker.
     pub fn terminals(&self, command: &TerminalsCommand) {
         self.0.report_failure("terminals", self.0.tell_terminals(command));
+    }
+
+    /// Asks for files of a log directory: the broker that runs on it, or a worker of its own. The answer is
+    /// [`BrokerReport::Files`].
+    pub fn files(&self, broker: Option<i32>, command: &BrokerCommand) {
+        let known = broker.filter(|id| self.0.state.borrow().brokers.contains_key(id));
+        match known {
+            Some(id) => self.0.tell_broker(id, command),
+            None => self.0.report_failure("disks", self.0.tell_disks(command)),
+        }
     }
 
     /// Remembers a value by name over reloads; `None` forgets it.
@@ -358,6 +370,28 @@ impl Shared {
         Ok(())
     }
 
+    fn tell_disks(&self, command: &BrokerCommand) -> Result<(), JsValue> {
+        if self.state.borrow().disks.is_none() {
+            let heard = self.this.clone();
+            let worker = self.spawn(
+                "disks",
+                &Role::Broker,
+                move |packed| {
+                    if let (Some(shared), Some(report @ BrokerReport::Files { .. })) = (heard.upgrade(), unpack(packed))
+                    {
+                        (shared.news)(News::Broker(-1, report));
+                    }
+                },
+                |_| {},
+            )?;
+            self.state.borrow_mut().disks = Some(worker);
+        }
+        match &self.state.borrow().disks {
+            Some(disks) => disks.post(&pack(command), None),
+            None => Ok(()),
+        }
+    }
+
     fn terminals_report(&self, report: TerminalsReport) {
         match report {
             TerminalsReport::Panicked(reason) => {
@@ -458,7 +492,10 @@ impl Shared {
                 self.power_off(id);
                 return (self.news)(News::WorkerFailed { worker: format!("broker {id}"), reason });
             }
-            BrokerReport::Event { .. } | BrokerReport::View(_) | BrokerReport::Refused { .. } => {}
+            BrokerReport::Event { .. }
+            | BrokerReport::View(_)
+            | BrokerReport::Refused { .. }
+            | BrokerReport::Files { .. } => {}
         }
         drop(state);
         (self.news)(News::Broker(id, report));
@@ -499,7 +536,7 @@ impl Shared {
     fn give_away(&self) {
         let state = self.state.take();
         let workers = state.brokers.into_values().map(|broker| broker.worker);
-        let all = workers.chain(state.switch).chain(state.clients).chain(state.terminals);
+        let all = workers.chain(state.switch).chain(state.clients).chain(state.terminals).chain(state.disks);
         all.for_each(|worker| worker.terminate());
         self.ownership.release();
         (self.news)(News::GivenAway);

@@ -7,6 +7,7 @@ use core::fmt;
 
 /// A question to the file system, or an order. Paths are as the program has them: its host knows its working directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FileRequest {
     /// The content of a file; the answer is [`FileAnswer::Content`].
     Read(Str),
@@ -47,6 +48,7 @@ pub enum FileRequest {
 
 /// What the file system answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FileAnswer {
     /// It is done.
     Done,
@@ -62,6 +64,7 @@ pub enum FileAnswer {
 
 /// A file or a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FileStatus {
     /// The last part of its path.
     pub name: Str,
@@ -77,6 +80,7 @@ pub struct FileStatus {
 
 /// Why a file system refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FileError {
     /// Nothing is there.
     NotFound,

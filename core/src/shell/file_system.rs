@@ -61,6 +61,10 @@ impl FileSystem {
     /// What somebody else keeps: log directories, while the host has them.
     pub(super) fn set_elsewhere(&mut self, directories: Vec<Str>) {
         self.elsewhere = directories;
+        // What was written there before went to who keeps it now.
+        for path in self.nodes.keys().filter(|path| self.is_elsewhere(path)).cloned().collect::<Vec<_>>() {
+            self.take(&path);
+        }
     }
 
     /// Whoever keeps this path is the host: it is in a log directory.

@@ -4,16 +4,20 @@
 //! Each log directory is guarded by a Web Lock, as Kafka's `.lock` file does: a process that starts while the one before it
 //! still writes waits for it.
 
+use super::directory::{Look, look};
 use super::disk::Disk;
 use super::host::Host;
 use super::link::ToSwitch;
 use super::program::Program;
 use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart};
+use crate::indexed_db::Completion;
 use crate::locks::{self, Held};
 use crate::post_message::{end_worker, pause, sleep};
+use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
 use broker_core::event::Event;
 use broker_core::log::storage::{StoreCommand, Ticket};
 use broker_core::node::Input;
+use broker_core::text::Str;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use wasm_bindgen_futures::spawn_local;
@@ -76,12 +80,39 @@ impl<P: Program + 'static> BrokerWorker<P> {
                 let view = self.host().and_then(|host| host.view(Program::view).flatten());
                 (self.report)(BrokerReport::View(view));
             }
+            BrokerCommand::Files { ticket, directory, request } => self.files(*ticket, directory, request),
         }
     }
 
     /// The running program's host.
     pub fn host(&self) -> Option<Rc<Host<P>>> {
         self.host.borrow().clone()
+    }
+
+    /// Answers a question about the files of a log directory: from the running process's disk, else from the directory itself.
+    fn files(&self, ticket: u64, directory: &str, request: &FileRequest) {
+        let this = self.this.clone();
+        let answered = move |answer| {
+            if let Some(this) = this.upgrade() {
+                (this.report)(BrokerReport::Files { ticket, answer });
+            }
+        };
+        let open = self.host().and_then(|host| host.directory(directory).map(|(at, listing)| (host, at, listing)));
+        let Some((host, at, listing)) = open else {
+            let (directory, request) = (directory.to_owned(), request.clone());
+            return spawn_local(async move { answered(closed_directory(&directory, &request).await) });
+        };
+        let modified_ms = host.now().map_or(0, |now| now.wall_ms);
+        match look(&listing, request, modified_ms, true) {
+            Ok(Look::Load(range)) => host.read(
+                at,
+                range,
+                Box::new(move |read| answered(read.map(FileAnswer::Content).map_err(FileError::Other))),
+            ),
+            Ok(Look::Answer(answer)) => answered(Ok(answer)),
+            Ok(Look::Store(_)) => answered(Err(FileError::Denied)),
+            Err(error) => answered(Err(error)),
+        }
     }
 
     fn with_host(&self, action: impl FnOnce(&Host<P>)) {
@@ -178,6 +209,48 @@ impl<P: Program + 'static> BrokerWorker<P> {
             end_worker();
         }
     }
+}
+
+/// Answers a question about a directory on which no process of this worker runs.
+async fn closed_directory(path: &str, request: &FileRequest) -> Result<FileAnswer, FileError> {
+    let busy = || FileError::Other(Str::from_static("Device or resource busy"));
+    let held = locks::try_acquire(&format!("log directory {path}")).await.ok_or_else(busy)?;
+    let heard: Rc<RefCell<Option<Completion>>> = Rc::default();
+    let hears = Rc::clone(&heard);
+    let completed = move |completion| {
+        if !matches!(completion, Completion::Idle) {
+            *hears.borrow_mut() = Some(completion);
+        }
+    };
+    let (disk, _) = Disk::open(path, Rc::new(completed)).await;
+    let modified_ms = js_sys::Date::now() as i64;
+    let answer = match look(&disk.listing(path), request, modified_ms, false) {
+        Ok(Look::Answer(answer)) => Ok(answer),
+        Err(error) => Err(error),
+        Ok(wanted) => {
+            match wanted {
+                Look::Load(range) => disk.load(Ticket::default(), range),
+                Look::Store(command) => disk.store(Ticket::default(), vec![command]),
+                Look::Answer(_) => {}
+            }
+            while heard.borrow().is_none() {
+                pause().await;
+            }
+            match heard.take() {
+                Some(Completion::Loaded { bytes, .. }) => Ok(FileAnswer::Content(bytes)),
+                Some(Completion::StoreFailed { reason, .. } | Completion::LoadFailed { reason, .. }) => {
+                    Err(FileError::Other(reason))
+                }
+                _ => Ok(FileAnswer::Done),
+            }
+        }
+    };
+    while !disk.is_idle() {
+        pause().await;
+    }
+    disk.close();
+    held.release();
+    answer
 }
 
 /// How often a lock is asked for, and how long between; Kafka asks once, but the end of a killed worker is not told at once.

@@ -14,10 +14,12 @@ use crate::indexed_db::Completion;
 use crate::post_message::{Immediate, Port, Timer};
 use broker_core::event::Event;
 use broker_core::ids::ConnectionId;
-use broker_core::log::storage::LogDirectory;
+use broker_core::log::storage::{FileRange, LogDirectory, Ticket};
 use broker_core::node::{Input, Output};
+use broker_core::sorted::SortedMap;
 use broker_core::text::Str;
 use broker_core::time::{Instant, Now};
+use bytes::Bytes;
 use js_sys::ArrayBuffer;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -29,6 +31,8 @@ use web_sys::MessagePort;
 pub struct Host<P> {
     program: RefCell<Option<P>>,
     disks: RefCell<Vec<Disk>>,
+    /// Their paths.
+    directories: RefCell<Vec<String>>,
     inbox: RefCell<VecDeque<Input>>,
     running: Cell<bool>,
     windows: RefCell<Windows>,
@@ -42,7 +46,15 @@ pub struct Host<P> {
     immediate: Immediate,
     on_event: Box<dyn Fn(Now, Event)>,
     on_idle: Box<dyn Fn()>,
+    /// Who waits for bytes or a write that the program did not ask for, by ticket.
+    visitors: RefCell<SortedMap<Ticket, Visitor>>,
 }
+
+/// What somebody else does with what came of a disk.
+pub type Visitor = Box<dyn FnOnce(Result<Bytes, Str>)>;
+
+/// Tickets from here on are not the program's.
+const VISITORS: u64 = 1 << 62;
 
 #[derive(Default)]
 struct Outbox {
@@ -71,6 +83,7 @@ impl<P: Program + 'static> Host<P> {
         let host = Rc::new(Self {
             program: RefCell::new(None),
             disks: RefCell::default(),
+            directories: RefCell::default(),
             inbox: RefCell::default(),
             running: Cell::new(false),
             windows: RefCell::default(),
@@ -83,6 +96,7 @@ impl<P: Program + 'static> Host<P> {
             immediate,
             on_event: Box::new(on_event),
             on_idle: Box::new(on_idle),
+            visitors: RefCell::default(),
         });
         *slot.borrow_mut() = Rc::downgrade(&host);
         Ok(host)
@@ -95,6 +109,7 @@ impl<P: Program + 'static> Host<P> {
 
     /// Starts a program on these disks. Its listeners take connections at once.
     pub fn start(self: &Rc<Self>, program: P, disks: Vec<Disk>, directories: Vec<LogDirectory>, listen: Vec<ToSwitch>) {
+        *self.directories.borrow_mut() = directories.iter().map(|known| known.path.to_string()).collect();
         *self.disks.borrow_mut() = disks;
         *self.program.borrow_mut() = Some(program);
         self.inbox.borrow_mut().push_back(Input::Start { directories });
@@ -111,6 +126,7 @@ impl<P: Program + 'static> Host<P> {
         let host = Rc::downgrade(self);
         Rc::new(move |completion| {
             let Some(host) = host.upgrade() else { return };
+            let Some(completion) = host.visited(completion) else { return };
             host.input(match completion {
                 Completion::Stored { ticket } => Input::Stored { directory, ticket },
                 Completion::StoreFailed { ticket, reason } => Input::StoreFailed { directory, ticket, reason },
@@ -119,6 +135,37 @@ impl<P: Program + 'static> Host<P> {
                 Completion::Idle => return host.check_gone(),
             });
         })
+    }
+
+    /// Reads a file for somebody else.
+    pub fn read(&self, directory: usize, range: FileRange, done: Visitor) {
+        let mut visitors = self.visitors.borrow_mut();
+        let ticket = Ticket(visitors.last_key_value().map_or(VISITORS, |(last, _)| last.0 + 1));
+        visitors.insert(ticket, done);
+        drop(visitors);
+        if let Some(disk) = self.disks.borrow().get(directory) {
+            disk.load(ticket, range);
+        }
+    }
+
+    /// The directories of the running program, each with what it holds.
+    pub fn directory(&self, path: &str) -> Option<(usize, LogDirectory)> {
+        let disks = self.disks.borrow();
+        let at = self.directories.borrow().iter().position(|known| known == path)?;
+        Some((at, disks.get(at)?.listing(path)))
+    }
+
+    /// Gives somebody else what was theirs; anything else comes back.
+    fn visited(&self, completion: Completion) -> Option<Completion> {
+        let (ticket, result) = match completion {
+            Completion::Loaded { ticket, bytes } if ticket.0 >= VISITORS => (ticket, Ok(bytes)),
+            Completion::LoadFailed { ticket, reason } if ticket.0 >= VISITORS => (ticket, Err(reason)),
+            other => return Some(other),
+        };
+        if let Some(visitor) = self.visitors.borrow_mut().remove(&ticket) {
+            visitor(result);
+        }
+        None
     }
 
     /// Gives the program an input.

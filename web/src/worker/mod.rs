@@ -6,6 +6,7 @@ mod capture;
 pub mod clients;
 #[cfg(target_arch = "wasm32")]
 pub mod clients_host;
+pub mod directory;
 #[cfg(target_arch = "wasm32")]
 pub mod disk;
 mod glance;

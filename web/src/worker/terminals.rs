@@ -79,6 +79,10 @@ impl Terminals {
                     };
                     MachineInput::Server { process: ProcessId(process), event }
                 }
+                TerminalsCommand::Elsewhere(directories) => {
+                    MachineInput::Elsewhere(directories.into_iter().map(Str::from).collect())
+                }
+                TerminalsCommand::Files { ticket, answer } => MachineInput::Files { ticket, answer },
                 TerminalsCommand::Kill(process) => MachineInput::Kill(ProcessId(process)),
                 // Its host's.
                 TerminalsCommand::Start { .. } => return,

@@ -3,7 +3,7 @@
 use super::definitions::READ;
 use super::events::{Line, What, put};
 use super::{Outcome, Phase, Process, Store, now};
-use crate::bridge::{BrokerReport, ClientsReport, ClientsView, SwitchReport};
+use crate::bridge::{BrokerReport, ClientsReport, ClientsView, SwitchReport, TerminalsCommand};
 use crate::clock::Lease;
 use crate::cluster::News;
 use crate::ui::store::picture::Broker;
@@ -116,6 +116,9 @@ impl Store {
             }),
             BrokerReport::Refused { reason } | BrokerReport::Panicked(reason) => {
                 self.failed(&format!("broker {id}"), &reason);
+            }
+            BrokerReport::Files { ticket, answer } => {
+                self.tell_terminals(&TerminalsCommand::Files { ticket, answer });
             }
             BrokerReport::NotSaved { directory, reason } => self.not_saved.set(Some(format!("{directory}: {reason}"))),
         }

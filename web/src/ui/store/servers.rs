@@ -3,7 +3,8 @@
 
 use super::picture::Broker;
 use super::{Process, Store, What};
-use crate::bridge::{BrokerReport, BrokerStart, ServerNews, ServerRequest, TerminalsCommand};
+use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart, ServerNews, ServerRequest, TerminalsCommand};
+use broker_core::cli::file::{FileError, FileRequest};
 use broker_core::config::playground::playground_properties;
 use broker_core::config::{BrokerConfig, Properties};
 use leptos::prelude::*;
@@ -64,7 +65,7 @@ impl Store {
                     Some(ServerNews::Refused(reason.clone()))
                 }
                 BrokerReport::Ended => Some(ServerNews::Ended),
-                BrokerReport::View(_) | BrokerReport::NotSaved { .. } => None,
+                BrokerReport::View(_) | BrokerReport::NotSaved { .. } | BrokerReport::Files { .. } => None,
             };
             if let Some(news) = news {
                 self.tell_server(process, news);
@@ -112,11 +113,55 @@ impl Store {
             broker.reason = None;
         });
         self.note(What::Starting(id));
+        self.tell_directories();
         let ids = self.brokers.with_untracked(|all| all.keys().map(ToString::to_string).collect::<Vec<_>>().join(","));
         self.with_cluster(|cluster| {
             cluster.remember("brokers", Some(ids));
             cluster.start_broker(id, BrokerStart { seed: seed(), ..start });
         });
+    }
+
+    /// Tells the machine which directories are those of brokers.
+    pub(super) fn tell_directories(self) {
+        let directories = self.brokers.with_untracked(|all| all.values().flat_map(directories).collect());
+        self.tell_terminals(&TerminalsCommand::Elsewhere(directories));
+    }
+
+    /// A process of the machine asks for files of a log directory.
+    pub(super) fn ask_log_directory(self, ticket: u64, request: FileRequest) {
+        let path = match &request {
+            FileRequest::Read(path)
+            | FileRequest::List(path)
+            | FileRequest::Status(path)
+            | FileRequest::MakeDirectory(path)
+            | FileRequest::Remove(path)
+            | FileRequest::Write { path, .. }
+            | FileRequest::SetModified { path, .. }
+            | FileRequest::Below(path)
+            | FileRequest::Rename { from: path, .. } => path.to_string(),
+        };
+        let holds = |directory: &String| {
+            path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let found = self.brokers.with_untracked(|all| {
+            let mut found = None;
+            for (id, broker) in all {
+                if let Some(directory) = directories(broker).into_iter().find(holds) {
+                    let lives = broker.process.lives();
+                    // Of two that name it the living one has it.
+                    if found.is_none() || lives {
+                        found = Some((lives.then_some(*id), directory));
+                    }
+                }
+            }
+            found
+        });
+        match found {
+            Some((broker, directory)) => self.with_cluster(|cluster| {
+                cluster.files(broker, &BrokerCommand::Files { ticket, directory, request });
+            }),
+            None => self.tell_terminals(&TerminalsCommand::Files { ticket, answer: Err(FileError::NotFound) }),
+        }
     }
 
     fn remembered_server(self, id: i32) -> Option<String> {
@@ -146,6 +191,12 @@ impl Store {
     fn tell_server(self, process: u32, news: ServerNews) {
         self.tell_terminals(&TerminalsCommand::Server { process, news });
     }
+}
+
+/// The log directories of a broker.
+fn directories(broker: &Broker) -> Vec<String> {
+    let directories = broker.setting("log.dirs").or_else(|| broker.setting("log.dir")).unwrap_or_default();
+    directories.split(',').map(|directory| directory.trim().to_owned()).filter(|path| !path.is_empty()).collect()
 }
 
 fn seed() -> u64 {

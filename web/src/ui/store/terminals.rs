@@ -132,6 +132,7 @@ impl Store {
             TerminalsReport::File { ticket, result } => self.file_answered(ticket, result),
             TerminalsReport::Edit { path, .. } => self.edit(path),
             TerminalsReport::Ended(number) => self.close_terminal(number),
+            TerminalsReport::AskFiles { ticket, request } => self.ask_log_directory(ticket, request),
             TerminalsReport::Server { process, request } => self.server_wants(process, request),
             // The cluster's own.
             TerminalsReport::Keep { .. } | TerminalsReport::Panicked(_) => {}
@@ -176,6 +177,7 @@ impl Store {
         self.terminals.update(|all| all.push(terminal));
         self.tell_terminals(&TerminalsCommand::Open { terminal: number, credit: CREDIT });
         if is_first {
+            self.tell_directories();
             let store = self;
             self.read_file(HISTORY_FILE, move |result| {
                 let text = result.ok().flatten().unwrap_or_default();
