@@ -82,6 +82,21 @@ pub(super) fn quoted(text: &str) -> String {
     always_quoted(text)
 }
 
+/// With a backslash before what is special: `printf %q`.
+pub(super) fn escaped(text: &str) -> String {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return always_quoted(text);
+    }
+    let mut escaped = String::new();
+    for letter in text.chars() {
+        if letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"_-./:=@%+".contains(letter) {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
 /// In single quotes.
 pub(super) fn always_quoted(text: &str) -> String {
     if text.chars().any(char::is_control) {

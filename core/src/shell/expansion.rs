@@ -180,7 +180,7 @@ impl Shell {
     }
 
     async fn parameter(&mut self, parameter: &Rc<Parameter>, is_quoted: bool, fields: &mut Fields) -> Done {
-        if parameter.name.starts_with('$') {
+        if parameter.name.starts_with("${") {
             return self.abort(&format!("{}: bad substitution", parameter.name)).await;
         }
         let mut found = self.find(parameter).await?;
@@ -209,8 +209,11 @@ impl Shell {
         }
         if matches!(found, Found::None) && self.options.refuses_unset {
             self.complain(&format!("{}: unbound variable", parameter.name)).await;
-            self.status = 1;
+            self.status = if self.is_argument { 127 } else { 1 };
             return Err(Flow::Abort);
+        }
+        if matches!((&parameter.action, &found), (Action::Indirect, Found::None)) {
+            return self.abort(&format!("{}: invalid indirect expansion", parameter.name)).await;
         }
         let found = match found {
             Found::All(all, is_star) => {
@@ -351,6 +354,7 @@ impl Shell {
         let kernel = self.kernel.clone();
         let output = kernel.read_all(self.id, &Source::Pipe(reader)).await;
         self.substituted = kernel.wait(id).await;
+        self.status = self.substituted;
         self.take_terminal();
         self.interruptible(async {}).await?;
         let mut output = super::escapes::lossy(&output);

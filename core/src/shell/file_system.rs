@@ -227,6 +227,15 @@ impl FileSystem {
         Ok(FileAnswer::Done)
     }
 
+    /// Makes a file one that can be run, or that cannot.
+    pub(super) fn set_executable(&mut self, path: &str, is_executable: bool) -> Result<(), FileError> {
+        let node = FileNode { is_executable, ..self.node(path)?.clone() };
+        if node.content.is_some() {
+            self.put(Str::from(path), node);
+        }
+        Ok(())
+    }
+
     fn set_modified(&mut self, path: &str, modified_ms: i64) -> Result<FileAnswer, FileError> {
         let node = FileNode { modified_ms, ..self.node(path)?.clone() };
         self.put(Str::from(path), node);

@@ -22,7 +22,7 @@ pub(super) async fn run(kernel: Kernel, id: ProcessId, terminal: TerminalId) -> 
             break;
         }
     }
-    shell.status & 0xff
+    shell.script_end(Ok(())).await
 }
 
 impl Shell {
@@ -38,22 +38,17 @@ impl Shell {
                     text.clear();
                     continue;
                 }
+                Ok(Typed::Asked(_)) => continue,
                 Ok(Typed::End) if text.is_empty() => {
                     self.print_error("exit\n").await;
                     return None;
                 }
                 Ok(Typed::End) => {
-                    let error = parsed(&text, false, self).err();
-                    for said in error.iter().map(said_of) {
-                        self.print_error("\n").await;
-                        self.complain(&said).await;
-                    }
-                    if error.is_none() {
-                        return Some(text);
-                    }
+                    let Err(error) = parsed(&text, false, self) else { return Some(text) };
+                    self.complain(&said_of(&error)).await;
+                    self.print_error("exit\n").await;
                     self.status = 2;
-                    text.clear();
-                    continue;
+                    return None;
                 }
                 Ok(Typed::Line(line)) => line,
             };
@@ -93,7 +88,12 @@ impl Shell {
         self.print_error(&ended).await;
         self.print_error(prompt).await;
         self.set_prompted(true);
-        let typed = self.kernel.typed(self.id, self.terminal).await;
+        let typed = loop {
+            match self.kernel.typed(self.id, self.terminal).await {
+                Ok(Typed::Asked(question)) => self.complete(question).await,
+                typed => break typed,
+            }
+        };
         self.set_prompted(false);
         typed
     }
@@ -145,7 +145,11 @@ impl Shell {
 
 /// The commands of a text.
 fn parsed(text: &str, may_go_on: bool, shell: &Shell) -> Result<Vec<List>, SyntaxError> {
-    let mut parser = Parser::new(text, may_go_on, Some(&shell.aliases));
+    let mut text = text.to_string();
+    if !text.ends_with('\\') {
+        text.push('\n');
+    }
+    let mut parser = Parser::new(&text, may_go_on, Some(&shell.aliases));
     let mut lists = Vec::new();
     while let Some(list) = parser.next()? {
         lists.push(list);

@@ -70,6 +70,8 @@ pub(super) struct Job {
     pub(super) group: ProcessId,
     pub(super) processes: Vec<(ProcessId, Option<i32>)>,
     pub(super) text: String,
+    /// It is the parent shell's: it can be shown.
+    pub(super) is_inherited: bool,
 }
 
 /// See the module.
@@ -85,6 +87,12 @@ pub(super) struct Shell {
     pub(super) name: String,
     /// It has a prompt and controls jobs.
     pub(super) is_interactive: bool,
+    /// It runs a text: complaints name the line.
+    pub(super) has_lines: bool,
+    /// The text was given behind `-c`.
+    pub(super) is_argument: bool,
+    /// What `trap` gave for the end.
+    pub(super) at_exit: Option<String>,
     /// It was forked.
     pub(super) is_subshell: bool,
     /// What it runs is all that is left to do: a program takes its place.
@@ -128,6 +136,9 @@ impl Shell {
             terminal,
             name: String::from("bash"),
             is_interactive: true,
+            has_lines: false,
+            is_argument: false,
+            at_exit: None,
             is_subshell: false,
             is_last_act: false,
             variables: SortedMap::new(),
@@ -180,7 +191,7 @@ impl Shell {
 
     /// A line on standard error that says who complains.
     pub(super) async fn complain(&self, text: &str) {
-        let line = if self.is_interactive { String::new() } else { format!("line {}: ", self.line) };
+        let line = if self.has_lines { format!("line {}: ", self.line) } else { String::new() };
         self.print_error(&format!("{}: {line}{text}\n", self.name)).await;
     }
 
@@ -218,6 +229,12 @@ impl Shell {
 
     /// Others have their turn, now and then.
     async fn breathe(&mut self) -> Done {
+        if self.is_subshell && self.kernel.is_crowded() {
+            self.complain("fork: retry: Resource temporarily unavailable").await;
+            // Whatever multiplies so is stopped as a whole.
+            self.kernel.signal_group(self.group, super::process::Signal::Kill);
+            return self.exit(254);
+        }
         self.turn += 1;
         if self.turn >= TURN {
             self.turn = 0;
@@ -254,12 +271,16 @@ impl Shell {
                 Ok(None) => return Ok(()),
                 Ok(Some(list)) => self.list(&list).await?,
                 Err(error) => {
-                    self.line = parser.line();
+                    let (line, name) = (parser.line(), self.name.clone());
+                    if self.is_argument {
+                        self.name.push_str(": -c");
+                    }
+                    self.line = line;
                     self.complain(&said_of(&error)).await;
-                    if matches!(error, SyntaxError::Token(_)) && !self.is_interactive {
+                    if matches!(error, SyntaxError::Token(_)) && self.has_lines {
                         self.complain(&format!("`{}'", parser.line_text())).await;
                     }
-                    self.status = 2;
+                    (self.name, self.status) = (name, 2);
                     return Ok(());
                 }
             }
@@ -312,7 +333,7 @@ impl Shell {
         done?;
         if pipeline.is_negated {
             self.status = i32::from(self.status == 0);
-        } else if self.status != 0 && self.options.exits_on_error && self.tested == 0 {
+        } else if self.status != 0 && self.options.exits_on_error && !is_tested && self.tested == 0 {
             return Err(Flow::Exit);
         }
         Ok(())

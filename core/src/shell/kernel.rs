@@ -32,6 +32,8 @@ use core::task::{Context, Poll, Waker};
 
 /// Rounds in one go; a machine that is busy for longer lets its host take a breath.
 const ROUNDS: usize = 64;
+/// Processes there may be.
+const MOST_PROCESSES: usize = 256;
 /// What a program is told in one round.
 const INPUTS_A_ROUND: usize = 64;
 
@@ -106,7 +108,8 @@ impl Kernel {
         let environment = state.environment(&start, tool.name);
         let program = Program::of(state.now, tool, arguments, &environment);
         if let Some(process) = state.processes.get_mut(&id) {
-            process.start = start;
+            let parent = process.start.parent;
+            process.start = Start { parent, ..start };
             process.becomes = Some(Box::new(program));
         }
     }
@@ -159,6 +162,11 @@ impl Kernel {
             exit: process.exit,
         };
         state.processes.iter().map(view).collect()
+    }
+
+    /// There are too many processes: whoever starts more of them is stopped.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.state().processes.len() > MOST_PROCESSES
     }
 
     /// It is the shell of a terminal.
@@ -231,6 +239,9 @@ impl Kernel {
             let Some(screen) = state.screens.get_mut(&terminal) else { return Poll::Ready(Ok(Typed::End)) };
             if core::mem::take(&mut screen.is_interrupted) {
                 return Poll::Ready(Err(()));
+            }
+            if let Some(question) = screen.question.take() {
+                return Poll::Ready(Ok(Typed::Asked(question)));
             }
             let typed = if screen.foreground == id { screen.take_typed() } else { None };
             state.stirred |= typed.is_some();

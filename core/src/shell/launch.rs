@@ -125,7 +125,7 @@ impl Shell {
     }
 
     /// Runs a function, a builtin or a program; its streams are set.
-    async fn run(&mut self, name: &str, fields: Vec<String>) -> Done {
+    pub(super) async fn run(&mut self, name: &str, fields: Vec<String>) -> Done {
         if let Some(body) = self.functions.get(name).cloned() {
             let arguments = fields.into_iter().skip(1).collect();
             return self.function(body, name, arguments).await;
@@ -202,7 +202,7 @@ impl Shell {
             shell.begin_script(name, arguments);
             Box::pin(async move {
                 let done = shell.text(&text).await;
-                shell.end(done)
+                shell.script_end(done).await
             })
         };
         let id = self.fork_as(command.clone(), self.descriptors.clone(), self.group_of_children(), run);
@@ -214,11 +214,13 @@ impl Shell {
         (self.name, self.arguments, self.main_id) = (name, arguments, self.id);
         self.is_subshell = true;
         self.functions.clear();
+        self.jobs.clear();
         self.aliases.clear();
         self.locals.clear();
         self.variables.retain(|name, variable| variable.is_exported || name == "IFS");
         self.options = Options::default();
         (self.line, self.status, self.nesting) = (1, 0, self.nesting + 1);
+        (self.has_lines, self.is_argument, self.at_exit) = (true, false, None);
         self.history = Rc::default();
     }
 
@@ -320,12 +322,26 @@ impl Shell {
         let mut shell = self.clone();
         (shell.descriptors, shell.is_subshell, shell.is_interactive) = (descriptors, true, false);
         shell.is_last_act = false;
-        shell.jobs.clear();
+        for job in &mut shell.jobs {
+            job.is_inherited = true;
+        }
         let start = shell.start(command, group);
         self.kernel.script(start, |id| {
             (shell.id, shell.group) = (id, group.unwrap_or(id));
             code(shell)
         })
+    }
+
+    /// The end of a script, with what `trap` gave for it.
+    pub(super) async fn script_end(&mut self, done: Done) -> i32 {
+        let status = self.end(done);
+        if let Some(text) = self.at_exit.take() {
+            match self.text(&text).await {
+                Err(Flow::Exit) => return self.status & 0xff,
+                _ => self.status = status,
+            }
+        }
+        status
     }
 
     /// The exit code of a shell that came to its end.
@@ -393,6 +409,9 @@ impl Shell {
 
     /// Starts what `&` follows.
     pub(super) async fn background(&mut self, chain: &Rc<Chain>) -> Done {
+        if self.kernel.is_crowded() {
+            return self.abort("fork: retry: Resource temporarily unavailable").await;
+        }
         let group = self.group_of_children();
         // Whoever controls no jobs gives them nothing to read.
         let input = Descriptor::Reads(if self.is_interactive { self.input() } else { Source::Nothing });
@@ -412,9 +431,16 @@ impl Shell {
             Vec::from([id])
         };
         let (Some(first), Some(last)) = (ids.first().copied(), ids.last().copied()) else { return Ok(()) };
+        self.jobs.retain(|job| !job.is_inherited);
         let number = self.jobs.iter().map(|job| job.number).max().unwrap_or(0) + 1;
         let processes = ids.into_iter().map(|id| (id, None)).collect();
-        self.jobs.push(Job { number, group: group.unwrap_or(first), processes, text: chain.text.clone() });
+        self.jobs.push(Job {
+            number,
+            group: group.unwrap_or(first),
+            processes,
+            text: chain.text.clone(),
+            is_inherited: false,
+        });
         self.last_background = Some(last);
         self.status = 0;
         if self.is_interactive {

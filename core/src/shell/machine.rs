@@ -1,5 +1,6 @@
 //! [`Machine`]: what a host has of the shell: terminals to type at, connections to bring, files to keep.
 
+use super::completion::Question;
 use super::distribution;
 use super::file_system::{FileChange, FileSystem};
 use super::interactive;
@@ -62,6 +63,17 @@ pub enum MachineInput {
         ticket: u64,
         /// What.
         request: FileRequest,
+    },
+    /// What the word before the cursor may become; the answer is [`Report::Completions`].
+    Complete {
+        /// Where.
+        terminal: TerminalId,
+        /// Names the answer.
+        ticket: u64,
+        /// What was typed so far.
+        line: String,
+        /// Letters before the cursor.
+        cursor: usize,
     },
     /// Directories whose files the host has: log directories of brokers.
     Elsewhere(Vec<Str>),
@@ -165,8 +177,35 @@ pub enum Report {
         /// The answer.
         answer: Result<FileAnswer, FileError>,
     },
+    /// What came of [`MachineInput::Complete`].
+    Completions {
+        /// Which question.
+        ticket: u64,
+        /// Letters before what is replaced.
+        from: usize,
+        /// Letters before what follows it.
+        to: usize,
+        /// By what.
+        candidates: Candidates,
+    },
     /// The shell has ended: the terminal is to be closed.
     Ended(TerminalId),
+}
+
+/// What a word may become, quoted as the shell needs it. A blank ends what is whole; what ends with `/` goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Candidates {
+    /// One of these.
+    Words(Vec<String>),
+    /// The value of an option of a Kafka tool: who knows the cluster knows it; or a file.
+    ValueOf {
+        /// The tool's script.
+        tool: &'static str,
+        /// With its dashes.
+        option: String,
+        /// Files that begin so.
+        files: Vec<String>,
+    },
 }
 
 /// See the module. Told by [`Machine::handle`]; asked by [`Machine::poll_output`] until it waits.
@@ -209,6 +248,17 @@ impl Machine {
                 let state = &mut *self.kernel.state();
                 let answer = state.files.answer(now.wall_ms, &request);
                 state.outputs.push_back(MachineOutput::Report(Report::Files { ticket, answer }));
+            }
+            MachineInput::Complete { terminal, ticket, line, cursor } => {
+                let state = &mut *self.kernel.state();
+                match state.screens.get_mut(&terminal).filter(|screen| screen.is_prompted) {
+                    Some(screen) => screen.question = Some(Question { ticket, line, cursor }),
+                    None => {
+                        let candidates = Candidates::Words(Vec::new());
+                        let report = Report::Completions { ticket, from: cursor, to: cursor, candidates };
+                        state.outputs.push_back(MachineOutput::Report(report));
+                    }
+                }
             }
             MachineInput::Elsewhere(directories) => self.kernel.state().files.set_elsewhere(directories),
             MachineInput::Server { process, event } => self.kernel.state().server_told(process, event),

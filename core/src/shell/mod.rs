@@ -7,7 +7,7 @@
 //! - `file_system`: the files; `distribution`: those a new machine has.
 //! - `syntax`: what is typed, understood. `interpreter`: what runs it, with `expansion` and `arithmetic` of words, `redirection`,
 //!   `variables`, `launch` of processes and `builtins`.
-//! - `interactive`: the shell of a terminal, with its `history`.
+//! - `interactive`: the shell of a terminal, with its `history` and `completion`.
 //! - [`commands`]: the programs of a Unix system. Kafka's own are in [`crate::cli`].
 //!
 //! # Architecture Invariant
@@ -17,6 +17,7 @@
 mod arithmetic;
 mod builtins;
 pub mod commands;
+mod completion;
 mod distribution;
 mod escapes;
 mod expansion;
@@ -36,6 +37,6 @@ mod syntax;
 mod variables;
 
 pub use file_system::{FileChange, FileNode};
-pub use machine::{Awaits, Machine, MachineInput, MachineOutput, Report};
+pub use machine::{Awaits, Candidates, Machine, MachineInput, MachineOutput, Report};
 pub use process::ProcessId;
 pub use stream::TerminalId;

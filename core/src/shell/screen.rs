@@ -1,5 +1,6 @@
 //! [`Screen`]: a terminal, as processes have it: what was typed, and what is to be shown.
 
+use super::completion::Question;
 use super::machine::Awaits;
 use super::process::ProcessId;
 use super::stream::{CAPACITY, Chunk};
@@ -15,6 +16,8 @@ pub(super) enum Typed {
     Line(String),
     /// Ctrl-D.
     End,
+    /// It is not over: the page asks.
+    Asked(Question),
 }
 
 /// See the module.
@@ -28,6 +31,8 @@ pub(super) struct Screen {
     pub(super) is_prompted: bool,
     /// Ctrl-C was typed, and the shell has not taken note of it.
     pub(super) is_interrupted: bool,
+    /// What the page wants to know of the word that is being typed.
+    pub(super) question: Option<Question>,
     /// Who awaits what is typed, as the page was last told.
     pub(super) told: Option<Awaits>,
     typed: VecDeque<Typed>,
@@ -44,6 +49,7 @@ impl Screen {
             foreground: shell,
             is_prompted: false,
             is_interrupted: false,
+            question: None,
             told: None,
             typed: VecDeque::new(),
             shown: Vec::new(),
@@ -78,7 +84,7 @@ impl Screen {
     pub(super) fn read(&mut self) -> Chunk {
         match self.take_typed() {
             None => Chunk::Later,
-            Some(Typed::End) => Chunk::End,
+            Some(Typed::End | Typed::Asked(_)) => Chunk::End,
             Some(Typed::Line(mut line)) => {
                 line.push('\n');
                 Chunk::Bytes(Bytes::from(line))

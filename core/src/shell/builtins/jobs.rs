@@ -32,7 +32,7 @@ impl Job {
 impl Shell {
     /// Takes note of processes that are over.
     fn note_jobs(&mut self) {
-        for job in &mut self.jobs {
+        for job in self.jobs.iter_mut().filter(|job| !job.is_inherited) {
             for (id, status) in job.processes.iter_mut().filter(|(_, status)| status.is_none()) {
                 *status = self.kernel.reap(*id);
             }
@@ -96,6 +96,7 @@ impl Shell {
     pub(super) async fn wait(&mut self, arguments: &[String]) -> Done {
         self.status = 0;
         if arguments.is_empty() {
+            self.jobs.retain(|job| !job.is_inherited);
             for index in 0..self.jobs.len() {
                 self.wait_for_job(index, None).await?;
             }

@@ -7,6 +7,7 @@ mod read;
 mod run;
 mod texts;
 mod variables;
+mod wrappers;
 
 use super::interpreter::{Done, Flow, Shell};
 use alloc::format;
@@ -46,6 +47,9 @@ enum Later {
     Bash,
     Environment,
     Let,
+    Arguments,
+    NoHangup,
+    TimeOut,
 }
 
 /// What came of a command.
@@ -94,7 +98,7 @@ const fn program(mut builtin: Builtin) -> Builtin {
     builtin
 }
 
-static BUILTINS: [Builtin; 53] = [
+static BUILTINS: [Builtin; 57] = [
     later(".", Later::Source),
     now(":", |_, _| Said::status(0)),
     later("[", Later::Bracket),
@@ -103,6 +107,7 @@ static BUILTINS: [Builtin; 53] = [
     now("bg", jobs::background),
     now("break", run::break_out),
     later("cd", Later::ChangeDirectory),
+    program(now("chmod", wrappers::chmod)),
     program(now("clear", |_, _| Said::output(String::from("\x1b[H\x1b[2J\x1b[3J")))),
     program(now("code", run::edit)),
     later("command", Later::Command),
@@ -126,6 +131,7 @@ static BUILTINS: [Builtin; 53] = [
     now("local", variables::local),
     now("logout", run::exit),
     program(now("nano", run::edit)),
+    program(later("nohup", Later::NoHangup)),
     program(now("printenv", variables::print_environment)),
     now("printf", texts::printf),
     program(now("ps", processes::ps)),
@@ -139,6 +145,8 @@ static BUILTINS: [Builtin; 53] = [
     later("source", Later::Source),
     later("test", Later::Test),
     now("true", |_, _| Said::status(0)),
+    program(later("timeout", Later::TimeOut)),
+    now("trap", run::trap),
     later("type", Later::Type),
     now("typeset", variables::declare),
     now("unalias", variables::unalias),
@@ -147,7 +155,7 @@ static BUILTINS: [Builtin; 53] = [
     program(now("vim", run::edit)),
     later("wait", Later::Wait),
     program(later("which", Later::Which)),
-    program(now("whoami", |_, _| Said::output(String::from("kafka\n")))),
+    program(later("xargs", Later::Arguments)),
 ];
 
 /// The command of this name.
@@ -184,8 +192,13 @@ impl Shell {
 
     async fn say(&mut self, name: &str, said: Said) -> Done {
         self.status = said.status;
+        let is_program = find(name).is_some_and(|builtin| builtin.is_program);
         for error in &said.errors {
-            self.complain(&format!("{name}: {error}")).await;
+            if is_program {
+                self.print_error(&format!("{name}: {error}\n")).await;
+            } else {
+                self.complain(&format!("{name}: {error}")).await;
+            }
         }
         if !said.output.is_empty() {
             self.print(&said.output).await?;
@@ -215,6 +228,9 @@ impl Shell {
             Later::Type => self.describe(arguments).await,
             Later::Which => self.which(arguments).await,
             Later::Bash => self.bash(name, arguments).await,
+            Later::Arguments => self.xargs(arguments).await,
+            Later::NoHangup => self.nohup(arguments).await,
+            Later::TimeOut => self.timeout(arguments).await,
             Later::Environment => self.environment(arguments).await,
             Later::Let => {
                 let mut value = 0;

@@ -1,6 +1,7 @@
 //! What runs other commands, leaves them, or tells of them; directories; editors.
 
 use super::super::distribution::HOME;
+use super::super::escapes::always_quoted;
 use super::super::file_system::absolute;
 use super::super::interpreter::{Done, Flow, Shell};
 use super::super::machine::Report;
@@ -15,13 +16,16 @@ use alloc::vec::Vec;
 // Leaving.
 
 pub(super) fn exit(shell: &mut Shell, arguments: &[String]) -> Said {
-    let said = left(shell.status, arguments, Flow::Exit);
-    Said { output: String::new(), ..said }
+    if shell.is_interactive {
+        shell.kernel.state().write(&shell.sink(2), b"exit\n");
+    }
+    left(shell.status, arguments, Flow::Exit)
 }
 
 pub(super) fn return_from(shell: &mut Shell, arguments: &[String]) -> Said {
     if shell.locals.is_empty() && shell.nesting == 0 {
-        return Said::error("can only `return' from a function or sourced script");
+        let errors = Vec::from(["can only `return' from a function or sourced script".to_string()]);
+        return Said { errors, status: 2, ..Said::default() };
     }
     left(shell.status, arguments, Flow::Return)
 }
@@ -52,6 +56,30 @@ fn out_of_loop(shell: &Shell, name: &str, arguments: &[String], flow: fn(usize) 
         Ok(loops) => Said::error(format!("{loops}: loop count out of range")),
         Err(message) => Said::error(message),
     }
+}
+
+/// `trap COMMAND EXIT`; other signals end a script here whatever it says.
+pub(super) fn trap(shell: &mut Shell, arguments: &[String]) -> Said {
+    let (action, signals) = match arguments {
+        [] => {
+            let shown = shell.at_exit.as_ref().map(|text| format!("trap -- {} EXIT\n", always_quoted(text)));
+            return Said::output(shown.unwrap_or_default());
+        }
+        [first, rest @ ..] if first == "--" => {
+            rest.split_first().map_or((None, rest), |(action, rest)| (Some(action), rest))
+        }
+        [action, rest @ ..] => (Some(action), rest),
+    };
+    let mut said = Said::default();
+    for signal in signals {
+        match (signal.trim_start_matches("SIG"), action) {
+            ("EXIT" | "0", Some(action)) if action != "-" => shell.at_exit = Some(action.clone()),
+            ("EXIT" | "0", _) => shell.at_exit = None,
+            (_, Some(action)) if action == "-" => {}
+            _ => said.complain(format!("{signal}: cannot be caught here")),
+        }
+    }
+    said
 }
 
 // Telling.
@@ -323,8 +351,10 @@ impl Shell {
         for letter in flags.chars() {
             super::variables::set(self, &[format!("-{letter}")]);
         }
+        self.is_argument = is_text;
+        let text = if is_text { text + "\n" } else { text };
         let done = self.text(&text).await;
-        self.end(done);
+        self.script_end(done).await;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! `echo` and `printf`.
 
-use super::super::escapes::{quoted, unescape};
+use super::super::escapes::{escaped, unescape};
 use super::super::interpreter::Shell;
 use super::Said;
 use alloc::format;
@@ -79,7 +79,7 @@ impl Printed {
     /// Prints the format once; the values that are left.
     fn once<'v>(&mut self, format: &str, mut values: &'v [String]) -> &'v [String] {
         let mut letters = format.chars().peekable();
-        let mut take = |values: &mut &'v [String]| -> &'v str {
+        let take = |values: &mut &'v [String]| -> &'v str {
             match *values {
                 [first, rest @ ..] => {
                     *values = rest;
@@ -187,7 +187,7 @@ impl Printed {
                 self.is_ended = is_ended;
                 cut(&text)
             }
-            'q' => quoted(value),
+            'q' => escaped(value),
             'c' => value.chars().next().map(String::from).unwrap_or_default(),
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
                 let number = if is_missing { 0.0 } else { self.decimal(value) };

@@ -130,7 +130,7 @@ impl Parser<'_> {
 
     /// Text up to this letter, which is passed.
     fn until(&mut self, end: char) -> Result<String, SyntaxError> {
-        let mut text = String::new();
+        let (start, mut text) = (self.at, String::new());
         while let Some(letter) = self.peek(0) {
             self.at += 1;
             if letter == end {
@@ -138,13 +138,20 @@ impl Parser<'_> {
             }
             text.push(letter);
         }
-        Err(SyntaxError::Incomplete(Some(end)))
+        Err(self.open(start, end))
+    }
+
+    /// What begins at `start` has no end.
+    fn open(&mut self, start: usize, end: char) -> SyntaxError {
+        self.at = start;
+        SyntaxError::Incomplete(Some(end))
     }
 
     fn double_quotes(&mut self, parts: &mut Parts) -> Result<(), SyntaxError> {
+        let start = self.at;
         let Word(inner) = self.word(DOUBLE_QUOTES)?;
         if !self.eats("\"") {
-            return Err(SyntaxError::Incomplete(Some('"')));
+            return Err(self.open(start, '"'));
         }
         if inner.is_empty() {
             // Empty quotes are a word too.
@@ -222,9 +229,9 @@ impl Parser<'_> {
     }
 
     fn backquotes(&mut self, is_quoted: bool) -> Result<Part, SyntaxError> {
-        let mut text = String::new();
+        let (start, mut text) = (self.at, String::new());
         loop {
-            let letter = self.peek(0).ok_or(SyntaxError::Incomplete(Some('`')))?;
+            let Some(letter) = self.peek(0) else { return Err(self.open(start, '`')) };
             self.at += 1;
             match letter {
                 '`' => break,
