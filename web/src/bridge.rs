@@ -471,6 +471,17 @@ pub enum TerminalsCommand {
         /// How many.
         bytes: u32,
     },
+    /// What the word before the cursor may become; the answer is [`TerminalsReport::Completions`].
+    Complete {
+        /// Where.
+        terminal: u32,
+        /// Names the answer.
+        ticket: u32,
+        /// What was typed so far.
+        line: String,
+        /// Letters before the cursor.
+        cursor: u32,
+    },
     /// Log directories of brokers: whoever asks for their files is answered by [`TerminalsCommand::Files`].
     Elsewhere(Vec<String>),
     /// The answer to [`TerminalsReport::AskFiles`].
@@ -545,6 +556,19 @@ pub enum TerminalsReport {
         ticket: u32,
         /// The answer.
         result: Result<Option<Vec<u8>>, String>,
+    },
+    /// What came of [`TerminalsCommand::Complete`].
+    Completions {
+        /// Which question.
+        ticket: u32,
+        /// Letters before what is replaced.
+        from: u32,
+        /// Letters before what follows it.
+        to: u32,
+        /// By what; quoted where it must be.
+        candidates: Vec<String>,
+        /// Those that know the cluster may add to them: it is the value of this option.
+        option: Option<String>,
     },
     /// A process asks for files of a broker's log directory.
     AskFiles {

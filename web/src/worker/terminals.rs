@@ -6,7 +6,9 @@ use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
 use broker_core::cli::server::{ServerEvent, ServerRequest};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::node::{Input, Output};
-use broker_core::shell::{Awaits, FileNode, Machine, MachineInput, MachineOutput, ProcessId, Report, TerminalId};
+use broker_core::shell::{
+    Awaits, Candidates, FileNode, Machine, MachineInput, MachineOutput, ProcessId, Report, TerminalId,
+};
 use broker_core::text::Str;
 use broker_core::time::Now;
 use bytes::Bytes;
@@ -79,6 +81,12 @@ impl Terminals {
                     };
                     MachineInput::Server { process: ProcessId(process), event }
                 }
+                TerminalsCommand::Complete { terminal: number, ticket, line, cursor } => MachineInput::Complete {
+                    terminal: terminal(number),
+                    ticket: ticket.into(),
+                    line,
+                    cursor: cursor as usize,
+                },
                 TerminalsCommand::Elsewhere(directories) => {
                     MachineInput::Elsewhere(directories.into_iter().map(Str::from).collect())
                 }
@@ -170,6 +178,13 @@ fn told(report: Report) -> TerminalsReport {
                 Err(error) => Err(error.to_string()),
             };
             TerminalsReport::File { ticket: ticket as u32, result }
+        }
+        Report::Completions { ticket, from, to, candidates } => {
+            let (candidates, option) = match candidates {
+                Candidates::Words(words) => (words, None),
+                Candidates::ValueOf { option, files, .. } => (files, Some(option)),
+            };
+            TerminalsReport::Completions { ticket: ticket as u32, from: from as u32, to: to as u32, candidates, option }
         }
         Report::Ended(TerminalId(terminal)) => TerminalsReport::Ended(terminal),
     }

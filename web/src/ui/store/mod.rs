@@ -17,7 +17,7 @@ mod traffic;
 pub(crate) use actions::Draft;
 pub(crate) use events::{Line, What};
 pub(crate) use picture::{Picture, Process};
-pub(crate) use terminals::Terminal;
+pub(crate) use terminals::{Completions, Terminal};
 pub(crate) use traffic::{FLIGHT, Load, Place, Stream, Token, Track, Traffic};
 
 use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, RecordView, Refusal, SwitchCommand};
@@ -111,6 +111,8 @@ pub(crate) struct Signals {
     servers: StoredValue<SortedMap<i32, u32>>,
     /// What brokers were started with that a terminal started, by id.
     remembered_servers: StoredValue<SortedMap<i32, String>>,
+    /// Who waits for what a word may become.
+    completing: StoredValue<Option<(u32, Box<dyn FnOnce(Completions)>)>, LocalStorage>,
     /// Who waits for a file, by ticket.
     file_answers: StoredValue<Vec<(u32, FileAnswer)>, LocalStorage>,
     /// The newest time the switch told, and when on the page's own clock.
@@ -234,6 +236,7 @@ impl Store {
             numbers: StoredValue::new(Numbers::default()),
             servers: StoredValue::default(),
             remembered_servers: StoredValue::default(),
+            completing: StoredValue::new_local(None),
             file_answers: StoredValue::new_local(Vec::new()),
             lease: StoredValue::new(None),
             brokers,

@@ -38,6 +38,18 @@ struct Remembered {
     command: String,
 }
 
+/// What a word may become.
+pub(crate) struct Completions {
+    /// Letters before what is replaced.
+    pub(crate) from: usize,
+    /// Letters before what follows it.
+    pub(crate) to: usize,
+    /// By what.
+    pub(crate) candidates: Vec<String>,
+    /// It is the value of this option.
+    pub(crate) option: Option<String>,
+}
+
 impl Terminal {
     /// Takes what is to be shown.
     pub(crate) fn take(self) -> Vec<u8> {
@@ -132,6 +144,15 @@ impl Store {
             TerminalsReport::File { ticket, result } => self.file_answered(ticket, result),
             TerminalsReport::Edit { path, .. } => self.edit(path),
             TerminalsReport::Ended(number) => self.close_terminal(number),
+            TerminalsReport::Completions { ticket, from, to, candidates, option } => {
+                let mut asked = None;
+                self.completing.update_value(|completing| {
+                    asked = completing.take_if(|(known, _)| *known == ticket);
+                });
+                if let Some((_, answer)) = asked {
+                    answer(Completions { from: from as usize, to: to as usize, candidates, option });
+                }
+            }
             TerminalsReport::AskFiles { ticket, request } => self.ask_log_directory(ticket, request),
             TerminalsReport::Server { process, request } => self.server_wants(process, request),
             // The cluster's own.
@@ -149,6 +170,22 @@ impl Store {
     pub(crate) fn write_file(self, path: &str, content: Vec<u8>, answer: impl FnOnce(Result<(), String>) + 'static) {
         let ticket = self.file_ticket(move |result| answer(result.map(drop)));
         self.tell_terminals(&TerminalsCommand::WriteFile { ticket, path: path.to_owned(), content });
+    }
+
+    /// Names a question about a word; `answer` hears what it may become.
+    pub(crate) fn complete(self, answer: impl FnOnce(Completions) + 'static) -> u32 {
+        let ticket = self.next_ticket();
+        // Who asks again wants no older answer.
+        self.completing.set_value(Some((ticket, Box::new(answer))));
+        ticket
+    }
+
+    /// Where clients of the cluster look for it: the listeners of its brokers.
+    pub(crate) fn addresses(self) -> Vec<String> {
+        let listeners = |broker: &super::picture::Broker| broker.setting("listeners").unwrap_or_default();
+        let all = self.brokers.with_untracked(|all| all.values().map(listeners).collect::<Vec<_>>().join(","));
+        let of_clients = all.split(',').filter(|one| !one.trim().starts_with("CONTROLLER"));
+        of_clients.filter_map(|one| Some(one.split_once("://")?.1.to_owned())).collect()
     }
 
     /// Opens a file in the editor.

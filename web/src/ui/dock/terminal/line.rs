@@ -180,6 +180,12 @@ pub(super) fn put(input: &HtmlInputElement, text: &str) {
     select(input, text.encode_utf16().count());
 }
 
+/// Puts a text into the line, the cursor within it.
+pub(super) fn put_at(input: &HtmlInputElement, before: &str, after: &str) {
+    input.set_value(&format!("{before}{after}"));
+    select(input, before.encode_utf16().count());
+}
+
 fn select(input: &HtmlInputElement, at: usize) {
     let _ = input.set_selection_range(at as u32, at as u32);
 }
