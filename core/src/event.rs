@@ -28,6 +28,8 @@ pub enum Event {
         /// Its new broker epoch.
         broker_epoch: BrokerEpoch,
     },
+    /// The controller lets the broker of this node lead. Beside the active controller's own word for it, which is told there.
+    Unfenced,
     /// This node became the active controller.
     ControllerElected {
         /// Epoch of the quorum.

@@ -12,7 +12,8 @@
 //! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
 //! - `feature_versions`: features and their levels, for `features` and `storage`; `formatter` and `meta_file` are parts of
 //!   storage, `controller_file` of metadata-quorum. `table`: what `prettyPrintTable` prints.
-//! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `offset_reset` of
+//! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `server_log` of server-start,
+//!   `offset_reset` of
 //!   consumer-groups.
 //!
 //! # Architecture Invariants
@@ -53,6 +54,11 @@ pub mod process;
 mod program;
 mod properties_file;
 pub mod server;
+mod server_log;
+mod server_start;
+mod server_stop;
+#[cfg(test)]
+mod server_tests;
 mod storage;
 mod table;
 mod terminal;
@@ -82,7 +88,7 @@ pub(crate) struct Tool {
     pub(crate) run: fn(Terminal) -> Run,
 }
 
-static TOOLS: [Tool; 15] = [
+static TOOLS: [Tool; 17] = [
     Tool { name: "kafka-broker-api-versions.sh", run: |terminal| Box::pin(broker_api_versions::run(terminal)) },
     Tool { name: "kafka-cluster.sh", run: |terminal| Box::pin(cluster_tool::run(terminal)) },
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
@@ -96,6 +102,8 @@ static TOOLS: [Tool; 15] = [
     Tool { name: "kafka-leader-election.sh", run: |terminal| Box::pin(leader_election::run(terminal)) },
     Tool { name: "kafka-log-dirs.sh", run: |terminal| Box::pin(log_dirs::run(terminal)) },
     Tool { name: "kafka-metadata-quorum.sh", run: |terminal| Box::pin(metadata_quorum::run(terminal)) },
+    Tool { name: "kafka-server-start.sh", run: |terminal| Box::pin(server_start::run(terminal)) },
+    Tool { name: "kafka-server-stop.sh", run: |terminal| Box::pin(server_stop::run(terminal)) },
     Tool { name: "kafka-storage.sh", run: |terminal| Box::pin(storage::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];

@@ -27,6 +27,23 @@ pub(super) async fn read(terminal: &Terminal, path: &str) -> Result<Properties, 
     properties.map_err(|error| Exception::illegal_argument(error.to_string()))
 }
 
+/// What Kafka throws for a mistake in a broker's properties: Scala's `require`, listeners and definitions of keys throw
+/// differently.
+pub(super) fn config_exception(message: &str) -> Exception {
+    if message.starts_with("requirement failed") {
+        return Exception::illegal_argument(message);
+    }
+    let listeners = message.strip_prefix("Error creating broker listeners from '[");
+    if let Some((_, why)) = listeners.and_then(|rest| rest.split_once("]': ")) {
+        let cause = match why.starts_with("Unable to parse ") {
+            true => Exception::new("org.apache.kafka.common.KafkaException", why),
+            false => Exception::illegal_argument(why),
+        };
+        return Exception::illegal_argument(message).because(&cause);
+    }
+    Exception::new("org.apache.kafka.common.config.ConfigException", message)
+}
+
 /// An admin's settings from a file of properties, if there is one.
 ///
 /// # Errors

@@ -123,23 +123,14 @@ async fn execute(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failu
         "feature-dependencies" => feature_dependencies(terminal, arguments),
         command => {
             let properties = properties_file::read(terminal, arguments.value("config").unwrap_or_default()).await?;
-            let config =
-                BrokerConfig::from_properties(&properties).map_err(|error| config_exception(&error.message))?;
+            let config = BrokerConfig::from_properties(&properties)
+                .map_err(|error| properties_file::config_exception(&error.message))?;
             if command == "info" {
                 info(terminal, &directories(&config)).await
             } else {
                 format(terminal, arguments, &properties, &config).await
             }
         }
-    }
-}
-
-/// Scala's `require` and Kafka's definitions of keys throw differently.
-fn config_exception(message: &str) -> Exception {
-    if message.starts_with("requirement failed") {
-        Exception::illegal_argument(message)
-    } else {
-        Exception::new("org.apache.kafka.common.config.ConfigException", message)
     }
 }
 

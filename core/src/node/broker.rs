@@ -550,7 +550,11 @@ impl Broker {
                 self.publish_first();
             }
             Some(LifecycleChange::ShutDown) => self.broker_is_shut_down(),
-            Some(LifecycleChange::Fenced(fenced)) => self.serving |= !fenced,
+            Some(LifecycleChange::Fenced(true)) => {}
+            Some(LifecycleChange::Fenced(false)) => {
+                self.serving = true;
+                self.event(Event::Unfenced);
+            }
             None => {}
         }
     }

@@ -228,8 +228,12 @@ impl Startup {
                 )
                 .into());
             }
-            if cluster.is_some_and(|known| *known != meta.cluster_id) {
-                return Err(format!("Invalid cluster.id in: {}/meta.properties.", directory.path).into());
+            if let Some(known) = cluster.filter(|known| **known != meta.cluster_id) {
+                return Err(format!(
+                    "Invalid cluster.id in: {}/meta.properties. Expected {known}, but read {}",
+                    directory.path, meta.cluster_id
+                )
+                .into());
             }
             cluster = Some(&meta.cluster_id);
         }

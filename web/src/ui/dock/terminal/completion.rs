@@ -53,9 +53,9 @@ fn values(store: Store, option: &str, word: &str) -> Vec<String> {
         "topic" | "topics-to-move" | "include" | "whitelist" => {
             store.picture.with_untracked(|picture| picture.topics.iter().map(|topic| topic.name.to_string()).collect())
         }
-        "group" => {
-            store.picture.with_untracked(|picture| picture.groups.iter().map(|group| group.group_id.to_string()).collect())
-        }
+        "group" => store
+            .picture
+            .with_untracked(|picture| picture.groups.iter().map(|group| group.group_id.to_string()).collect()),
         "bootstrap-server" | "broker-list" => store.addresses(),
         "config" | "add-config" => topic_keys().map(|key| format!("{}=", key.name)).collect(),
         "delete-config" => topic_keys().map(|key| key.name.to_owned()).collect(),
