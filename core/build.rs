@@ -1,7 +1,8 @@
 //! Turns the schema files of `schema/` into Rust: one module of structs, defaults, decoder and encoder per message, and
 //! a descriptor of every field for tools that show or generate messages.
 //!
-//! The steps: [`schema`] parses, [`rust`] writes `messages.rs`, [`descriptor`] writes `descriptor.bin`.
+//! The steps: [`schema`] parses, [`rust`] writes `messages.rs`, [`descriptor`] writes `descriptor.bin` of all messages and
+//! `records.bin` of those that are neither request nor response.
 
 #[path = "build/descriptor.rs"]
 mod descriptor;
@@ -34,7 +35,9 @@ fn generate() -> Result<(), String> {
     }
     schema::check_names(&messages)?;
     write(&out.join("messages.rs"), rust::write_messages(&messages).as_bytes())?;
-    write(&out.join("descriptor.bin"), &descriptor::write_descriptor(&messages))
+    write(&out.join("descriptor.bin"), &descriptor::write_descriptor(&messages))?;
+    messages.retain(|message| !message.name().ends_with("Request") && !message.name().ends_with("Response"));
+    write(&out.join("records.bin"), &descriptor::write_descriptor(&messages))
 }
 
 /// The schema files in the order of their names, so that the output does not depend on the file system.

@@ -1,7 +1,9 @@
-//! The order of Java's hash maps: where Kafka walks one, what it prints or answers has that order.
+//! What Java does in its own way and Kafka prints or answers: the order of hash maps, decimal fractions, random numbers.
 
 use crate::ids::TopicPartition;
 use crate::sorted::sort_by_key;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// Sorts items as a `java.util.HashMap` with them as its only keys would be walked; `hash` is an item's hash code.
@@ -31,10 +33,104 @@ pub(crate) fn topic_partition_hash(at: &TopicPartition) -> u32 {
     31_u32.wrapping_mul(partition).wrapping_add(string_hash(&at.topic))
 }
 
+/// `%.Nf` of `java.util.Formatter`: the shortest digits that tell a number from its neighbours, rounded half up.
+pub(crate) fn fixed(value: f64, places: usize) -> String {
+    if value.is_nan() {
+        return "NaN".to_string();
+    }
+    if value.is_infinite() {
+        return (if value < 0.0 { "-Infinity" } else { "Infinity" }).to_string();
+    }
+    let shortest = format!("{}", value.abs());
+    let (whole, fraction) = shortest.split_once('.').unwrap_or((&shortest, ""));
+    let mut digits: Vec<u8> =
+        whole.bytes().chain(fraction.bytes().chain(core::iter::repeat(b'0')).take(places)).collect();
+    if fraction.as_bytes().get(places).is_some_and(|next| *next >= b'5') {
+        let nines = digits.iter().rev().take_while(|digit| **digit == b'9').count();
+        let kept = digits.len() - nines;
+        digits.iter_mut().skip(kept).for_each(|digit| *digit = b'0');
+        match kept.checked_sub(1).and_then(|at| digits.get_mut(at)) {
+            Some(digit) => *digit += 1,
+            None => digits.insert(0, b'1'),
+        }
+    }
+    let point = digits.len() - places;
+    let mut text = String::from(if value < 0.0 { "-" } else { "" });
+    for (at, digit) in digits.into_iter().enumerate() {
+        if at == point {
+            text.push('.');
+        }
+        text.push(char::from(digit));
+    }
+    text
+}
+
+/// `java.util.SplittableRandom`.
+#[derive(Clone, Debug)]
+pub(crate) struct SplittableRandom(u64);
+
+impl SplittableRandom {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0x62a9_d9ed_7997_05f5);
+        ((mixed ^ (mixed >> 28)).wrapping_mul(0xcb24_d0a5_c88c_35b3) >> 32) as u32
+    }
+
+    /// `nextInt(bound)`; the bound is at least 1 and within an `int`.
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+        let mut drawn = self.next();
+        if bound.is_power_of_two() {
+            return drawn & (bound - 1);
+        }
+        loop {
+            drawn >>= 1;
+            let found = drawn % bound;
+            // The last, incomplete run of the bound would favour its beginning.
+            if drawn - found <= i32::MAX as u32 - (bound - 1) {
+                return found;
+            }
+            drawn = self.next();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{hash_map_order, string_hash};
+    use super::{SplittableRandom, fixed, hash_map_order, string_hash};
+    use alloc::string::String;
     use alloc::vec::Vec;
+
+    #[test]
+    fn fractions_are_rounded_as_javas_formatter_rounds() {
+        for (value, places, text) in [
+            (0.0, 2, "0.00"),
+            (0.125, 2, "0.13"),
+            (0.005, 2, "0.01"),
+            (9.999, 2, "10.00"),
+            (99.95, 1, "100.0"),
+            (1234.5678, 4, "1234.5678"),
+            (-0.25, 1, "-0.3"),
+            (8.156_607_6, 6, "8.156608"),
+            (1e-7, 6, "0.000000"),
+            (f64::NAN, 2, "NaN"),
+            (f64::INFINITY, 4, "Infinity"),
+            (3.0, 0, "3."),
+        ] {
+            assert_eq!(fixed(value, places).trim_end_matches('.'), text.trim_end_matches('.'), "{value} {places}");
+        }
+    }
+
+    #[test]
+    fn random_numbers_are_javas() {
+        // What Apache Kafka's producer-perf-test sent first.
+        let mut random = SplittableRandom::new(0);
+        let mut text = || (0..10).map(|_| char::from(random.below(26) as u8 + 65)).collect::<String>();
+        assert_eq!([text(), text(), text()], ["YQHHNEBSEP", "DNSEIFGAMS", "UJXKOLTXSP"]);
+    }
 
     #[test]
     fn keys_are_walked_as_java_walks_them() {

@@ -1,6 +1,6 @@
 //! Usage, help and errors as argparse4j prints them: lines of 75 columns, filled with blanks from both ends.
 
-use super::argument_parser::{Argument, Group, Level, Parser};
+use super::argument_parser::{Action, Argument, Group, Level, Parser};
 use super::line_break::pieces;
 use alloc::format;
 use alloc::string::String;
@@ -25,24 +25,31 @@ pub(super) fn help(parser: &Parser, level: &Level<'_>) -> String {
         if !parser.description.is_empty() {
             text.extend(["\n", &wrap(parser.description, 0, ""), "\n"]);
         }
-        text += "\npositional arguments:\n";
-        row(&mut text, &commands(parser), "");
+        if !parser.commands.is_empty() {
+            text += "\npositional arguments:\n";
+            row(&mut text, &commands(parser), "");
+        }
         for command in parser.commands {
             row(&mut text, &format!("  {}", command.name), command.help);
         }
     }
     text += "\noptional arguments:\n";
-    let is_apart = |argument: &Argument| argument.group.is_some() && !level.is_exclusive(argument);
+    let is_apart = |argument: &Argument| {
+        let group = argument.group.and_then(|group| level.groups.get(group));
+        group.is_some_and(|group| !matches!(group, Group::Exclusive { .. }))
+    };
     level
         .arguments
         .iter()
         .filter(|argument| !is_apart(argument))
         .for_each(|argument| argument_row(&mut text, argument));
     for (index, group) in level.groups.iter().enumerate() {
-        if let Group::Titled(title) = group {
-            text.extend(["\n", title, ":\n"]);
-            level.members(index).for_each(|argument| argument_row(&mut text, argument));
+        match group {
+            Group::Titled(title) => text.extend(["\n", title, ":\n"]),
+            Group::Described(description) => text.extend(["\n  ", &wrap(description, 2, "  "), "\n\n"]),
+            Group::Exclusive { .. } => continue,
         }
+        level.members(index).for_each(|argument| argument_row(&mut text, argument));
     }
     text
 }
@@ -102,7 +109,7 @@ fn usage(parser: &Parser, level: &Level<'_>) -> String {
     }
     words.extend(level.arguments.iter().filter(|one| !level.is_exclusive(one)).map(|one| syntax(one)));
     exclusive(&mut words, level, true);
-    if level.command.is_none() {
+    if level.command.is_none() && !parser.commands.is_empty() {
         words.extend([commands(parser), "...".into()]);
     }
     let mut text = format!("usage: {}", parser.name);
@@ -127,7 +134,7 @@ fn usage(parser: &Parser, level: &Level<'_>) -> String {
 /// Groups of which one argument at most may be given.
 fn exclusive(words: &mut Vec<String>, level: &Level<'_>, with_optional: bool) {
     for (index, group) in level.groups.iter().enumerate() {
-        let Group::Exclusive { is_required } = *group else { continue };
+        let Some(is_required) = group.exclusive() else { continue };
         if !is_required && !with_optional {
             continue;
         }
@@ -163,8 +170,15 @@ fn bare_syntax(argument: &Argument) -> String {
 }
 
 fn value_name(argument: &Argument) -> String {
-    let name = || format!(" {}", argument.name().replace('-', "_").to_ascii_uppercase());
-    if argument.takes_value() { name() } else { String::new() }
+    let name = match argument.value_name {
+        "" => argument.name().replace('-', "_").to_ascii_uppercase(),
+        name => name.into(),
+    };
+    match argument.action {
+        Action::Several => format!(" {name} [{name} ...]"),
+        _ if argument.takes_value() => format!(" {name}"),
+        _ => String::new(),
+    }
 }
 
 fn argument_row(text: &mut String, argument: &Argument) {

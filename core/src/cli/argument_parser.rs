@@ -17,6 +17,8 @@ pub(super) enum Action {
     Store,
     /// Takes a value, as often as it is given.
     Append,
+    /// Takes all values that follow; only those of the last time count.
+    Several,
     /// Is there or not.
     StoreTrue,
     /// Prints the help.
@@ -30,19 +32,60 @@ pub(super) struct Argument {
     pub(super) action: Action,
     pub(super) help: &'static str,
     pub(super) is_required: bool,
-    pub(super) is_integer: bool,
+    pub(super) number: Number,
+    /// What the help calls its value; empty where that is made of its own name.
+    pub(super) value_name: &'static str,
     /// Which of the groups beside it.
     pub(super) group: Option<usize>,
 }
 
+/// What kind of number a value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    /// Any text.
+    None,
+    /// Java's `Integer`.
+    Integer,
+    /// Java's `Long`.
+    Long,
+    /// Java's `Double`.
+    Double,
+}
+
+impl Number {
+    /// Its class, where a text is none of it.
+    fn missed_by(self, text: &str) -> Option<&'static str> {
+        let (is_one, class) = match self {
+            Self::None => return None,
+            Self::Integer => (text.parse::<i32>().is_ok(), "Integer"),
+            Self::Long => (text.parse::<i64>().is_ok(), "Long"),
+            Self::Double => (text.trim().parse::<f64>().is_ok(), "Double"),
+        };
+        (!is_one).then_some(class)
+    }
+}
+
 /// An argument that takes a value.
 pub(super) const fn store(flags: &'static [&'static str], help: &'static str) -> Argument {
-    Argument { flags, action: Action::Store, help, is_required: false, is_integer: false, group: None }
+    Argument {
+        flags,
+        action: Action::Store,
+        help,
+        is_required: false,
+        number: Number::None,
+        value_name: "",
+        group: None,
+    }
 }
 
 /// An argument that takes a value each time it is given.
 pub(super) const fn append(flags: &'static [&'static str], help: &'static str) -> Argument {
     Argument { action: Action::Append, ..store(flags, help) }
+}
+
+/// An argument that takes all values that follow it.
+pub(super) const fn several(flags: &'static [&'static str], help: &'static str) -> Argument {
+    Argument { action: Action::Several, ..store(flags, help) }
 }
 
 /// An argument without a value.
@@ -62,8 +105,19 @@ impl Argument {
     }
 
     /// Its value is an integer.
-    pub(super) const fn integer(mut self) -> Self {
-        self.is_integer = true;
+    pub(super) const fn integer(self) -> Self {
+        self.number(Number::Integer)
+    }
+
+    /// Its value is a number of this kind.
+    pub(super) const fn number(mut self, number: Number) -> Self {
+        self.number = number;
+        self
+    }
+
+    /// What the help calls its value.
+    pub(super) const fn called(mut self, value_name: &'static str) -> Self {
+        self.value_name = value_name;
         self
     }
 
@@ -74,7 +128,7 @@ impl Argument {
     }
 
     pub(super) const fn takes_value(&self) -> bool {
-        matches!(self.action, Action::Store | Action::Append)
+        matches!(self.action, Action::Store | Action::Append | Action::Several)
     }
 
     /// How messages name it.
@@ -99,6 +153,19 @@ pub(super) enum Group {
         /// And one must.
         is_required: bool,
     },
+    /// One of them must be given, and no other; the help has a part for them that begins with this.
+    Described(&'static str),
+}
+
+impl Group {
+    /// Where one argument at most may be given: whether one must.
+    pub(super) const fn exclusive(self) -> Option<bool> {
+        match self {
+            Self::Titled(_) => None,
+            Self::Exclusive { is_required } => Some(is_required),
+            Self::Described(_) => Some(true),
+        }
+    }
 }
 
 /// A sub-command.
@@ -125,7 +192,7 @@ pub(super) struct Parser {
     pub(super) arguments: &'static [Argument],
     /// Groups of them.
     pub(super) groups: &'static [Group],
-    /// Its sub-commands.
+    /// Its sub-commands; none where it does one thing.
     pub(super) commands: &'static [Command],
 }
 
@@ -155,7 +222,12 @@ impl Arguments {
 
     /// The value of an argument that is an integer.
     pub(super) fn integer(&self, name: &str) -> Option<i32> {
-        self.value(name).and_then(|text| text.parse().ok())
+        self.number(name)
+    }
+
+    /// The value of an argument that is a number.
+    pub(super) fn number<T: core::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.value(name).and_then(|text| text.trim().parse().ok())
     }
 }
 
@@ -234,7 +306,8 @@ impl<'a> Level<'a> {
     }
 
     pub(super) fn is_exclusive(&self, argument: &Argument) -> bool {
-        argument.group.is_some_and(|group| matches!(self.groups.get(group), Some(Group::Exclusive { .. })))
+        let group = argument.group.and_then(|group| self.groups.get(group));
+        group.is_some_and(|group| group.exclusive().is_some())
     }
 
     /// A mistake in this level's arguments; `similar` follows what argparse4j shows.
@@ -315,7 +388,7 @@ impl<'a> State<'a> {
                 self.at += 1;
             } else if self.is_flag(word) {
                 self.read_flag(level, &mut used, word)?;
-            } else if level.command.is_none() && !self.is_separated {
+            } else if level.command.is_none() && !self.is_separated && !self.parser.commands.is_empty() {
                 self.check_required(level, &used);
                 return self.read_command(level, word);
             } else {
@@ -323,7 +396,7 @@ impl<'a> State<'a> {
                 return Err(level.wrong(self.parser, format!("unrecognized arguments: '{rest}'"), ""));
             }
         }
-        if level.command.is_none() {
+        if level.command.is_none() && !self.parser.commands.is_empty() {
             return Err(level.wrong(self.parser, "too few arguments".to_owned(), ""));
         }
         self.check_required(level, &used);
@@ -405,25 +478,39 @@ impl<'a> State<'a> {
                 return Err(wrong(format!("not allowed with argument {}", first.textual_name())));
             }
         }
-        let value = match (argument.takes_value(), embedded) {
+        let mut values = Vec::new();
+        match (argument.takes_value(), embedded) {
             (false, Some(value)) => return Err(wrong(format!("ignore implicit argument '{value}'"))),
-            (false, None) => String::new(),
-            (true, Some(value)) => value.to_owned(),
+            (false, None) => values.push(String::new()),
+            (true, Some(value)) => values.push(value.to_owned()),
             (true, None) => {
-                let next = self.words.get(self.at).filter(|word| !self.is_flag(word));
-                let next = next.ok_or_else(|| wrong("expected one argument".to_owned()))?;
-                self.at += 1;
-                next.clone()
+                while let Some(next) = self.words.get(self.at).filter(|word| !self.is_flag(word)) {
+                    values.push(next.clone());
+                    self.at += 1;
+                    if argument.action != Action::Several {
+                        break;
+                    }
+                }
             }
-        };
-        if argument.is_integer && value.parse::<i32>().is_err() {
-            return Err(wrong(format!("could not convert '{value}' to Integer (For input string: \"{value}\")")));
+        }
+        if values.is_empty() {
+            let several = argument.action == Action::Several;
+            return Err(wrong((if several { "expected 1 argument(s)" } else { "expected one argument" }).to_owned()));
+        }
+        for value in &values {
+            if let Some(class) = argument.number.missed_by(value) {
+                let message = format!("could not convert '{value}' to {class} (For input string: \"{value}\")");
+                return Err(wrong(message));
+            }
         }
         if argument.action == Action::Help {
             return Err(Stopped::Help(argument_help::help(self.parser, level)));
         }
         used.arguments.push(argument.name());
-        self.given.push((argument.name(), value));
+        if argument.action == Action::Several {
+            self.given.retain(|given| given.0 != argument.name());
+        }
+        self.given.extend(values.into_iter().map(|value| (argument.name(), value)));
         Ok(())
     }
 
@@ -440,7 +527,7 @@ impl<'a> State<'a> {
         }
         for (index, group) in level.groups.iter().enumerate() {
             let is_missing = used.groups.get(index).is_some_and(Option::is_none);
-            if matches!(group, Group::Exclusive { is_required: true }) && is_missing {
+            if group.exclusive() == Some(true) && is_missing {
                 let names = level.members(index).map(|one| one.textual_name() + " ").collect::<String>();
                 let message = format!("one of the arguments {names}is required");
                 self.deferred = Some(level.wrong(self.parser, message, ""));

@@ -338,7 +338,7 @@ fn summary(terminal: &Terminal, count: i32) {
     terminal.error_line(&format!("Processed a total of {count} messages"));
 }
 
-fn subscribe(terminal: &Terminal, topics: Vec<Str>) {
+pub(super) fn subscribe(terminal: &Terminal, topics: Vec<Str>) {
     if let Some(mut consumer) = terminal.consumer() {
         consumer.subscribe(topics);
     }
@@ -354,14 +354,14 @@ fn assign(terminal: &Terminal, partition: &TopicPartition, start: Start) {
 }
 
 /// The topics that are meant and there.
-async fn matching(terminal: &Terminal, filter: &TopicFilter) -> Result<Vec<Str>, Failure> {
+pub(super) async fn matching(terminal: &Terminal, filter: &TopicFilter) -> Result<Vec<Str>, Failure> {
     let response = metadata(terminal).await?;
     let topics = response.topics.into_iter().filter(|topic| !topic.is_internal).filter_map(|topic| topic.name);
     Ok(topics.filter(|name| filter.is_match(name)).collect())
 }
 
 /// Commits where that is its affair, and leaves the group.
-async fn close(terminal: &Terminal) {
+pub(super) async fn close(terminal: &Terminal) {
     let now = terminal.now();
     if let Some(mut consumer) = terminal.consumer() {
         consumer.close(now);

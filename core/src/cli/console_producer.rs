@@ -2,11 +2,11 @@
 
 use super::failure::{Exception, Failure};
 use super::option_parser::{OptionSpec, Options, flag, value};
+use super::producer_log::{failure, log_retry, too_large};
 use super::properties_file::{bootstrap, check_address, key_values, read};
 use super::terminal::{Came, Terminal};
 use crate::client::{ProducerConfig, ProducerEvent, ProducerRecord, SendError};
 use crate::config::Properties;
-use crate::protocol::ErrorCode;
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Duration;
@@ -16,7 +16,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 const READER: &str = "org.apache.kafka.tools.LineMessageReader";
-const SENDER: &str = "org.apache.kafka.clients.producer.internals.Sender";
 const CALLBACK: &str = "org.apache.kafka.clients.producer.internals.ErrorLoggingCallback";
 
 const OPTIONS: [OptionSpec; 23] = [
@@ -84,6 +83,7 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let reader = LineReader::new(&settings.reader)?;
     let topic = Str::from(options.value("topic")?.unwrap_or_default());
     let is_sync = options.has("sync");
+    let delivery_ms = config.delivery_timeout.as_millis() as u64;
     terminal.start_producer(config);
     terminal.await_interrupts();
     let mut work = Work {
@@ -92,7 +92,8 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
         pending: SortedMap::new(),
         is_sync,
         thrown: None,
-        max_block: options.number("max-block-ms")?,
+        max_block_ms: options.number("max-block-ms")?.unwrap_or(60_000),
+        delivery_ms,
     };
     work.read(&reader).await
 }
@@ -364,7 +365,8 @@ struct Work<'a> {
     is_sync: bool,
     /// Why the line that is awaited failed.
     thrown: Option<Exception>,
-    max_block: Option<u64>,
+    max_block_ms: u64,
+    delivery_ms: u64,
 }
 
 impl Work<'_> {
@@ -434,11 +436,7 @@ impl Work<'_> {
                 }
             }
             Err(SendError::RecordTooLarge { size, max_request_size }) => {
-                let message = format!(
-                    "The message is {size} bytes when serialized which is larger than {max_request_size}, which is the value \
-                     of the max.request.size configuration."
-                );
-                self.failed(&sent, ErrorCode::MessageTooLarge, Some(&message));
+                self.failed(&sent, &too_large(size, max_request_size));
             }
         }
         Ok(())
@@ -468,35 +466,21 @@ impl Work<'_> {
                     self.pending.remove(&id);
                 }
             }
-            ProducerEvent::Retrying { topic, partition, error, attempts_left, correlation_id } => {
-                let line = format!(
-                    "[Producer clientId=console-producer] Got error produce response with correlation id {correlation_id} on \
-                     topic-partition {topic}-{partition}, retrying ({attempts_left} attempts left). Error: {}",
-                    error.name()
-                );
-                self.terminal.log("WARN", &line, SENDER);
-            }
-            ProducerEvent::Failed { ids, partition, error, .. } => {
-                let is_invalid = error == ErrorCode::InvalidTopicException;
-                let is_unknown = partition < 0 && (error == ErrorCode::RequestTimedOut || error.is_retriable());
-                let message = is_unknown.then(|| {
-                    let (topic, block) = (&self.topic, self.max_block.unwrap_or(60_000));
-                    format!("Topic {topic} not present in metadata after {block} ms.")
-                });
-                let message = message.or_else(|| is_invalid.then(|| format!("Invalid topics: [{}]", self.topic)));
-                let error = if is_unknown { ErrorCode::RequestTimedOut } else { error };
+            ProducerEvent::Retrying { .. } => log_retry(self.terminal, "console-producer", &event),
+            ProducerEvent::Failed { ids, topic, partition, error } => {
+                let exception = failure(&topic, partition, error, ids.len(), self.max_block_ms, self.delivery_ms);
                 for id in ids {
                     if let Some(sent) = self.pending.remove(&id) {
-                        self.failed(&sent, error, message.as_deref());
+                        self.failed(&sent, &exception);
                     }
                 }
             }
         }
     }
 
-    fn failed(&mut self, sent: &Sent, error: ErrorCode, message: Option<&str>) {
+    fn failed(&mut self, sent: &Sent, exception: &Exception) {
         if self.is_sync {
-            self.thrown = Some(Exception::of(error, message));
+            self.thrown = Some(exception.clone());
             return;
         }
         let size =
@@ -508,6 +492,6 @@ impl Work<'_> {
             size(&sent.value)
         );
         self.terminal.log("ERROR", &line, CALLBACK);
-        self.terminal.error_line(&Exception::of(error, message).to_string());
+        self.terminal.error_line(&exception.to_string());
     }
 }

@@ -3,6 +3,7 @@
 use super::failure::Exception;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Milliseconds since the epoch as `2026-01-02 03:04:05,678`.
 pub(super) fn time_stamp(ms: i64) -> String {
@@ -23,6 +24,127 @@ pub(super) fn java_date(ms: i64) -> String {
     let month = MONTHS.get((month - 1) as usize).copied().unwrap_or_default();
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}")
+}
+
+/// A `java.text.SimpleDateFormat`.
+pub(super) struct DateFormat(Vec<Part>);
+
+enum Part {
+    Text(String),
+    /// A pattern letter, and how often it stands there.
+    Field(char, usize),
+}
+
+/// The letters of patterns; those behind the blank are not shown here.
+const LETTERS: &str = "GyYMLdDEuaHkKhmsSzZX wWF";
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+impl DateFormat {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// `java.lang.IllegalArgumentException`.
+    pub(super) fn new(pattern: &str) -> Result<Self, Exception> {
+        let mut parts = Vec::new();
+        let mut letters = pattern.chars().peekable();
+        while let Some(letter) = letters.next() {
+            if letter == '\'' {
+                let mut text = String::new();
+                loop {
+                    match letters.next() {
+                        Some('\'') if letters.next_if_eq(&'\'').is_none() => break,
+                        Some(other) => text.push(other),
+                        None => return Err(Exception::illegal_argument("Unterminated quote")),
+                    }
+                }
+                // Two quotes are one.
+                parts.push(Part::Text(if text.is_empty() { "'".into() } else { text }));
+            } else if letter.is_ascii_alphabetic() {
+                if !LETTERS.contains(letter) {
+                    return Err(Exception::illegal_argument(format!("Illegal pattern character '{letter}'")));
+                }
+                let mut count = 1;
+                while letters.next_if_eq(&letter).is_some() {
+                    count += 1;
+                }
+                parts.push(Part::Field(letter, count));
+            } else {
+                parts.push(Part::Text(letter.into()));
+            }
+        }
+        Ok(Self(parts))
+    }
+
+    /// Local milliseconds since the epoch in this pattern.
+    pub(super) fn format(&self, ms: i64) -> String {
+        let (day_number, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+        let (year, month, day) = civil(day_number);
+        let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1000 % 60);
+        // 1970-01-01 was a Thursday.
+        let weekday = (day_number + 3).rem_euclid(7);
+        let mut text = String::new();
+        for part in &self.0 {
+            let (letter, width) = match part {
+                Part::Text(literal) => {
+                    text += literal;
+                    continue;
+                }
+                Part::Field(letter, width) => (*letter, *width),
+            };
+            let name = |names: &[&'static str], at: i64| {
+                let name = usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default();
+                if width >= 4 { name } else { name.get(..3).unwrap_or(name) }
+            };
+            let number = match letter {
+                'y' | 'Y' if width == 2 => year.rem_euclid(100),
+                'y' | 'Y' => year,
+                'M' | 'L' if width >= 3 => {
+                    text += name(&MONTHS, month - 1);
+                    continue;
+                }
+                'M' | 'L' => month,
+                'd' => day,
+                'D' => day_number - days(year, 1, 1) + 1,
+                'u' => weekday + 1,
+                'H' => hour,
+                'k' => (hour + 23) % 24 + 1,
+                'K' => hour % 12,
+                'h' => (hour + 11) % 12 + 1,
+                'm' => minute,
+                's' => second,
+                'S' => of_day % 1000,
+                other => {
+                    text += match other {
+                        'E' => name(&DAYS, weekday),
+                        'a' if hour < 12 => "AM",
+                        'a' => "PM",
+                        'G' => "AD",
+                        'z' => "UTC",
+                        'Z' => "+0000",
+                        'X' => "Z",
+                        _ => "",
+                    };
+                    continue;
+                }
+            };
+            text += &format!("{number:0width$}");
+        }
+        text
+    }
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar: 400 years have 146,097 days, and
@@ -145,6 +267,23 @@ mod tests {
         assert_eq!(java_date(-1), "Wed Dec 31 23:59:59 UTC 1969");
         for text in ["yesterday", "2026-11T1", "T", "2026-13-x1T00:00:00.000", "2026-01-01T00:00"] {
             assert!(epoch_ms(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_those_of_simple_date_format() {
+        // 2026-11-27 03:11:01.242, a Friday.
+        let ms = 1_795_749_061_242;
+        for (pattern, text) in [
+            ("yyyy-MM-dd HH:mm:ss:SSS", "2026-11-27 03:11:01:242"),
+            ("yyyy.MM.dd 'at' HH", "2026.11.27 at 03"),
+            ("EEE, d MMM yy h:mm a", "Fri, 27 Nov 26 3:11 AM"),
+            ("EEEE ''D' o''clock'", "Friday '331 o'clock"),
+        ] {
+            assert_eq!(DateFormat::new(pattern).map(|format| format.format(ms)).unwrap(), text, "{pattern}");
+        }
+        for (pattern, message) in [("bogus", "Illegal pattern character 'b'"), ("'open", "Unterminated quote")] {
+            assert_eq!(DateFormat::new(pattern).err().map(|error| error.message).as_deref(), Some(message));
         }
     }
 

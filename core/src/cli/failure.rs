@@ -54,7 +54,10 @@ impl Exception {
 
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.class, self.message)?;
+        f.write_str(&self.class)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
         self.suppressed.iter().try_for_each(|other| write!(f, "\n\tSuppressed: {other}"))?;
         self.causes.iter().try_for_each(|cause| write!(f, "\nCaused by: {cause}"))
     }

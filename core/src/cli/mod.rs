@@ -13,8 +13,9 @@
 //! - `feature_versions`: features and their levels, for `features` and `storage`; `formatter` and `meta_file` are parts of
 //!   storage, `controller_file` of metadata-quorum. `table`: what `prettyPrintTable` prints.
 //! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `server_log` of server-start,
-//!   `offset_reset` of
-//!   consumer-groups.
+//!   `offset_reset` of consumer-groups, `dump_index`, `dump_log_decoder` and `message_json` of dump-log, `performance` of
+//!   producer-perf-test, `reassignment_json` and `reassignment_throttle` of reassign-partitions; `producer_log` and
+//!   `producer_properties` are shared by those that produce.
 //!
 //! # Architecture Invariants
 //! A tool is an `async fn` that only awaits its `terminal`: the program polls it after each input, no waker and no executor
@@ -32,9 +33,13 @@ mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod consumer_perf_test;
 mod controller_file;
 mod date_time;
 mod delete_records;
+mod dump_index;
+mod dump_log;
+mod dump_log_decoder;
 mod failure;
 mod feature_versions;
 mod features;
@@ -46,13 +51,21 @@ mod leader_election;
 mod line_break;
 mod log_dirs;
 mod message_formatter;
+mod message_json;
 mod meta_file;
 mod metadata_quorum;
 mod offset_reset;
 mod option_parser;
+mod performance;
 pub mod process;
+mod producer_log;
+mod producer_perf_test;
+mod producer_properties;
 mod program;
 mod properties_file;
+mod reassign_partitions;
+mod reassignment_json;
+mod reassignment_throttle;
 pub mod server;
 mod server_log;
 mod server_start;
@@ -88,20 +101,24 @@ pub(crate) struct Tool {
     pub(crate) run: fn(Terminal) -> Run,
 }
 
-static TOOLS: [Tool; 17] = [
+static TOOLS: [Tool; 21] = [
     Tool { name: "kafka-broker-api-versions.sh", run: |terminal| Box::pin(broker_api_versions::run(terminal)) },
     Tool { name: "kafka-cluster.sh", run: |terminal| Box::pin(cluster_tool::run(terminal)) },
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
     Tool { name: "kafka-console-consumer.sh", run: |terminal| Box::pin(console_consumer::run(terminal)) },
     Tool { name: "kafka-console-producer.sh", run: |terminal| Box::pin(console_producer::run(terminal)) },
     Tool { name: "kafka-consumer-groups.sh", run: |terminal| Box::pin(consumer_groups::run(terminal)) },
+    Tool { name: "kafka-consumer-perf-test.sh", run: |terminal| Box::pin(consumer_perf_test::run(terminal)) },
     Tool { name: "kafka-delete-records.sh", run: |terminal| Box::pin(delete_records::run(terminal)) },
+    Tool { name: "kafka-dump-log.sh", run: |terminal| Box::pin(dump_log::run(terminal)) },
     Tool { name: "kafka-features.sh", run: |terminal| Box::pin(features::run(terminal)) },
     Tool { name: "kafka-get-offsets.sh", run: |terminal| Box::pin(get_offsets::run(terminal)) },
     Tool { name: "kafka-groups.sh", run: |terminal| Box::pin(groups::run(terminal)) },
     Tool { name: "kafka-leader-election.sh", run: |terminal| Box::pin(leader_election::run(terminal)) },
     Tool { name: "kafka-log-dirs.sh", run: |terminal| Box::pin(log_dirs::run(terminal)) },
     Tool { name: "kafka-metadata-quorum.sh", run: |terminal| Box::pin(metadata_quorum::run(terminal)) },
+    Tool { name: "kafka-producer-perf-test.sh", run: |terminal| Box::pin(producer_perf_test::run(terminal)) },
+    Tool { name: "kafka-reassign-partitions.sh", run: |terminal| Box::pin(reassign_partitions::run(terminal)) },
     Tool { name: "kafka-server-start.sh", run: |terminal| Box::pin(server_start::run(terminal)) },
     Tool { name: "kafka-server-stop.sh", run: |terminal| Box::pin(server_stop::run(terminal)) },
     Tool { name: "kafka-storage.sh", run: |terminal| Box::pin(storage::run(terminal)) },

@@ -145,6 +145,11 @@ impl Options {
         self.given.iter().any(|given| given.0 == name)
     }
 
+    /// What was given, in the order of the words.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.given.iter().map(|given| given.0)
+    }
+
     /// How many of these were given.
     pub(super) fn count(&self, names: &[&str]) -> usize {
         names.iter().filter(|name| self.has(name)).count()

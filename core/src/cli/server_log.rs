@@ -172,7 +172,7 @@ impl ServerLog {
             Event::ControlledShutdown { broker } => {
                 (format!("Unfenced broker {broker} has requested and been granted a controlled shutdown."), HEARTBEATS)
             }
-            Event::LeaderChanged { partition, from, to, leader_epoch, in_sync_replicas } => (
+            Event::LeaderChanged { partition, from, to, leader_epoch, in_sync_replicas, .. } => (
                 format!(
                     "partition change for {partition}: isr: {in_sync_replicas:?}, leader: {from} -> {to}, leaderEpoch: \
                      {leader_epoch}"

@@ -220,6 +220,11 @@ impl Terminal {
         self.0.borrow().columns
     }
 
+    /// The time of day here, in milliseconds since the epoch had it begun here.
+    pub(super) fn local_ms(&self) -> i64 {
+        self.0.borrow().local_ms()
+    }
+
     /// Standard input is a keyboard.
     pub(crate) fn is_interactive(&self) -> bool {
         self.0.borrow().is_interactive
@@ -533,6 +538,15 @@ impl Terminal {
         self.until(|state| state.producer.as_mut()?.poll_event()).await
     }
 
+    /// What is looked for in the producer, or the deadline.
+    pub(super) async fn of_producer<T>(
+        &self,
+        deadline: Option<Instant>,
+        found: impl Fn(&mut Producer) -> Option<T>,
+    ) -> Came<T> {
+        self.first(deadline, |state| found(state.producer.as_mut()?)).await
+    }
+
     /// The next line of standard input, or what the producer tells before.
     pub(super) async fn line_or_producer_event(&self) -> Result<Came<Option<Vec<u8>>>, ProducerEvent> {
         self.until(|state| match state.producer.as_mut().and_then(Producer::poll_event) {
@@ -696,7 +710,11 @@ impl State {
     }
 
     fn log(&mut self, level: &str, text: &dyn Display, class: &str) {
-        let local_ms = self.now.wall_ms + i64::from(self.utc_offset_minutes) * 60_000;
+        let local_ms = self.local_ms();
         self.error_line(&format!("[{}] {level} {text} ({class})", time_stamp(local_ms)));
+    }
+
+    fn local_ms(&self) -> i64 {
+        self.now.wall_ms + i64::from(self.utc_offset_minutes) * 60_000
     }
 }

@@ -72,7 +72,8 @@ fn every_tool_tells_its_version_and_its_options() {
         let version = run(&alloc::format!("{tool} --version"));
         assert_eq!((version.output.as_str(), version.exit), ("4.3.0\n", Some(0)), "{tool}");
         assert_eq!(help.exit, Some(1), "{tool}");
-        assert!(help.error.contains("--bootstrap-server"), "{tool}: {}", help.error);
+        let needed = if tool == "kafka-dump-log.sh" { "--files" } else { "--bootstrap-server" };
+        assert!(help.error.contains(needed), "{tool}: {}", help.error);
         assert!(help.error.lines().all(|line| line.chars().count() <= 80 || !line.starts_with("--")), "{tool}");
     }
     assert!(Program::start(now(), "kafka-nothing.sh", Vec::new(), &Environment::default()).is_none());
@@ -166,4 +167,54 @@ fn ids_are_drawn_anew() {
     let (one, other) = (draw(1), draw(2));
     assert!(crate::ids::Uuid::parse(one.trim_end()).is_some(), "{one}");
     assert_ne!(one, other);
+}
+
+/// Runs `kafka-dump-log.sh` where every file it asks for has this content.
+fn dump(files: &str, content: &[u8]) -> Done {
+    let mut program = start(&alloc::format!("kafka-dump-log.sh --files {files}"), &Environment::default());
+    let mut all = Done::default();
+    loop {
+        let done = drain(&mut program);
+        all.output += &done.output;
+        all.error += &done.error;
+        all.exit = done.exit;
+        if done.exit.is_some() {
+            return all;
+        }
+        let input = match done.reads.is_empty() {
+            true => ProgramInput::Timeout,
+            false => ProgramInput::File(Ok(FileAnswer::Content(Bytes::copy_from_slice(content)))),
+        };
+        program.handle(now(), input);
+    }
+}
+
+#[test]
+fn a_log_that_is_damaged_anywhere_is_dumped_as_far_as_it_goes() {
+    let mut log = Vec::new();
+    for offset in 0..2 {
+        let mut batch = crate::record::BatchBuilder::new(offset);
+        batch.append(1_767_323_045_678, Some(b"key"), Some(b"value"), &[("h".into(), None)]);
+        log.extend_from_slice(&batch.build());
+    }
+    let marker = crate::record::control::end_transaction_marker(1_767_323_045_678, 7, 1, 3, true);
+    log.extend_from_slice(&marker);
+    let whole = dump("00000000000000000000.log --print-data-log", &log);
+    assert_eq!(whole.output.lines().filter(|line| line.ends_with("isvalid: true")).count(), 3, "{}", whole.output);
+    assert!(whole.output.contains("headerKeys: [h] key: key payload: value\n"), "{}", whole.output);
+    assert!(whole.output.ends_with(" endTxnMarker: COMMIT coordinatorEpoch: 3\n"), "{}", whole.output);
+    assert_eq!(whole.exit, Some(0));
+    let options = ["--print-data-log", "--offsets-decoder", "--cluster-metadata-decoder"];
+    for at in 0..log.len() {
+        let mut damaged = log.clone();
+        damaged[at] ^= 0xff;
+        let files = alloc::format!("00000000000000000000.log {}", options[at % options.len()]);
+        let done = dump(&files, &damaged);
+        assert!(done.exit.is_some() && done.output.len() > 60, "{at}: {}", done.output);
+        let cut = dump(&files, &log[..at]);
+        assert!(cut.exit.is_some(), "{at}");
+        for other in ["0.index", "0.timeindex", "0.snapshot", "0.txnindex", "bootstrap.checkpoint"] {
+            assert!(dump(other, &damaged).exit.is_some(), "{other} {at}");
+        }
+    }
 }

@@ -8,29 +8,32 @@ use super::network_client::{
 use super::peer::jittered;
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::NodeId;
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
 use crate::protocol::messages::{
-    AddRaftVoterRequest, AddRaftVoterResponse, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest,
-    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse,
-    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest,
-    DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest,
-    DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeQuorumRequest,
-    DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
-    ElectLeadersResponse, FindCoordinatorRequest, FindCoordinatorResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    AddRaftVoterRequest, AddRaftVoterResponse, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+    AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, ApiVersionsRequest, ApiVersionsResponse,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest,
+    DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse,
+    ListOffsetsRequest, ListOffsetsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
     MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
     OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, RemoveRaftVoterRequest, RemoveRaftVoterResponse,
     UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
+use crate::protocol::{ApiKey, ErrorCode, Request};
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -60,6 +63,10 @@ macro_rules! operations {
                     matches!(self, Self::OffsetFetch(_) | Self::OffsetCommit(_)).then_some(LAST_WITH_NAMES);
                 let options = RequestOptions { max_version, ..Default::default() };
                 match self { $(Self::$name(request) => network.send_with(now, to, request, purpose, options),)* }
+            }
+
+            fn api(&self) -> ApiKey {
+                match self { $(Self::$name(_) => <$request as Request>::KEY,)* }
             }
 
             /// What Kafka's admin calls it in its messages.
@@ -104,6 +111,11 @@ operations! {
     AddRaftVoter, AddRaftVoterRequest, AddRaftVoterResponse, "addRaftVoter";
     RemoveRaftVoter, RemoveRaftVoterRequest, RemoveRaftVoterResponse, "removeRaftVoter";
     DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse, "describeLogDirs";
+    AlterReplicaLogDirs, AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, "alterReplicaLogDirs";
+    AlterPartitionReassignments, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+        "alterPartitionReassignments";
+    ListPartitionReassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+        "listPartitionReassignments";
 }
 
 impl AdminRequest {
@@ -408,7 +420,8 @@ impl Admin {
     fn unanswered(&mut self, now: Now, id: u64, error: &AnswerError) {
         match error {
             AnswerError::Failed(RequestFailed::UnsupportedVersion) => {
-                self.failed(id, ErrorCode::UnsupportedVersion, None);
+                let api = self.tasks.get(&id).map(|task| task.request.api());
+                self.failed(id, ErrorCode::UnsupportedVersion, api.map(unsupported));
             }
             AnswerError::Malformed(_) => self.failed(id, ErrorCode::CorruptMessage, None),
             AnswerError::Failed(failed) => {
@@ -444,6 +457,18 @@ impl Admin {
             self.network.learn_broker(now, node, &host, u16::try_from(port).unwrap_or(0));
         }
     }
+}
+
+/// What Kafka's client says of an API that a node does not have.
+fn unsupported(api: ApiKey) -> Str {
+    let mut name = String::new();
+    for letter in api.name().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    Str::from(format!("The node does not support {name}"))
 }
 
 /// Fills in what the versions of a request name differently.
@@ -504,6 +529,8 @@ fn plan(task: &Task, network: &mut NetworkClient<Purpose>) -> Plan {
         | AdminRequest::UpdateFeatures(_)
         | AdminRequest::AddRaftVoter(_)
         | AdminRequest::RemoveRaftVoter(_)
+        | AdminRequest::AlterPartitionReassignments(_)
+        | AdminRequest::ListPartitionReassignments(_)
             if network.is_for_controllers() =>
         {
             let leader = network.metadata().controller_id;

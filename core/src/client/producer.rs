@@ -89,7 +89,7 @@ impl Default for ProducerConfig {
 pub enum SendError {
     /// Larger than `max.request.size`.
     RecordTooLarge {
-        /// Bytes of a batch with this record alone.
+        /// Bytes of a batch with this record alone, at most.
         size: usize,
         /// `max.request.size`.
         max_request_size: usize,
@@ -232,8 +232,9 @@ impl Producer {
         let alone = crate::record::BatchBuilder::new(0);
         let size = alone.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
         let max_request_size = self.config.max_request_size;
-        if size > max_request_size {
-            return Err(SendError::RecordTooLarge { size, max_request_size });
+        let most = alone.size_upper_bound(record.key.as_deref(), record.value.as_deref(), &record.headers);
+        if most > max_request_size {
+            return Err(SendError::RecordTooLarge { size: most, max_request_size });
         }
         if self.buffered_bytes + size > self.config.buffer_memory {
             return Err(SendError::BufferExhausted);

@@ -24,7 +24,7 @@ mod partition_change_builder;
 mod partition_reassignment;
 mod producer_id_control;
 mod quorum_controller;
-mod replica_placer;
+pub(crate) mod replica_placer;
 mod replication_control;
 mod request;
 #[cfg(test)]

@@ -18,7 +18,36 @@ pub(super) fn place(
     replication_factor: usize,
     rng: &mut Rng,
 ) -> Result<Vec<Vec<NodeId>>, Str> {
-    let mut racks = RackList::new(cluster, rng);
+    place_on(&usable_brokers(cluster), partitions, replication_factor, rng)
+}
+
+fn usable_brokers(cluster: &ClusterImage) -> Vec<UsableBroker<'_>> {
+    let usable = cluster.brokers().filter_map(|broker| {
+        let shutting_down = broker.in_controlled_shutdown && !broker.fenced;
+        let all_cordoned = !broker.log_dirs.is_empty()
+            && broker.log_dirs.iter().all(|directory| broker.cordoned_log_dirs.contains(directory));
+        let broker = UsableBroker { id: broker.id, rack: broker.rack.as_ref(), fenced: broker.fenced };
+        (!shutting_down && !all_cordoned).then_some(broker)
+    });
+    usable.collect()
+}
+
+/// A broker that may get replicas.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UsableBroker<'a> {
+    pub(crate) id: NodeId,
+    pub(crate) rack: Option<&'a Str>,
+    pub(crate) fenced: bool,
+}
+
+/// As [`place`], on these brokers.
+pub(crate) fn place_on(
+    brokers: &[UsableBroker<'_>],
+    partitions: usize,
+    replication_factor: usize,
+    rng: &mut Rng,
+) -> Result<Vec<Vec<NodeId>>, Str> {
+    let mut racks = RackList::new(brokers, rng);
     (0..partitions).map(|_| racks.place(replication_factor, rng)).collect()
 }
 
@@ -76,18 +105,12 @@ struct RackList {
 }
 
 impl RackList {
-    fn new(cluster: &ClusterImage, rng: &mut Rng) -> Self {
+    fn new(usable: &[UsableBroker<'_>], rng: &mut Rng) -> Self {
         // Ordered by name, brokers without a rack first: `None` sorts so.
         let mut by_name: SortedMap<Option<&Str>, Rack> = SortedMap::new();
         let (mut brokers, mut unfenced_brokers) = (0, 0);
-        for broker in cluster.brokers() {
-            let shutting_down = broker.in_controlled_shutdown && !broker.fenced;
-            let all_cordoned = !broker.log_dirs.is_empty()
-                && broker.log_dirs.iter().all(|directory| broker.cordoned_log_dirs.contains(directory));
-            if shutting_down || all_cordoned {
-                continue;
-            }
-            let rack = by_name.entry(broker.rack.as_ref()).or_default();
+        for broker in usable {
+            let rack = by_name.entry(broker.rack).or_default();
             brokers += 1;
             unfenced_brokers += usize::from(!broker.fenced);
             let list = if broker.fenced { &mut rack.fenced } else { &mut rack.unfenced };
@@ -103,16 +126,16 @@ impl RackList {
     }
 
     fn place(&mut self, replication_factor: usize, rng: &mut Rng) -> Result<Vec<NodeId>, Str> {
+        if self.unfenced_brokers == 0 {
+            let message = "All brokers are currently fenced, or have all their log directories cordoned.";
+            return Err(Str::from_static(message));
+        }
         if replication_factor > self.brokers {
             return Err(Str::from(format!(
                 "The target replication factor of {replication_factor} cannot be reached because only {} broker(s) are \
                  registered or some brokers have all their log directories cordoned.",
                 self.brokers
             )));
-        }
-        if self.unfenced_brokers == 0 {
-            let message = "All brokers are currently fenced, or have all their log directories cordoned.";
-            return Err(Str::from_static(message));
         }
         // As many partitions as unfenced brokers use up the rotation: another order keeps the gaps between leader and
         // followers from repeating.
@@ -192,7 +215,7 @@ mod tests {
         let racks = [(0, "a"), (1, "a"), (2, "a"), (10, "b"), (11, "b"), (12, "b"), (20, "c"), (21, "c"), (22, "c")];
         let brokers: Vec<_> = racks.iter().map(|&(id, rack)| (id, Some(rack), false)).collect();
         let image = cluster(&brokers);
-        let mut racks = RackList::new(&image.cluster, &mut Rng::new(1));
+        let mut racks = RackList::new(&usable_brokers(&image.cluster), &mut Rng::new(1));
         racks.offset = 0;
         for rack in &mut racks.racks {
             rack.unfenced.offset = 0;

@@ -23,7 +23,7 @@ mod records;
 mod writer;
 
 pub use api_key::ApiKey;
-pub use descriptor::DESCRIPTOR;
+pub use descriptor::{DESCRIPTOR, RECORDS_DESCRIPTOR};
 pub use error::DecodeError;
 pub use error_code::ErrorCode;
 pub use frame::{FrameError, FrameSplitter, frame_prefix};

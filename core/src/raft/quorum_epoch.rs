@@ -19,14 +19,11 @@ use crate::time::{Instant, Now};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The record a leader begins its epoch with.
+/// The record a leader begins its epoch with. Kafka writes version 0, and reads no other: it is without directory ids.
 pub(super) fn leader_change(voters: &VoterSet, local: NodeId, leader: &LeaderState) -> LeaderChangeMessage {
-    let voter = |id: NodeId| leader_change_message::Voter {
-        voter_id: id,
-        voter_directory_id: voters.voter(id).map_or(Uuid::ZERO, |voter| voter.key.directory_id),
-    };
+    let voter = |voter_id: NodeId| leader_change_message::Voter { voter_id, ..Default::default() };
     LeaderChangeMessage {
-        version: 1,
+        version: 0,
         leader_id: local,
         voters: voters.ids().map(voter).collect(),
         granting_voters: leader.granting_voters.iter().copied().map(voter).collect(),

@@ -119,6 +119,21 @@ impl BatchBuilder {
         self.buffer.len() + varlong_size(body as i64) + body
     }
 
+    /// Bytes of a batch of this record alone, as Kafka's producer estimates them: with all numbers at their longest.
+    pub fn size_upper_bound(
+        &self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(Str, Option<Bytes>)],
+    ) -> usize {
+        // Length, attributes, timestamp and offset: 5, 1, 10 and 5 bytes (`DefaultRecord.MAX_RECORD_OVERHEAD`).
+        const LONGEST_OVERHEAD: usize = 21;
+        // Attributes, and timestamp and offset where these are small.
+        let shortest_overhead = 2 + varlong_size(i64::from(self.count));
+        let body = self.body_size(0, key, value, headers);
+        HEADER_LENGTH + LONGEST_OVERHEAD + body - shortest_overhead
+    }
+
     /// Bytes of the batch so far.
     pub const fn size(&self) -> usize {
         self.buffer.len()

@@ -26,13 +26,14 @@ const FEATURES: [&str; 5] =
     ["eligible.leader.replicas.version", "group.version", "share.version", "streams.version", "transaction.version"];
 
 /// Tools by the names of their scripts.
-const MAIN_CLASSES: [(&str, &str); 19] = [
+const MAIN_CLASSES: [(&str, &str); 20] = [
     ("kafka-broker-api-versions.sh", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
     ("kafka-cluster.sh", "org.apache.kafka.tools.ClusterTool"),
     ("kafka-configs.sh", "kafka.admin.ConfigCommand"),
     ("kafka-console-consumer.sh", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
     ("kafka-console-producer.sh", "org.apache.kafka.tools.ConsoleProducer"),
     ("kafka-consumer-groups.sh", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"),
+    ("kafka-consumer-perf-test.sh", "org.apache.kafka.tools.ConsumerPerformance"),
     ("kafka-delete-records.sh", "org.apache.kafka.tools.DeleteRecordsCommand"),
     ("kafka-dump-log.sh", "org.apache.kafka.tools.DumpLogSegments"),
     ("kafka-features.sh", "org.apache.kafka.tools.FeatureCommand"),
@@ -128,7 +129,8 @@ impl KafkaCluster {
     /// Formats and starts one below `folder` and waits until it has all its brokers.
     pub fn start(tools: &mut KafkaTools, nodes: u16, port: u16, folder: &Path) -> io::Result<Self> {
         let log_dirs = (0..nodes).map(|id| folder.join(format!("log-{id}")).display().to_string()).collect::<Vec<_>>();
-        let mut cluster = Self { places: super::places(nodes, port, &log_dirs), nodes: Vec::new() };
+        let mut cluster =
+            Self { places: super::places(nodes, port, &log_dirs, log_dirs[0].clone()), nodes: Vec::new() };
         let mut logs = Vec::new();
         for (id, log_dir) in (0..nodes).zip(&log_dirs) {
             let file = folder.join(format!("server-{id}.properties"));

@@ -158,18 +158,24 @@ impl Drop for Background {
 /// Controllers listen so far above their brokers.
 const CONTROLLER_PORTS: u16 = 100;
 
-/// The places of a cluster of nodes `0..nodes` whose first broker listens on `port`.
-fn places(nodes: u16, port: u16, log_dirs: &[String]) -> Places {
+/// The places of a cluster of nodes `0..nodes` whose first broker listens on `port`; `files` is where the files of its
+/// log directory are on this machine.
+fn places(nodes: u16, port: u16, log_dirs: &[String], files: String) -> Places {
     let nobody = format!("localhost:{}", port + CONTROLLER_PORTS / 2);
     let address = |port: u16| format!("localhost:{port}");
-    let mut printed = vec![(nobody.clone(), "{nobody}")];
+    let mut printed = vec![(nobody.clone(), "{nobody}"), (files.clone(), "{log.dirs}")];
     for id in 0..nodes {
         printed.push((address(port + id), "{bootstrap}"));
         printed.push((address(port + CONTROLLER_PORTS + id), "{controller}"));
     }
     printed.extend(log_dirs.iter().map(|path| (path.clone(), "{log.dirs}")));
-    let placeholders =
-        vec![("{bootstrap}", address(port)), ("{controller}", address(port + CONTROLLER_PORTS)), ("{nobody}", nobody)];
+    let placeholders = vec![
+        ("{bootstrap}", address(port)),
+        ("{controller}", address(port + CONTROLLER_PORTS)),
+        ("{nobody}", nobody),
+        ("{files}", files),
+        ("{log.dirs}", log_dirs.first().cloned().unwrap_or_default()),
+    ];
     let brokers = (0..nodes).map(|id| address(port + id)).collect();
     Places { placeholders, printed, brokers, has_several_nodes: nodes > 1 }
 }

@@ -141,6 +141,17 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"(localhost +)\d{5}\b", "$1<port>", false),
         (r"after \d+ attempt", "after <n> attempt", false),
         (r"\b\d+ ms ago\b", "<n> ms ago", true),
+        (r"\bcrc: \d+", "crc: <n>", false),
+        // What was measured.
+        (r"^\d+ (records sent, .* max latency\.)$", "<n> $1", false),
+        (r"\b\d+(?:\.\d+)? (records/sec|ms (?:avg|max) latency|ms \d\d(?:\.\d)?th)\b", "<n> $1", false),
+        (r"\(\d+\.\d\d MB/sec\)", "(<n> MB/sec)", false),
+        (r"\b\d{4}([.-])\d\d[.-]\d\d (\d\d:\d\d:\d\d:\d{3}|at \d\d)\b", "<time>", false),
+        (
+            r"(, \d+\.\d{4}), [\w.]+, (\d+), [\w.]+, -?\d+, -?\d+, -?[\w.]+, -?[\w.]+$",
+            "$1, <n>, $2, <n>, <n>, <n>, <n>, <n>",
+            false,
+        ),
         // Offsets of the metadata log: how many records a start takes is nobody's business.
         (r"\b(HighWatermark: +|Epoch: +)\d+$", "$1<offset>", false),
         (r"\b(MaxFollowerLagTimeMs: +)-?\d+$", "$1<n>", false),

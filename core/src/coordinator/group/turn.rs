@@ -17,7 +17,7 @@ use crate::protocol::messages::offset_commit_response::OffsetCommitResponse;
 use crate::protocol::messages::offset_delete_response::OffsetDeleteResponse;
 use crate::protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use crate::protocol::messages::sync_group_response::SyncGroupResponse;
-use crate::record::BatchBuilder;
+use crate::record::{BatchBuilder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Instant, Now};
@@ -137,7 +137,8 @@ impl Turn<'_> {
     pub(super) fn append(&mut self, records: Vec<GroupRecord>, action: WriteAction) {
         let append_id = *self.next_append_id;
         *self.next_append_id += 1;
-        let mut batch = BatchBuilder::new(0);
+        // As Kafka's coordinators: a sequence, and no producer that it is one of.
+        let mut batch = BatchBuilder::new(0).with_producer(NO_PRODUCER_ID, NO_PRODUCER_EPOCH, 0);
         for record in &records {
             batch.append(self.now.wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }

@@ -1,0 +1,105 @@
+//! A producer's settings from properties, by Kafka's names.
+
+use super::failure::{Exception, Failure};
+use super::properties_file::bootstrap;
+use super::terminal::Terminal;
+use crate::client::ProducerConfig;
+use crate::config::Properties;
+use crate::text::Str;
+use crate::time::Duration;
+use alloc::format;
+
+const CONFIG_EXCEPTION: &str = "org.apache.kafka.common.config.ConfigException";
+const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
+
+/// A producer's settings.
+///
+/// # Errors
+/// What Kafka's producer throws for those it does not take.
+pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> Result<ProducerConfig, Failure> {
+    let Some(servers) = properties.value("bootstrap.servers") else {
+        let message = "Missing required configuration \"bootstrap.servers\" which has no default value.";
+        return Err(Exception::new(CONFIG_EXCEPTION, message).into());
+    };
+    let acks = match properties.value("acks").map_or("all", |acks| acks.trim()) {
+        "all" | "-1" => -1,
+        "0" => 0,
+        "1" => 1,
+        other => return Err(invalid("acks", other, "String must be one of: all, -1, 0, 1").into()),
+    };
+    let codec = properties.value("compression.type").map_or("none", |codec| codec.trim());
+    if !CODECS.contains(&codec) {
+        let why = "String must be one of: none, gzip, snappy, lz4, zstd";
+        return Err(invalid("compression.type", codec, why).into());
+    }
+    if codec != "none" {
+        // A batch that only says so would be a lie.
+        let message = format!("compression.type={codec}: these tools do not compress yet; leave it out.");
+        return Err(Exception::new("java.lang.UnsupportedOperationException", message).into());
+    }
+    let defaults = ProducerConfig::default();
+    let mut config = ProducerConfig {
+        client_id: properties.value("client.id").cloned().unwrap_or(Str::from_static("producer-1")),
+        acks,
+        linger: millis(properties, "linger.ms", defaults.linger)?,
+        batch_size: int(properties, "batch.size", defaults.batch_size as u32)? as usize,
+        max_in_flight: int(properties, "max.in.flight.requests.per.connection", defaults.max_in_flight as u32)?
+            as usize,
+        max_request_size: int(properties, "max.request.size", defaults.max_request_size as u32)? as usize,
+        delivery_timeout: int_millis(properties, "delivery.timeout.ms", defaults.delivery_timeout)?,
+        request_timeout: int_millis(properties, "request.timeout.ms", defaults.request_timeout)?,
+        max_block: millis(properties, "max.block.ms", defaults.max_block)?,
+        enable_idempotence: properties.value("enable.idempotence").is_none_or(|value| value.trim() != "false"),
+        buffer_memory: usize::try_from(long(properties, "buffer.memory", defaults.buffer_memory as u64)?)
+            .unwrap_or(usize::MAX),
+        retries: int(properties, "retries", defaults.retries)?,
+        retry_backoff: millis(properties, "retry.backoff.ms", defaults.retry_backoff)?,
+        retry_backoff_max: millis(properties, "retry.backoff.max.ms", defaults.retry_backoff_max)?,
+        metadata_max_age: millis(properties, "metadata.max.age.ms", defaults.metadata_max_age)?,
+        ..defaults
+    };
+    let failed = |cause: &Exception| {
+        Exception::new("org.apache.kafka.common.KafkaException", "Failed to construct kafka producer").because(cause)
+    };
+    if config.delivery_timeout < config.linger + config.request_timeout {
+        if properties.value("delivery.timeout.ms").is_some() {
+            let message = "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms";
+            return Err(failed(&Exception::new(CONFIG_EXCEPTION, message)).into());
+        }
+        config.delivery_timeout = config.linger + config.request_timeout;
+    }
+    config.bootstrap = bootstrap(terminal, servers).map_err(|cause| failed(&cause))?;
+    Ok(config)
+}
+
+fn invalid(key: &str, value: &str, why: &str) -> Exception {
+    Exception::new(CONFIG_EXCEPTION, format!("Invalid value {value} for configuration {key}: {why}"))
+}
+
+/// A number that is not negative; `class` is Kafka's name of its type.
+fn number(properties: &Properties, key: &str, default: u64, class: &str, most: u64) -> Result<u64, Exception> {
+    let Some(text) = properties.value(key) else { return Ok(default) };
+    match text.trim().parse::<i64>() {
+        Ok(value) if value < 0 => Err(invalid(key, text, "Value must be at least 0")),
+        Ok(value) if value as u64 <= most => Ok(value as u64),
+        _ => Err(invalid(key, text, &format!("Not a number of type {class}"))),
+    }
+}
+
+fn int(properties: &Properties, key: &str, default: u32) -> Result<u32, Exception> {
+    number(properties, key, default.into(), "INT", i32::MAX as u64).map(|value| value as u32)
+}
+
+fn long(properties: &Properties, key: &str, default: u64) -> Result<u64, Exception> {
+    number(properties, key, default, "LONG", i64::MAX as u64)
+}
+
+fn int_millis(properties: &Properties, key: &str, default: Duration) -> Result<Duration, Exception> {
+    number(properties, key, default.as_millis() as u64, "INT", i32::MAX as u64).map(Duration::from_millis)
+}
+
+fn millis(properties: &Properties, key: &str, default: Duration) -> Result<Duration, Exception> {
+    // Longer than this is for ever; no sum of such overflows.
+    const LONGEST: u64 = i64::MAX as u64 / 1_000_000;
+    long(properties, key, default.as_millis() as u64).map(|ms| Duration::from_millis(ms.min(LONGEST)))
+}
