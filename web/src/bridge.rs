@@ -498,6 +498,13 @@ pub enum TerminalsCommand {
         /// What.
         news: ServerNews,
     },
+    /// The page started a broker by itself: it is a process of the machine too; the answer is [`TerminalsReport::Adopted`].
+    Adopt {
+        /// Its worker.
+        broker: i32,
+        /// The path of its `server.properties`.
+        configuration: String,
+    },
     /// SIGKILL for a process.
     Kill(u32),
     /// Asks for a file; the answer is [`TerminalsReport::File`].
@@ -576,6 +583,13 @@ pub enum TerminalsReport {
         ticket: u64,
         /// What.
         request: FileRequest,
+    },
+    /// A broker of the page is this process.
+    Adopted {
+        /// Its worker.
+        broker: i32,
+        /// Its process.
+        process: u32,
     },
     /// A process of the machine wants a broker started or ended.
     Server {

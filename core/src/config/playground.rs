@@ -78,7 +78,7 @@ pub fn playground_properties(node_id: NodeId, brokers: u16) -> String {
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
          \n\
          # One IndexedDB database for each entry.\n\
-         log.dirs=/var/lib/kafka/{node_id}\n\
+         log.dirs=/tmp/kafka-logs-{node_id}\n\
          \n\
          # What is not Kafka's default here, and why.\n",
         voters.join(","),

@@ -420,6 +420,7 @@ impl State {
                 process.is_terminated = true;
                 process.inputs.push_front(ProgramInput::Terminate);
             }
+            (Code::Taken, Signal::Interrupt | Signal::Terminate) if process.is_server => self.stop_adopted(id),
             _ => self.end(id, signal.exit_code()),
         }
         self.stirred = true;

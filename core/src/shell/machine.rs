@@ -84,6 +84,13 @@ pub enum MachineInput {
         /// What.
         event: ServerEvent,
     },
+    /// The host started a broker by itself: it becomes a process; the answer is [`Report::Adopted`].
+    Adopt {
+        /// Names the answer.
+        broker: i32,
+        /// The path of its `server.properties`, as `ps` shows it.
+        configuration: String,
+    },
     /// SIGKILL for a process: whoever watches its broker killed that.
     Kill(ProcessId),
     /// A deadline came.
@@ -188,6 +195,13 @@ pub enum Report {
         /// By what.
         candidates: Candidates,
     },
+    /// A broker of the host's is this process.
+    Adopted {
+        /// As asked.
+        broker: i32,
+        /// Its process.
+        process: ProcessId,
+    },
     /// The shell has ended: the terminal is to be closed.
     Ended(TerminalId),
 }
@@ -262,6 +276,10 @@ impl Machine {
             }
             MachineInput::Elsewhere(directories) => self.kernel.state().files.set_elsewhere(directories),
             MachineInput::Server { process, event } => self.kernel.state().server_told(process, event),
+            MachineInput::Adopt { broker, configuration } => {
+                let process = self.kernel.state().adopt(&configuration);
+                self.kernel.report(Report::Adopted { broker, process });
+            }
             MachineInput::Kill(process) => drop(self.kernel.signal(process, Signal::Kill)),
             MachineInput::Timeout => {}
         }

@@ -1,9 +1,10 @@
 //! What the kernel does for servers: brokers that run for a process, and processes without a terminal.
 
+use super::distribution;
 use super::file_system::absolute;
 use super::kernel::State;
 use super::machine::MachineOutput;
-use super::process::{Code, Process, ProcessId, Start};
+use super::process::{Code, Process, ProcessId, Signal, Start};
 use super::stream::{Sink, Source, TerminalId};
 use crate::cli::ProgramInput;
 use crate::cli::file::FileRequest;
@@ -34,8 +35,36 @@ impl State {
         if matches!(event, ServerEvent::Refused(_) | ServerEvent::Ended) {
             process.is_server = false;
         }
+        if matches!(process.code, Code::Taken) && !process.is_server {
+            return self.end(id, Signal::Terminate.exit_code());
+        }
         process.inputs.push_back(ProgramInput::Server(event));
         self.stirred = true;
+    }
+
+    /// A broker that its host started by itself is a process here too: it is seen, and takes signals.
+    pub(super) fn adopt(&mut self, configuration: &str) -> ProcessId {
+        let start = Start {
+            command: format!("java {MAIN_CLASS} {configuration}"),
+            terminal: TerminalId::NONE,
+            // Nobody asks how it ends.
+            parent: ProcessId(0),
+            group: None,
+            input: Source::Nothing,
+            output: Sink::Nothing,
+            error: Sink::Nothing,
+            working_directory: Str::from_static(distribution::KAFKA),
+        };
+        let id = self.add(start, |_| Code::Taken);
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.is_server = true;
+        }
+        id
+    }
+
+    /// SIGTERM for a broker that has no program: its host stops it, and tells of its end.
+    pub(super) fn stop_adopted(&mut self, id: ProcessId) {
+        self.outputs.push_back(MachineOutput::Server { process: id, request: ServerRequest::Stop });
     }
 
     /// A program goes on as another process, without a terminal; who waits for the one it was sees it end with 0.

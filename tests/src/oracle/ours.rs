@@ -32,7 +32,7 @@ impl OurCluster {
         };
         let cluster = TcpCluster::start(&options)?;
         wait_for_brokers(&format!("localhost:{port}"), nodes)?;
-        let log_dirs = (0..nodes).map(|id| format!("/var/lib/kafka/{id}")).collect::<Vec<_>>();
+        let log_dirs = (0..nodes).map(|id| format!("/tmp/kafka-logs-{id}")).collect::<Vec<_>>();
         let files = folder.join(log_dirs[0].trim_start_matches('/')).display().to_string();
         Ok(Self { places: super::places(nodes, port, &log_dirs, files), cluster, nodes })
     }

@@ -91,6 +91,7 @@ impl Terminals {
                     MachineInput::Elsewhere(directories.into_iter().map(Str::from).collect())
                 }
                 TerminalsCommand::Files { ticket, answer } => MachineInput::Files { ticket, answer },
+                TerminalsCommand::Adopt { broker, configuration } => MachineInput::Adopt { broker, configuration },
                 TerminalsCommand::Kill(process) => MachineInput::Kill(ProcessId(process)),
                 // Its host's.
                 TerminalsCommand::Start { .. } => return,
@@ -137,8 +138,9 @@ impl Program for Terminals {
                     }));
                     self.reports.push_back(TerminalsReport::Keep { path: path.to_string(), node: pack(&node) });
                 }
-                // Nothing is elsewhere yet, and no tool starts a broker.
-                MachineOutput::AskFiles { .. } => {}
+                MachineOutput::AskFiles { ticket, request } => {
+                    self.reports.push_back(TerminalsReport::AskFiles { ticket, request });
+                }
                 MachineOutput::Server { process: ProcessId(process), request } => {
                     let request = match request {
                         ServerRequest::Start { properties, files } => bridge::ServerRequest::Start {
@@ -186,6 +188,7 @@ fn told(report: Report) -> TerminalsReport {
             };
             TerminalsReport::Completions { ticket: ticket as u32, from: from as u32, to: to as u32, candidates, option }
         }
+        Report::Adopted { broker, process: ProcessId(process) } => TerminalsReport::Adopted { broker, process },
         Report::Ended(TerminalId(terminal)) => TerminalsReport::Ended(terminal),
     }
 }

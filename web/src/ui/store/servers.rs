@@ -7,6 +7,7 @@ use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart, ServerNews, Server
 use broker_core::cli::file::{FileError, FileRequest};
 use broker_core::config::playground::playground_properties;
 use broker_core::config::{BrokerConfig, Properties};
+use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 
 /// The nodes of the quorum: those with lower ids; further nodes are brokers only.
@@ -25,7 +26,9 @@ impl Store {
         let own = properties(id);
         let properties = remembered.unwrap_or_else(|| own.clone());
         let is_formatted = properties != own;
-        self.begin_broker(id, BrokerStart { properties, is_formatted, ..BrokerStart::default() });
+        if self.begin_broker(id, BrokerStart { properties, is_formatted, ..BrokerStart::default() }) {
+            self.adopt(id);
+        }
     }
 
     /// A broker more.
@@ -85,10 +88,39 @@ impl Store {
         }
     }
 
+    /// Every broker that runs becomes a process of the machine that has just begun.
+    pub(super) fn adopt_all(self) {
+        let living = self.brokers.with_untracked(|all| {
+            all.iter().filter(|(_, broker)| broker.process.lives()).map(|(id, _)| *id).collect::<Vec<_>>()
+        });
+        self.servers.update_value(SortedMap::clear);
+        living.into_iter().for_each(|id| self.adopt(id));
+    }
+
+    fn adopt(self, broker: i32) {
+        if !self.terminals.with_untracked(Vec::is_empty) {
+            self.tell_terminals(&TerminalsCommand::Adopt { broker, configuration: configuration(broker) });
+        }
+    }
+
+    /// The machine tells which process a broker is.
+    pub(super) fn adopted(self, broker: i32, process: u32) {
+        let lives = self.brokers.with_untracked(|all| all.get(&broker).is_some_and(|known| known.process.lives()));
+        if lives {
+            self.servers.update_value(|servers| {
+                servers.insert(broker, process);
+            });
+        } else {
+            self.tell_terminals(&TerminalsCommand::Kill(process));
+        }
+    }
+
     fn start_server(self, process: u32, id: i32, start: BrokerStart) {
         let is_taken = self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives()));
         let worker = if is_taken { SECOND + process as i32 } else { id };
-        self.servers.update_value(|servers| drop(servers.insert(worker, process)));
+        self.servers.update_value(|servers| {
+            servers.insert(worker, process);
+        });
         if is_taken {
             return self.with_cluster(|cluster| cluster.start_broker(worker, BrokerStart { seed: seed(), ..start }));
         }
@@ -96,9 +128,10 @@ impl Store {
         self.begin_broker(id, start);
     }
 
-    fn begin_broker(self, id: i32, start: BrokerStart) {
+    /// False where it runs already.
+    fn begin_broker(self, id: i32, start: BrokerStart) -> bool {
         if self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives())) {
-            return;
+            return false;
         }
         self.brokers.update(|all| {
             let broker = all.entry(id).or_insert(Broker {
@@ -119,6 +152,7 @@ impl Store {
             cluster.remember("brokers", Some(ids));
             cluster.start_broker(id, BrokerStart { seed: seed(), ..start });
         });
+        true
     }
 
     /// Tells the machine which directories are those of brokers.
@@ -169,7 +203,7 @@ impl Store {
     }
 
     /// Takes what is remembered of servers, before the first of them starts.
-    pub(super) fn remember_servers(self, remembered: &broker_core::sorted::SortedMap<String, String>) {
+    pub(super) fn remember_servers(self, remembered: &SortedMap<String, String>) {
         let servers = remembered.iter().filter_map(|(name, text)| {
             let id = name.strip_prefix(SERVER)?.parse().ok()?;
             Some((id, text.clone()))
@@ -185,12 +219,19 @@ impl Store {
     }
 
     fn forget_server(self, worker: i32) {
-        self.servers.update_value(|servers| drop(servers.remove(&worker)));
+        self.servers.update_value(|servers| {
+            servers.remove(&worker);
+        });
     }
 
     fn tell_server(self, process: u32, news: ServerNews) {
         self.tell_terminals(&TerminalsCommand::Server { process, news });
     }
+}
+
+/// Where the `server.properties` of a broker of the page lies.
+fn configuration(id: i32) -> String {
+    format!("config/playground/server-{id}.properties")
 }
 
 /// The log directories of a broker.

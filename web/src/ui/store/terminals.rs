@@ -154,6 +154,7 @@ impl Store {
                 }
             }
             TerminalsReport::AskFiles { ticket, request } => self.ask_log_directory(ticket, request),
+            TerminalsReport::Adopted { broker, process } => self.adopted(broker, process),
             TerminalsReport::Server { process, request } => self.server_wants(process, request),
             // The cluster's own.
             TerminalsReport::Keep { .. } | TerminalsReport::Panicked(_) => {}
@@ -215,6 +216,7 @@ impl Store {
         self.tell_terminals(&TerminalsCommand::Open { terminal: number, credit: CREDIT });
         if is_first {
             self.tell_directories();
+            self.adopt_all();
             let store = self;
             self.read_file(HISTORY_FILE, move |result| {
                 let text = result.ok().flatten().unwrap_or_default();
