@@ -38,9 +38,9 @@ pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
 pub mod shell_words;
-// A component's props are its own values: by reference they would not outlive the view that shows them.
 #[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
 mod terminals_entry;
+// A component's props are its own values: by reference they would not outlive the view that shows them.
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 // The macro makes every component `pub`.
 #[allow(clippy::needless_pass_by_value, unreachable_pub)]
@@ -49,6 +49,8 @@ pub mod worker;
 
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub use entry::{page, worker};
+#[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
+pub use terminals_entry::worker;
 
 #[cfg(all(test, target_arch = "wasm32"))]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
