@@ -105,6 +105,12 @@ const TOOLS: [Tool; 17] = [
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
 ];
 
+/// The tool of this name.
+#[cfg(test)]
+pub(crate) fn find(name: &str) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name)
+}
+
 /// The scripts there are, by name.
 pub fn tools() -> impl Iterator<Item = &'static str> {
     TOOLS.iter().map(|tool| tool.name)

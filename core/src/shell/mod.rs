@@ -5,7 +5,7 @@
 //! - [`Machine`]: what a host has of it.
 //! - `kernel`: processes, terminals, files, and who runs next; `process`, `screen`, `stream`: their parts.
 //! - `file_system`: the files; `distribution`: those a new machine has.
-//! - `interactive`: the shell of a terminal.
+//! - `interactive`: the shell of a terminal; `server`: brokers that run for a process, and daemons.
 //! - [`commands`]: the programs of a Unix system. Kafka's own are in [`crate::cli`].
 //!
 //! # Architecture Invariant
@@ -21,6 +21,8 @@ mod machine;
 mod process;
 mod screen;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod stream;
 
 pub use file_system::{FileChange, FileNode};
