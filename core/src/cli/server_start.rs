@@ -11,7 +11,7 @@ use super::server::{ServerEvent, ServerRequest};
 use super::server_log::{Line, ServerLog, exiting, thrown, unreadable};
 use super::terminal::{Came, Terminal};
 use super::{VERSION, server_log::Appender};
-use crate::config::{BrokerConfig, Properties};
+use crate::config::BrokerConfig;
 use crate::event::Event;
 use crate::ids::Uuid;
 use crate::text::Str;
@@ -299,10 +299,4 @@ fn usage(terminal: &Terminal, message: &str) -> Failure {
     terminal.error_line(message);
     terminal.print_error(OPTIONS);
     Failure::Exit(1)
-}
-
-/// As the text of a file counts: used by tests.
-#[cfg(test)]
-pub(super) fn overridden(text: &str, key: &str, value: &str) -> Option<Properties> {
-    Properties::parse(&[text, &line_of(key, value)].concat()).ok()
 }

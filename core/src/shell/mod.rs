@@ -8,6 +8,7 @@
 //! - `syntax`: what is typed, understood. `interpreter`: what runs it, with `expansion` and `arithmetic` of words, `redirection`,
 //!   `variables`, `launch` of processes and `builtins`.
 //! - `interactive`: the shell of a terminal, with its `history` and `completion`.
+//! - `server`: brokers that run for a process, and daemons.
 //! - [`commands`]: the programs of a Unix system. Kafka's own are in [`crate::cli`].
 //!
 //! # Architecture Invariant
@@ -32,6 +33,8 @@ mod process;
 mod redirection;
 mod screen;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod stream;
 mod syntax;
 mod variables;

@@ -4,6 +4,7 @@ use super::builtins::programs;
 use super::commands::commands;
 use super::file_system::{FileNode, FileSystem};
 use crate::cli::tools;
+use crate::config::playground::playground_properties;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::String;
@@ -35,6 +36,15 @@ pub(super) fn lay_out(now_ms: i64, files: &mut FileSystem) {
     for path in ["bin", "config", "logs"] {
         directory(files, &format!("{KAFKA}/{path}"));
     }
+    for (name, content) in CONFIG {
+        file(files, &format!("{KAFKA}/config/{name}"), content, false);
+    }
+    directory(files, &format!("{KAFKA}/config/playground"));
+    for node_id in 0..BROKERS {
+        let content = Some(Bytes::from(playground_properties(i32::from(node_id), BROKERS)));
+        let node = FileNode { content, is_executable: false, modified_ms: now_ms };
+        files.restore((Str::from(format!("{KAFKA}/config/playground/server-{node_id}.properties")), Some(node)));
+    }
     for name in tools() {
         file(files, &format!("{KAFKA}/bin/{name}"), SCRIPT, true);
     }
@@ -43,6 +53,18 @@ pub(super) fn lay_out(now_ms: i64, files: &mut FileSystem) {
     }
     file(files, "/etc/hostname", "playground\n", false);
 }
+
+/// Kafka's own examples: its keys and values.
+const CONFIG: [(&str, &str); 5] = [
+    ("broker.properties", include_str!("broker.properties")),
+    ("consumer.properties", include_str!("consumer.properties")),
+    ("controller.properties", include_str!("controller.properties")),
+    ("producer.properties", include_str!("producer.properties")),
+    ("server.properties", include_str!("server.properties")),
+];
+
+/// Brokers the playground begins with; their properties lie beside Kafka's examples.
+const BROKERS: u16 = 3;
 
 /// What a program's file holds: its code is the playground's own.
 pub(super) const SCRIPT: &str = "#!/bin/sh\n# Part of the playground: its code runs in this page.\n";
