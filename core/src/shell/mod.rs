@@ -34,6 +34,8 @@ mod screen;
 mod server;
 mod stream;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 pub use file_system::{FileChange, FileNode};
