@@ -39,7 +39,7 @@ pub(super) type Done = Result<(), Flow>;
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Done> + 'a>>;
 
 /// Functions in functions, texts in texts: no more than this.
-pub(super) const NESTING: usize = 100;
+pub(super) const NESTING: usize = 40;
 /// So many commands run before others have their turn.
 const TURN: u32 = 32;
 
@@ -249,7 +249,7 @@ impl Shell {
     pub(super) fn text<'a>(&'a mut self, text: &'a str) -> Running<'a> {
         Box::pin(async move {
             if self.nesting >= NESTING {
-                return self.abort("maximum nesting level exceeded (100)").await;
+                return self.abort("maximum nesting level exceeded").await;
             }
             self.nesting += 1;
             let done = self.each_command(text).await;
@@ -321,8 +321,8 @@ impl Shell {
                 self.status = 0;
                 Ok(())
             }
-            [command] => self.command(command).await,
-            commands => self.piped(commands, &pipeline.text).await,
+            [command] => Box::pin(self.command(command)).await,
+            commands => Box::pin(self.piped(commands, &pipeline.text)).await,
         };
         self.tested -= usize::from(is_tested);
         if pipeline.is_timed {
@@ -345,17 +345,19 @@ impl Shell {
         self.breathe().await?;
         self.line = command.line;
         match &command.kind {
-            Kind::Simple { assignments, words } => self.simple(assignments, words, &command.redirections).await,
+            Kind::Simple { assignments, words } => {
+                Box::pin(self.simple(assignments, words, &command.redirections)).await
+            }
             Kind::Function { name, body } => {
                 self.functions.insert(name.clone(), Rc::clone(body));
                 self.status = 0;
                 Ok(())
             }
-            Kind::Subshell(_) => self.subshell(command).await,
+            Kind::Subshell(_) => Box::pin(self.subshell(command)).await,
             kind => {
                 let saved = self.descriptors.clone();
                 let done = match self.redirect(&command.redirections).await {
-                    Ok(true) => self.compound(kind).await,
+                    Ok(true) => Box::pin(self.compound(kind)).await,
                     Ok(false) => Ok(()),
                     Err(flow) => Err(flow),
                 };

@@ -131,11 +131,11 @@ impl Shell {
             return self.function(body, name, arguments).await;
         }
         match builtins::find(name) {
-            Some(builtin) if builtin.is_program => self.program_of_shell(builtin, fields).await,
+            Some(builtin) if builtin.is_program => Box::pin(self.program_of_shell(builtin, fields)).await,
             Some(builtin) => {
                 let arguments = fields.get(1..).unwrap_or_default();
                 let kept = core::mem::replace(&mut self.is_last_act, false);
-                let done = self.builtin(builtin, arguments).await;
+                let done = Box::pin(self.builtin(builtin, arguments)).await;
                 self.is_last_act = kept;
                 done
             }

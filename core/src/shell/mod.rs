@@ -37,6 +37,8 @@ mod server;
 mod server_tests;
 mod stream;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 pub use file_system::{FileChange, FileNode};

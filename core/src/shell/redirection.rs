@@ -101,7 +101,8 @@ impl Shell {
         }
     }
 
-    async fn writing(&self, path: &str, appends: bool) -> Result<Sink, FileError> {
+    /// A file, to be written.
+    pub(super) async fn writing(&self, path: &str, appends: bool) -> Result<Sink, FileError> {
         let number = match path {
             "/dev/null" => return Ok(Sink::Nothing),
             "/dev/tty" => return Ok(Sink::Screen(self.terminal)),

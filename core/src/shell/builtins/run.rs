@@ -1,6 +1,6 @@
 //! What runs other commands, leaves them, or tells of them; directories; editors.
 
-use super::super::distribution::HOME;
+use super::super::distribution::{HOME, SCRIPT};
 use super::super::escapes::always_quoted;
 use super::super::file_system::absolute;
 use super::super::interpreter::{Done, Flow, Shell};
@@ -339,6 +339,13 @@ impl Shell {
                 (name, super::super::escapes::lossy(&bytes), &[][..])
             }
             [file, arguments @ ..] => match self.read_file(file).await {
+                Ok(text) if text == SCRIPT => {
+                    // The code of this script is elsewhere.
+                    self.is_last_act = true;
+                    let path = absolute(&self.directory, file).to_string();
+                    let fields = core::iter::once(path).chain(arguments.iter().cloned()).collect();
+                    return self.program(fields).await;
+                }
                 Ok(text) => (file.as_str(), text, arguments),
                 Err(error) => {
                     self.print_error(&format!("{name}: {file}: {error}\n")).await;

@@ -96,7 +96,7 @@ impl Shell {
         }
         if matches!(self.sink(1), Sink::Screen(_)) {
             self.print_error("nohup: ignoring input and appending output to 'nohup.out'\n").await;
-            let file = Descriptor::Writes(Sink::File(absolute(&self.directory, "nohup.out")));
+            let file = Descriptor::Writes(self.writing("nohup.out", true).await.unwrap_or(Sink::Nothing));
             if matches!(self.sink(2), Sink::Screen(_)) {
                 self.descriptors.insert(2, file.clone());
             }
