@@ -125,7 +125,7 @@ impl FileSystem {
             let name = Str::from(name_of(directory));
             if entries.iter().all(|entry| entry.name != name) {
                 let modified_ms = self.nodes.get(path).map_or(0, |node| node.modified_ms);
-                entries.push(FileStatus { name, is_directory: true, is_executable: false, length: 0, modified_ms });
+                entries.push(FileStatus { name, is_directory: true, is_executable: false, length: 4096, modified_ms });
             }
         }
         crate::sorted::sort_by(&mut entries, |one, other| one.name.cmp(&other.name));

@@ -59,6 +59,18 @@ impl Page {
         })
     }
 
+    /// Replaces the text of the file in the editor, writes it and closes the editor.
+    pub fn edit(&self, text: &str) -> Result<()> {
+        let area = ".editor textarea";
+        self.until("the editor", || Ok(self.browser.find(area).ok())).map(drop)?;
+        let area = self.browser.find(area)?;
+        self.browser.clear(&area)?;
+        self.browser.type_text(&area, text)?;
+        self.browser.type_text(&area, &format!("{CONTROL}s{RELEASE}"))?;
+        self.until("the file to be written", || Ok((self.text(".editor .state")? == "written").then_some(())))?;
+        self.click(".editor header button:last-child")
+    }
+
     /// Ctrl-C.
     pub fn interrupt(&self, terminal: usize) -> Result<()> {
         let input = self.browser.find(&format!(".terminal:nth-of-type({}) .entry input", terminal + 1))?;

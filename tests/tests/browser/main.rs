@@ -6,6 +6,7 @@ mod failover;
 mod hosting;
 mod phone;
 mod reload;
+mod servers;
 mod story;
 mod tabs;
 mod terminal;

@@ -260,7 +260,7 @@ const LOCK_PAUSE_MS: f64 = 100.0;
 /// Kafka's words for a directory that another process has.
 fn locked(path: &str) -> String {
     format!(
-        "Failed to acquire lock on file .lock in {path}. A Kafka instance in another process or thread is using this directory."
+        "org.apache.kafka.common.KafkaException: Failed to acquire lock on file .lock in {path}. A Kafka instance in another process or thread is using this directory."
     )
 }
 

@@ -252,7 +252,9 @@ impl<P: Program + 'static> Host<P> {
                 Input::ConnectFailed { connection: ConnectionId(connection) }
             }
             FromSwitch::AddressInUse { host, port } => {
-                let reason = format!("Socket server failed to bind to {host}:{port}: Address already in use.");
+                let reason = format!(
+                    "org.apache.kafka.common.KafkaException: Socket server failed to bind to {host}:{port}: Address already in use."
+                );
                 if let Some(now) = self.now() {
                     (self.on_event)(now, Event::Fatal { reason: reason.into() });
                 }

@@ -98,8 +98,18 @@ pub(super) fn jps(shell: &mut Shell, arguments: &[String]) -> Said {
     let shows_arguments = arguments.iter().any(|argument| argument.starts_with('-') && argument.contains('m'));
     let running = shell.kernel.views().into_iter().filter(|view| view.exit.is_none());
     let rows = running.filter_map(|view| {
-        let (script, rest) = view.command.split_once(' ').unwrap_or((&view.command, ""));
-        let class = if view.id == shell.id { "Jps".to_string() } else { class_of(name_of(script))? };
+        let blank = |text: &str| text.split_once(' ').map(|(first, rest)| (first.to_string(), rest.to_string()));
+        let (mut script, mut rest) = blank(&view.command).unwrap_or((view.command.clone(), String::new()));
+        // Of one that says its class itself only the last part is told.
+        let is_java = script == "java";
+        if is_java {
+            (script, rest) = blank(&rest).unwrap_or((rest, String::new()));
+        }
+        let class = match () {
+            () if view.id == shell.id => "Jps".to_string(),
+            () if is_java => script.rsplit('.').next().unwrap_or_default().to_string(),
+            () => class_of(name_of(&script))?,
+        };
         let rest = if shows_arguments { format!(" {rest}") } else { String::new() };
         Some(format!("{} {class}{rest}", view.id.0))
     });
