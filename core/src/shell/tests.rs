@@ -196,7 +196,7 @@ fn whatever_is_typed_ctrl_c_brings_the_prompt_back() {
         "break",
         "\\",
     ];
-    let seed = 0xc0ffee_u64;
+    let seed = 0x00c0_ffee_u64;
     let mut rng = Rng::new(seed);
     for round in 0..100 {
         let mut typist = Typist::new();
