@@ -35,9 +35,10 @@ pub(super) fn config_exception(message: &str) -> Exception {
     }
     let listeners = message.strip_prefix("Error creating broker listeners from '[");
     if let Some((_, why)) = listeners.and_then(|rest| rest.split_once("]': ")) {
-        let cause = match why.starts_with("Unable to parse ") {
-            true => Exception::new("org.apache.kafka.common.KafkaException", why),
-            false => Exception::illegal_argument(why),
+        let cause = if why.starts_with("Unable to parse ") {
+            Exception::new("org.apache.kafka.common.KafkaException", why)
+        } else {
+            Exception::illegal_argument(why)
         };
         return Exception::illegal_argument(message).because(&cause);
     }
