@@ -26,9 +26,8 @@ fn beside(path: &str, name: &str, suffix: &str) -> String {
 /// Offset and position of each whole entry of a `.index`.
 fn offset_entries(content: &[u8], base_offset: i64) -> Vec<(i64, i32)> {
     let entry = |entry: &[u8; OFFSET_ENTRY_BYTES]| {
-        let [a, b, c, d, e, f, g, h] = *entry;
-        let relative = i32::from_be_bytes([a, b, c, d]);
-        (base_offset.wrapping_add(i64::from(relative)), i32::from_be_bytes([e, f, g, h]))
+        let mut reader = Reader::new(Bytes::copy_from_slice(entry));
+        (base_offset.wrapping_add(i64::from(reader.int32())), reader.int32())
     };
     content.as_chunks::<OFFSET_ENTRY_BYTES>().0.iter().map(entry).collect()
 }

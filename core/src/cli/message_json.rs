@@ -268,7 +268,7 @@ fn text(reader: &mut Reader) -> String {
 mod tests {
     use super::*;
     use crate::protocol::encode_message;
-    use crate::protocol::messages::{GroupMetadataValue, PartitionRecord, group_metadata_value, partition_record};
+    use crate::protocol::messages::{GroupMetadataValue, PartitionRecord, group_metadata_value};
 
     #[test]
     fn records_are_written_as_kafkas_converters_write_them() {

@@ -86,8 +86,8 @@ use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
 pub(crate) use date_time::{civil, days};
-pub(crate) use failure::{Exception, Failure};
-pub(crate) use terminal::{Came, Terminal};
+pub(crate) use failure::Failure;
+pub(crate) use terminal::Terminal;
 
 /// What the tools call the version they are of; `--version` prints it.
 pub const VERSION: &str = "4.3.0";

@@ -330,11 +330,6 @@ impl Terminal {
         }
     }
 
-    /// The next line of standard input without its end; nothing behind the last. Ctrl-C is [`Came::Interrupt`].
-    pub(crate) async fn input_line(&self) -> Came<Option<Vec<u8>>> {
-        self.until(State::next_line).await
-    }
-
     /// What came on standard input since the last time, at least a byte; nothing at its end. For those who do not care for
     /// lines.
     pub(crate) async fn input(&self) -> Option<Bytes> {

@@ -290,6 +290,12 @@ impl Machine {
     pub fn poll_output(&mut self) -> MachineOutput {
         let state = &mut *self.kernel.state();
         if let Some(output) = state.outputs.pop_front() {
+            if let MachineOutput::Report(Report::Command { terminal, .. }) = &output
+                && let Some(screen) = state.screens.get_mut(terminal)
+            {
+                // A command that is over already leaves the prompt where it was, and the page is told all the same.
+                screen.told = None;
+            }
             return output;
         }
         for terminal in state.screens.keys().copied().collect::<Vec<_>>() {

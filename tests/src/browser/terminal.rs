@@ -64,8 +64,7 @@ impl Page {
         let area = ".editor textarea";
         self.until("the editor", || Ok(self.browser.find(area).ok())).map(drop)?;
         let area = self.browser.find(area)?;
-        self.browser.clear(&area)?;
-        self.browser.type_text(&area, text)?;
+        self.browser.type_text(&area, &format!("{CONTROL}a{RELEASE}{text}"))?;
         self.browser.type_text(&area, &format!("{CONTROL}s{RELEASE}"))?;
         self.until("the file to be written", || Ok((self.text(".editor .state")? == "written").then_some(())))?;
         self.click(".editor header button:last-child")

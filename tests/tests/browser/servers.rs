@@ -86,7 +86,7 @@ fn a_mistake_ends_in_kafkas_own_message() -> Done {
         (
             "bad-number",
             own.replace("node.id=0", "node.id=zero"),
-            "Invalid value zero for configuration node.id: Not a number of type INT",
+            "Invalid value zero for configuration broker.id: Not a number of type INT",
         ),
         ("unformatted", own.replace("own-logs", "never"), "No readable meta.properties files found."),
         ("no-file", String::new(), "java.nio.file.NoSuchFileException: wrong/absent.properties"),

@@ -30,6 +30,12 @@ pub(crate) fn Dock(
             tab.set(region);
         }
     });
+    // A file wants room.
+    Effect::new(move |_| {
+        if store.edited.with(Option::is_some) {
+            size.set("large");
+        }
+    });
     let choose = move |name: &'static str| {
         tab.set(name);
         if size.get_untracked() == "small" {
