@@ -4,6 +4,7 @@ use super::failure::Exception;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write;
 
 /// Milliseconds since the epoch as `2026-01-02 03:04:05,678`.
 pub(super) fn time_stamp(ms: i64) -> String {
@@ -141,7 +142,8 @@ impl DateFormat {
                     continue;
                 }
             };
-            text += &format!("{number:0width$}");
+            // A string takes whatever is written to it.
+            let _ = write!(text, "{number:0width$}");
         }
         text
     }

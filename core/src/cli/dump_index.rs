@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::fmt::Write;
 
 const CORRUPT_INDEX: &str = "org.apache.kafka.storage.internals.log.CorruptIndexException";
 /// Bytes of an entry of a `.txnindex` file.
@@ -204,7 +205,7 @@ fn check_time_index(path: &str, content: &[u8], entries: &[(i64, i64)], base_off
             return Err(Exception::new(CORRUPT_INDEX, message));
         }
     }
-    if content.len() % TIME_ENTRY_BYTES == 0 {
+    if content.len().is_multiple_of(TIME_ENTRY_BYTES) {
         return Ok(());
     }
     let message = format!(
@@ -274,7 +275,9 @@ fn producer(reader: &mut Reader) -> String {
     );
     if last_offset >= 0 {
         let batch = BatchMetadata { last_sequence, last_offset, offset_delta, timestamp };
-        line += &format!(
+        // A string takes whatever is written to it.
+        let _ = write!(
+            line,
             " firstSequence: {} lastSequence: {last_sequence} lastOffset: {last_offset} offsetDelta: {offset_delta} \
              timestamp: {timestamp}",
             batch.first_sequence()

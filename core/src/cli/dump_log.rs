@@ -74,7 +74,7 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
         out: String::new(),
         gaps: Vec::new(),
         mismatches: Vec::new(),
-        time_index: Default::default(),
+        time_index: TimeIndexFaults::default(),
     };
     dump.is_deep |= dump.prints_content;
     for path in options.value("files")?.unwrap_or_default().split(',') {
@@ -271,11 +271,11 @@ impl Dump<'_> {
                 let parsed = decoder.parse(&record, offset)?;
                 let mut prefix = if self.skips_metadata { "| " } else { " " };
                 if let Some(key) = parsed.key {
-                    self.out.push_str(&format!("{prefix}key: {key}"));
+                    self.out.extend([prefix, "key: ", &key]);
                     prefix = " ";
                 }
                 if let Some(value) = parsed.value {
-                    self.out.push_str(&format!("{prefix}payload: {value}"));
+                    self.out.extend([prefix, "payload: ", &value]);
                 }
             }
             self.out.push('\n');

@@ -138,9 +138,10 @@ impl<'a> Work<'a> {
         if !field.is_array {
             return self.value(field, may_be_null, depth);
         }
-        let count = match self.is_flexible {
-            true => i64::from(self.reader.unsigned_varint()) - 1,
-            false => i64::from(self.reader.int32()),
+        let count = if self.is_flexible {
+            i64::from(self.reader.unsigned_varint()) - 1
+        } else {
+            i64::from(self.reader.int32())
         };
         if count < 0 {
             return may_be_null.then(|| "null".to_string());

@@ -85,7 +85,7 @@ impl Stats {
         let is_first = self.is_steady && self.all.count == self.window.count;
         let mut lines = String::from(if is_first { "In steady state.\n" } else { "" });
         if !self.is_silent {
-            lines += &format!("{}\n", window_line(&self.window, elapsed));
+            lines.extend([&*window_line(&self.window, elapsed), "\n"]);
         }
         self.window = Sum::default();
         self.window_started = now;

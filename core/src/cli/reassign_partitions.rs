@@ -395,8 +395,7 @@ impl Command<'_> {
         let mut topics: SortedMap<Str, Vec<ReassignablePartition>> = SortedMap::new();
         for (at, replicas) in wanted {
             let replicas = (!cancels).then(|| replicas.clone());
-            let partition =
-                ReassignablePartition { partition_index: at.partition, replicas, ..ReassignablePartition::default() };
+            let partition = ReassignablePartition { partition_index: at.partition, replicas };
             topics.entry(at.topic.clone()).or_default().push(partition);
         }
         let request = AlterPartitionReassignmentsRequest {

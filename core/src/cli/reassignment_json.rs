@@ -32,7 +32,7 @@ fn mapping(message: String) -> Exception {
     Exception::new("com.fasterxml.jackson.databind.JsonMappingException", message)
 }
 
-fn object<'a>(value: &'a Value) -> Result<&'a serde_json::Map<String, Value>, Exception> {
+fn object(value: &Value) -> Result<&serde_json::Map<String, Value>, Exception> {
     value.as_object().ok_or_else(|| mapping(format!("Expected JSON object, received {value}")))
 }
 

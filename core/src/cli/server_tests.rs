@@ -374,7 +374,9 @@ fn the_exit_code_tells_how_it_ended() {
     ];
     for (events, exit, last) in cases {
         let mut bench = Bench::start("kafka-server-start.sh s.properties", &formatted(), &[]);
-        events.iter().for_each(|event| bench.happened(event.clone()));
+        for event in events {
+            bench.happened(event.clone());
+        }
         assert_eq!(bench.exit, None, "{events:?}");
         bench.tell(ProgramInput::Server(ServerEvent::Ended));
         assert_eq!(bench.exit, Some(exit), "{events:?}");

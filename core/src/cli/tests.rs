@@ -185,9 +185,10 @@ fn dump(files: &str, content: &[u8]) -> Done {
         if done.exit.is_some() {
             return all;
         }
-        let input = match done.reads.is_empty() {
-            true => ProgramInput::Timeout,
-            false => ProgramInput::File(Ok(FileAnswer::Content(Bytes::copy_from_slice(content)))),
+        let input = if done.reads.is_empty() {
+            ProgramInput::Timeout
+        } else {
+            ProgramInput::File(Ok(FileAnswer::Content(Bytes::copy_from_slice(content))))
         };
         program.handle(now(), input);
     }

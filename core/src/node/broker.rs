@@ -550,12 +550,11 @@ impl Broker {
                 self.publish_first();
             }
             Some(LifecycleChange::ShutDown) => self.broker_is_shut_down(),
-            Some(LifecycleChange::Fenced(true)) => {}
             Some(LifecycleChange::Fenced(false)) => {
                 self.serving = true;
                 self.event(Event::Unfenced);
             }
-            None => {}
+            Some(LifecycleChange::Fenced(true)) | None => {}
         }
     }
 

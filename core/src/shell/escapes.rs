@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt::Write;
 
 /// The text with its escapes made what they stand for, and whether `\c` ended it. `is_quote` is for `$'…'`, where `\'` and
 /// `\1` count too; elsewhere an octal number begins with a zero.
@@ -111,7 +112,10 @@ pub(super) fn always_quoted(text: &str) -> String {
                     quoted.push('\\');
                     quoted.push(letter);
                 }
-                other if other.is_control() => quoted.push_str(&format!("\\{:03o}", u32::from(other))),
+                other if other.is_control() => {
+                    // A string takes whatever is written to it.
+                    let _ = write!(quoted, "\\{:03o}", u32::from(other));
+                }
                 other => quoted.push(other),
             }
         }

@@ -150,15 +150,12 @@ impl Shell {
             "kafka" => Some(super::distribution::HOME.to_string()),
             _ => None,
         };
-        match directory {
-            Some(directory) => {
-                fields.quoted(&directory);
-                after
-            }
-            None => {
-                fields.plain("~");
-                rest
-            }
+        if let Some(directory) = directory {
+            fields.quoted(&directory);
+            after
+        } else {
+            fields.plain("~");
+            rest
         }
     }
 

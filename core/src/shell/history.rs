@@ -32,12 +32,10 @@ impl Shell {
         if command.is_empty() || command.starts_with(' ') {
             return;
         }
-        let mut history = self.history.borrow_mut();
-        if history.last().is_some_and(|last| last == command) {
+        if self.history.borrow().last().is_some_and(|last| last == command) {
             return;
         }
-        history.push(String::from(command));
-        drop(history);
+        self.history.borrow_mut().push(String::from(command));
         // A line of the file is a command: what has several lines is one line there.
         let content = Bytes::from(format!("{}\n", command.replace('\n', "; ")));
         let request = FileRequest::Write { path: Str::from(path()), content, append: true };
@@ -66,7 +64,7 @@ impl Shell {
                 '!' if !is_single && !text.ends_with("${") && !text.ends_with('[') => {
                     let end = word_end(after);
                     let name = after.get(..end).unwrap_or_default();
-                    if !name.is_empty() && !(is_double && name.starts_with('"')) {
+                    if !name.is_empty() && (!is_double || !name.starts_with('"')) {
                         let found = find(&history, name).ok_or_else(|| format!("!{name}: event not found"))?;
                         text.push_str(&found);
                         is_changed = true;

@@ -387,11 +387,11 @@ impl Shell {
                     match self.holds(condition).await {
                         Ok(holds) if holds == *is_until => break Ok(()),
                         Ok(_) => {}
-                        Err(flow) => break self.after_round(Err(flow)).map(drop),
+                        Err(flow) => break Self::after_round(Err(flow)).map(drop),
                     }
                     let round = self.list(body).await;
                     status = self.status;
-                    match self.after_round(round) {
+                    match Self::after_round(round) {
                         Ok(true) => {}
                         Ok(false) => break Ok(()),
                         Err(flow) => break Err(flow),
@@ -414,7 +414,7 @@ impl Shell {
                     self.breathe().await?;
                     self.assign(name, value);
                     let round = self.list(body).await;
-                    match self.after_round(round) {
+                    match Self::after_round(round) {
                         Ok(true) => continue,
                         Ok(false) => {}
                         Err(flow) => done = Err(flow),
@@ -466,7 +466,7 @@ impl Shell {
     }
 
     /// Whether another round follows.
-    fn after_round(&mut self, round: Done) -> Result<bool, Flow> {
+    fn after_round(round: Done) -> Result<bool, Flow> {
         match round {
             Ok(()) | Err(Flow::Continue(1)) => Ok(true),
             Err(Flow::Break(1)) => Ok(false),
@@ -481,18 +481,19 @@ impl Shell {
         self.status = 0;
         self.loops += 1;
         let done = loop {
-            let is_over = match condition.0.is_empty() {
-                true => false,
-                false => match self.number_of(condition).await {
+            let is_over = if condition.0.is_empty() {
+                false
+            } else {
+                match self.number_of(condition).await {
                     Ok(value) => value == 0,
                     Err(flow) => break Err(flow),
-                },
+                }
             };
             if is_over {
                 break Ok(());
             }
             let round = self.list(body).await;
-            match self.after_round(round) {
+            match Self::after_round(round) {
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
                 Err(flow) => break Err(flow),

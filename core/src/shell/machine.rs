@@ -265,13 +265,12 @@ impl Machine {
             }
             MachineInput::Complete { terminal, ticket, line, cursor } => {
                 let state = &mut *self.kernel.state();
-                match state.screens.get_mut(&terminal).filter(|screen| screen.is_prompted) {
-                    Some(screen) => screen.question = Some(Question { ticket, line, cursor }),
-                    None => {
-                        let candidates = Candidates::Words(Vec::new());
-                        let report = Report::Completions { ticket, from: cursor, to: cursor, candidates };
-                        state.outputs.push_back(MachineOutput::Report(report));
-                    }
+                if let Some(screen) = state.screens.get_mut(&terminal).filter(|screen| screen.is_prompted) {
+                    screen.question = Some(Question { ticket, line, cursor });
+                } else {
+                    let candidates = Candidates::Words(Vec::new());
+                    let report = Report::Completions { ticket, from: cursor, to: cursor, candidates };
+                    state.outputs.push_back(MachineOutput::Report(report));
                 }
             }
             MachineInput::Elsewhere(directories) => self.kernel.state().files.set_elsewhere(directories),

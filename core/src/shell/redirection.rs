@@ -73,12 +73,11 @@ impl Shell {
     /// The one file a word names.
     async fn file_name(&mut self, word: &Word) -> Result<Option<Str>, Flow> {
         let mut fields = self.fields(core::slice::from_ref(word)).await?;
-        match fields.pop().filter(|_| fields.is_empty()) {
-            Some(path) => Ok(Some(Str::from(path))),
-            None => {
-                self.complain("ambiguous redirect").await;
-                Ok(None)
-            }
+        if let Some(path) = fields.pop().filter(|_| fields.is_empty()) {
+            Ok(Some(Str::from(path)))
+        } else {
+            self.complain("ambiguous redirect").await;
+            Ok(None)
         }
     }
 

@@ -51,6 +51,7 @@ fn execute(kernel: &Kernel, command: &str) -> ProcessId {
     let start = Start {
         command: command.into(),
         terminal: TERMINAL,
+        parent: ProcessId(0),
         group: None,
         input: Source::Keyboard(TERMINAL),
         output: Sink::Screen(TERMINAL),

@@ -105,12 +105,11 @@ impl Shell {
         }
         for argument in arguments {
             if argument.starts_with('%') {
-                match self.job_index(argument) {
-                    Some(index) => self.wait_for_job(index, None).await?,
-                    None => {
-                        self.complain(&format!("wait: {argument}: no such job")).await;
-                        self.status = 127;
-                    }
+                if let Some(index) = self.job_index(argument) {
+                    self.wait_for_job(index, None).await?;
+                } else {
+                    self.complain(&format!("wait: {argument}: no such job")).await;
+                    self.status = 127;
                 }
                 continue;
             }
@@ -120,12 +119,11 @@ impl Shell {
                 continue;
             };
             let id = ProcessId(number);
-            match self.jobs.iter().position(|job| job.processes.iter().any(|(other, _)| *other == id)) {
-                Some(index) => self.wait_for_job(index, Some(id)).await?,
-                None => {
-                    self.complain(&format!("wait: pid {number} is not a child of this shell")).await;
-                    self.status = 127;
-                }
+            if let Some(index) = self.jobs.iter().position(|job| job.processes.iter().any(|(other, _)| *other == id)) {
+                self.wait_for_job(index, Some(id)).await?;
+            } else {
+                self.complain(&format!("wait: pid {number} is not a child of this shell")).await;
+                self.status = 127;
             }
         }
         Ok(())

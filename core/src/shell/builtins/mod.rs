@@ -11,7 +11,7 @@ mod wrappers;
 
 use super::interpreter::{Done, Flow, Shell};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A command.
@@ -251,5 +251,5 @@ fn number(text: &str) -> Result<i64, String> {
 
 /// Lines, each with its end.
 fn lines(lines: impl Iterator<Item = String>) -> String {
-    lines.map(|line| line + "\n").collect::<Vec<_>>().concat().to_string()
+    lines.map(|line| line + "\n").collect::<String>()
 }

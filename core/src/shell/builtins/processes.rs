@@ -7,6 +7,7 @@ use super::Said;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt::Write;
 
 pub(super) fn ps(shell: &mut Shell, arguments: &[String]) -> Said {
     let options = arguments.first().map_or("", String::as_str);
@@ -23,14 +24,15 @@ pub(super) fn ps(shell: &mut Shell, arguments: &[String]) -> Said {
     if letters.contains('f') && options.starts_with('-') {
         output.push_str("UID          PID    PPID  C STIME TTY          TIME CMD\n");
         for view in &rows {
-            output.push_str(&format!(
-                "kafka    {:>7} {:>7}  0 {} pts/{:<4} 00:00:00 {}\n",
+            let _ = writeln!(
+                output,
+                "kafka    {:>7} {:>7}  0 {} pts/{:<4} 00:00:00 {}",
                 view.id.0,
                 view.parent.0,
                 started(view),
                 view.terminal.0,
                 view.command
-            ));
+            );
         }
     } else if letters.contains('u') {
         output.push_str("USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n");
@@ -38,20 +40,21 @@ pub(super) fn ps(shell: &mut Shell, arguments: &[String]) -> Said {
             let state = if view.id == shell.id { "R" } else { "S" };
             let leads = if view.group == view.id && view.parent.0 == 0 { "s" } else { "" };
             let front = if shell.kernel.is_in_foreground(view.id) { "+" } else { "" };
-            output.push_str(&format!(
-                "kafka    {:>7}  0.0  0.0      0     0 pts/{:<4} {:<4} {}   0:00 {}\n",
+            let _ = writeln!(
+                output,
+                "kafka    {:>7}  0.0  0.0      0     0 pts/{:<4} {:<4} {}   0:00 {}",
                 view.id.0,
                 view.terminal.0,
                 format!("{state}{leads}{front}"),
                 started(view),
                 view.command
-            ));
+            );
         }
     } else {
         output.push_str("    PID TTY          TIME CMD\n");
         for view in &rows {
             let program = view.command.split(' ').next().unwrap_or_default().trim_start_matches('-');
-            output.push_str(&format!("{:>7} pts/{:<4} 00:00:00 {}\n", view.id.0, view.terminal.0, name_of(program)));
+            let _ = writeln!(output, "{:>7} pts/{:<4} 00:00:00 {}", view.id.0, view.terminal.0, name_of(program));
         }
     }
     Said::output(output)

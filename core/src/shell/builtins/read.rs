@@ -147,18 +147,16 @@ impl Shell {
             values.push(text(rest.get(..end).unwrap_or_default()));
             rest = rest.get(end..).unwrap_or_default();
             rest = rest.get(skip(rest)..).unwrap_or_default();
-            if rest.first().is_some_and(|letter| is_separator(letter)) && !rest.is_empty() {
+            if rest.first().is_some_and(&is_separator) && !rest.is_empty() {
                 rest = rest.get(1..).unwrap_or_default();
                 rest = rest.get(skip(rest)..).unwrap_or_default();
             }
         }
-        while rest.last().is_some_and(|letter| is_blank(letter)) {
+        while rest.last().is_some_and(&is_blank) {
             rest = rest.get(..rest.len() - 1).unwrap_or_default();
         }
         // What ends the last word does not belong to it, where nothing else is in it.
-        if rest.iter().filter(|letter| is_separator(letter)).count() == 1
-            && rest.last().is_some_and(|letter| is_separator(letter))
-        {
+        if rest.iter().filter(|letter| is_separator(letter)).count() == 1 && rest.last().is_some_and(is_separator) {
             rest = rest.get(..rest.len() - 1).unwrap_or_default();
         }
         if !rest.is_empty() {

@@ -38,17 +38,16 @@ fn left(status: i32, arguments: &[String], flow: Flow) -> Said {
 }
 
 pub(super) fn break_out(shell: &mut Shell, arguments: &[String]) -> Said {
-    out_of_loop(shell, "break", arguments, Flow::Break)
+    out_of_loop(shell, arguments, Flow::Break)
 }
 
 pub(super) fn go_on(shell: &mut Shell, arguments: &[String]) -> Said {
-    out_of_loop(shell, "continue", arguments, Flow::Continue)
+    out_of_loop(shell, arguments, Flow::Continue)
 }
 
-fn out_of_loop(shell: &Shell, name: &str, arguments: &[String], flow: fn(usize) -> Flow) -> Said {
+fn out_of_loop(shell: &Shell, arguments: &[String], flow: fn(usize) -> Flow) -> Said {
     if shell.loops == 0 {
         let message = "only meaningful in a `for', `while', or `until' loop";
-        let _name = name;
         return Said { errors: Vec::from([message.to_string()]), ..Said::default() };
     }
     match arguments.first().map_or(Ok(1), |text| number(text)) {

@@ -79,13 +79,12 @@ impl Shell {
             Poll::Pending if seconds > 0.0 => late.as_mut().poll(context).map(|()| None),
             Poll::Pending => Poll::Pending,
         });
-        self.status = match first.await {
-            Some(status) => status,
-            None => {
-                kernel.signal(id, signal);
-                ends.await;
-                if signal == Signal::Kill { 137 } else { 124 }
-            }
+        self.status = if let Some(status) = first.await {
+            status
+        } else {
+            kernel.signal(id, signal);
+            ends.await;
+            if signal == Signal::Kill { 137 } else { 124 }
         };
         Ok(())
     }

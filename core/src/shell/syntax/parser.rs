@@ -104,16 +104,11 @@ impl<'a> Parser<'a> {
             list.push(item);
             self.skip_blanks();
             match self.operator() {
-                Some("\n") => {
+                operator if operator == Some("\n") || (operator.is_none() && self.peek(0).is_none()) => {
                     self.line_end()?;
                     return Ok(Some(list));
                 }
-                None if self.peek(0).is_none() => {
-                    self.line_end()?;
-                    return Ok(Some(list));
-                }
-                None if is_ended => {}
-                Some("(") if is_ended => {}
+                None | Some("(") if is_ended => {}
                 _ => return Err(self.unexpected()),
             }
         }
@@ -485,16 +480,16 @@ impl<'a> Parser<'a> {
                 None => {}
             }
             let is_declaration = words.first().and_then(Word::plain).is_some_and(|first| DECLARATIONS.contains(&first));
-            if words.is_empty() || is_declaration {
-                if let Some(assignment) = self.assignment(is_declaration)? {
-                    if !is_declaration {
-                        assignments.push(assignment);
-                        continue;
-                    }
-                    // `export NAME=value`: the value is one word, as if it were in quotes.
-                    words.extend(declared(assignment));
+            if (words.is_empty() || is_declaration)
+                && let Some(assignment) = self.assignment(is_declaration)?
+            {
+                if !is_declaration {
+                    assignments.push(assignment);
                     continue;
                 }
+                // `export NAME=value`: the value is one word, as if it were in quotes.
+                words.extend(declared(assignment));
+                continue;
             }
             words.push(self.some_word(WORD)?);
         }

@@ -170,7 +170,10 @@ impl Parser<'_> {
         let is_quoted = mode.is_quoted;
         self.at += 1;
         let Some(next) = self.peek(0) else {
-            return Ok(literal_dollar(is_quoted, parts));
+            return {
+                literal_dollar(is_quoted, parts);
+                Ok(())
+            };
         };
         match next {
             '(' if self.peek(1) == Some('(') => {
@@ -202,7 +205,10 @@ impl Parser<'_> {
             '"' if mode.has_quotes => {}
             _ => {
                 let Some(name) = self.parameter_name(false) else {
-                    return Ok(literal_dollar(is_quoted, parts));
+                    return {
+                        literal_dollar(is_quoted, parts);
+                        Ok(())
+                    };
                 };
                 let parameter = Rc::new(Parameter { name, index: None, action: Action::Value });
                 parts.0.push(Part::Parameter { parameter, is_quoted });
