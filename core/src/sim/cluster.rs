@@ -179,8 +179,8 @@ impl Cluster {
         self.add_formatted_node(config, directories);
     }
 
-    /// Adds a node that does not run yet: for each of its log directories the id, and what it holds beside its
-    /// `meta.properties`.
+    /// Adds a node that does not run yet, or formats one anew: for each of its log directories the id, and what it holds
+    /// beside its `meta.properties`.
     pub fn add_formatted_node(&mut self, config: BrokerConfig, directories: Vec<(Uuid, Vec<StoreCommand>)>) {
         let mut disks = Vec::new();
         for (directory_id, mut commands) in directories {
@@ -189,8 +189,8 @@ impl Cluster {
             commands.push(meta.format());
             disks.push(Disk::formatted(self.options.disk, &commands));
         }
-        self.nodes
-            .insert(config.node_id, NodeProcess { config, incarnation: 0, node: None, disks, timer: 0, held: None });
+        let incarnation = self.nodes.get(&config.node_id).map_or(0, NodeProcess::incarnation);
+        self.nodes.insert(config.node_id, NodeProcess { config, incarnation, node: None, disks, timer: 0, held: None });
     }
 
     /// All nodes, running or not.

@@ -165,7 +165,7 @@ fn a_voter_that_lost_its_disk_is_not_the_voter() {
     cluster.kill(3);
     // Formatted anew, with another directory id, as with --no-initial-controllers.
     let config = config(3, "broker,controller", "localhost:19001,localhost:19002");
-    cluster.add_formatted_node(config, vec![(Uuid::from_u128(77), Vec::new())]);
+    cluster.add_formatted_node(config, vec![(Uuid::from_u128(7777), Vec::new())]);
     cluster.start(3);
     run_until(&mut cluster, LIMIT, all_running);
     cluster.kill(2);
