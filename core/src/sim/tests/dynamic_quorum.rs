@@ -2,11 +2,13 @@
 
 use super::{all_running, run_until};
 use crate::config::{BrokerConfig, Properties};
-use crate::ids::{NodeId, Uuid};
+use crate::ids::{ConnectionId, NodeId, Uuid};
 use crate::log::storage::StoreCommand;
+use crate::protocol::messages::{ApiVersionsRequest, DescribeQuorumRequest, describe_quorum_request};
+use crate::protocol::{Request, decode_response, encode_request};
 use crate::raft::snapshot::{SnapshotId, read_snapshot, stored_snapshots, write_bootstrap_snapshot};
 use crate::raft::voter_set::{ReplicaKey, Voter, VoterEndpoint};
-use crate::sim::cluster::{Cluster, Options};
+use crate::sim::cluster::{ClientArrival, Cluster, Options, Step};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -99,6 +101,55 @@ fn a_standalone_node_becomes_the_leader_and_runs() {
         let (_, node) = cluster.running().next().expect("it runs");
         let quorum = node.view().expect("it stands").quorum;
         assert_eq!((quorum.leader, quorum.is_active_controller), (Some(1), true));
+    }
+}
+
+/// What a client of node `id` is answered.
+fn ask<R: Request>(cluster: &mut Cluster, id: NodeId, version: i16, request: &R) -> R::Response {
+    let connection = ConnectionId(1);
+    cluster.client_connect(id as u32, connection, &"localhost".into(), 9000 + id as u16);
+    loop {
+        match cluster.step() {
+            Step::Client(_, ClientArrival::Connected { accepted: true, .. }) => {
+                let frame = encode_request(version, 7, Some(&"client".into()), request);
+                cluster.client_send(id as u32, connection, &frame);
+            }
+            Step::Client(_, ClientArrival::Frame { bytes, .. }) => {
+                cluster.client_kill(id as u32);
+                return decode_response::<R>(version, &bytes).expect("an answer").1;
+            }
+            Step::Client(_, other) => panic!("{other:?}"),
+            Step::Idle => panic!("no answer"),
+            Step::Node(_) | Step::Nobody => {}
+        }
+    }
+}
+
+#[test]
+fn clients_are_told_of_kraft_version_and_of_the_voters() {
+    let mut cluster = cluster(7, 3, 1);
+    run_until(&mut cluster, LIMIT, all_running);
+    for id in 1..=4 {
+        let versions = ask(
+            &mut cluster,
+            id,
+            4,
+            &ApiVersionsRequest { client_software_name: "test".into(), client_software_version: "1".into() },
+        );
+        let supported = versions.supported_features.iter().find(|feature| feature.name == "kraft.version");
+        assert_eq!(supported.map(|feature| (feature.min_version, feature.max_version)), Some((0, 1)), "node {id}");
+        let finalized = versions.finalized_features.iter().find(|feature| feature.name == "kraft.version");
+        assert_eq!(finalized.map(|feature| feature.max_version_level), Some(1), "node {id}");
+        let partitions = vec![describe_quorum_request::PartitionData { partition_index: 0 }];
+        let topics = vec![describe_quorum_request::TopicData { topic_name: "__cluster_metadata".into(), partitions }];
+        let quorum = ask(&mut cluster, id, 2, &DescribeQuorumRequest { topics });
+        let voters = quorum.topics[0].partitions[0].current_voters.iter();
+        let voters: Vec<_> = voters.map(|voter| (voter.replica_id, voter.replica_directory_id)).collect();
+        assert_eq!(voters, [1, 2, 3].map(|id| (id, directory_id(id))));
+        let observers: Vec<_> =
+            quorum.topics[0].partitions[0].observers.iter().map(|observer| observer.replica_id).collect();
+        assert_eq!(observers, [4]);
+        assert_eq!(quorum.nodes.len(), 3);
     }
 }
 
