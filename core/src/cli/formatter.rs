@@ -250,7 +250,7 @@ impl Formatter {
         make_directories(terminal, directory).await?;
         let values: Vec<Bytes> =
             records.iter().map(|record| MetadataRecord::FeatureLevel(record.clone()).encode()).collect();
-        let bootstrap = write_snapshot(BOOTSTRAP, 0, now_ms, &values);
+        let bootstrap = write_snapshot(BOOTSTRAP, 0, now_ms, None, &values);
         replace(terminal, &format!("{directory}/bootstrap.checkpoint"), bootstrap).await?;
         if let (Some(_), Some(voters)) = (own, &self.initial_controllers) {
             let path = format!("{directory}/{}", BOOTSTRAP.path());

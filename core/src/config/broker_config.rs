@@ -189,6 +189,12 @@ impl BrokerConfig {
         self.values.value(name)
     }
 
+    /// The highest kraft.version this node takes part in: with `controller.quorum.voters` the set of voters is fixed (0),
+    /// without it the metadata log names the voters (1).
+    pub fn supported_kraft_version(&self) -> i16 {
+        i16::from(self.quorum_voters.is_empty())
+    }
+
     /// The listener `name` is the controller's.
     pub fn is_controller_listener(&self, name: &str) -> bool {
         self.controller_listener_names.iter().any(|known| *known == *name)

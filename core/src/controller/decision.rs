@@ -21,13 +21,18 @@ pub struct ControllerConfig {
     pub node: Arc<BrokerConfig>,
     /// The features finalized by the very first records of the cluster, `metadata.version` among them.
     pub bootstrap_features: Vec<(Str, i16)>,
+    /// The quorum's level of kraft.version.
+    pub kraft_version: i16,
+    /// The voters of the quorum.
+    pub voters: Vec<NodeId>,
 }
 
 impl ControllerConfig {
     /// With the features of this release that are implemented: `metadata.version` 30 (4.3-IV0) and none else.
     pub fn new(cluster_id: Str, node: Arc<BrokerConfig>) -> Self {
         let metadata_version = (Str::from_static(crate::metadata::METADATA_VERSION), 30);
-        Self { cluster_id, node, bootstrap_features: vec![metadata_version] }
+        let voters = node.quorum_voters.iter().map(|voter| voter.id).collect();
+        Self { cluster_id, node, bootstrap_features: vec![metadata_version], kraft_version: 0, voters }
     }
 }
 

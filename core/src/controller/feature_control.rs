@@ -2,7 +2,7 @@
 
 use super::decision::{ApiError, ControllerResult, Decision};
 use crate::java::{hash_map_order, string_hash};
-use crate::metadata::{METADATA_VERSION, MetadataRecord, VersionRange};
+use crate::metadata::{KRAFT_VERSION, METADATA_VERSION, MetadataRecord, VersionRange};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::update_features_request::FeatureUpdateKey;
 use crate::protocol::messages::update_features_response::UpdatableFeatureResult;
@@ -44,7 +44,6 @@ const KNOWN: [&str; 6] = [
     "share.version",
     "streams.version",
 ];
-const KRAFT_VERSION: &str = "kraft.version";
 /// Levels of `metadata.version` that changed what metadata records hold.
 const METADATA_CHANGES: [i16; 9] = [7, 8, 11, 13, 14, 15, 17, 23, 30];
 
@@ -90,7 +89,10 @@ impl Decision<'_> {
         if let Some(reason) = self.reason_not_supported(feature, level) {
             return invalid(&reason);
         }
-        let current = self.image.features.level(feature);
+        let current = match &**feature {
+            KRAFT_VERSION => self.config.kraft_version,
+            _ => self.image.features.level(feature),
+        };
         if level < current && upgrade_type == UPGRADE {
             return invalid(
                 "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe \
@@ -112,7 +114,14 @@ impl Decision<'_> {
                     return Err(format!("Unsupported metadata.version downgrade from {current} to {level}. {why}"));
                 }
             }
-            // The quorum never changes: its level is 0 and no other is supported.
+            // A quorum keeps the level it was formatted with; one with fixed voters supports no other.
+            KRAFT_VERSION if level < current => return invalid("Can't downgrade the version of this feature."),
+            KRAFT_VERSION if level > current => {
+                return invalid(&format!(
+                    "Local controller {} does not support this feature.",
+                    self.config.node.node_id
+                ));
+            }
             KRAFT_VERSION => return Ok(()),
             known if KNOWN.contains(&known) => {}
             _ => return invalid(&format!("Feature {feature} not found.")),
@@ -135,14 +144,15 @@ impl Decision<'_> {
         };
         let of = |features: &SortedMap<Str, VersionRange>| features.get(feature).map(|range| (range.min, range.max));
         let id = self.config.node.node_id;
-        let own = crate::metadata::supported_features().into_iter().find(|own| *own.0 == **feature);
+        let kraft_version = self.config.node.supported_kraft_version();
+        let own = crate::metadata::supported_features(kraft_version).into_iter().find(|own| *own.0 == **feature);
         let local = reason(format!("Local controller {id}"), own.map(|(_, min, max)| (min, max)));
         let mut brokers = self.image.cluster.brokers();
         let broker = || brokers.find_map(|broker| reason(format!("Broker {}", broker.id), of(&broker.features)));
         let mut others = self.image.cluster.controllers().filter(|other| other.id != id);
         let other = || others.find_map(|other| reason(format!("Controller {}", other.id), of(&other.features)));
         let missing = || {
-            let mut voters = self.config.node.quorum_voters.iter().map(|voter| voter.id);
+            let mut voters = self.config.voters.iter().copied();
             let missing = voters.find(|voter| *voter != id && self.image.cluster.controller(*voter).is_none());
             missing.map(|id| format!("controller {id} has not registered, and may not support this feature"))
         };

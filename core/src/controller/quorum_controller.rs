@@ -110,6 +110,12 @@ impl QuorumController {
         &self.committed
     }
 
+    /// What the quorum says of itself: its level of kraft.version and its voters.
+    pub fn quorum_is(&mut self, kraft_version: i16, voters: Vec<NodeId>) {
+        self.config.kraft_version = kraft_version;
+        self.config.voters = voters;
+    }
+
     /// Becomes the active controller of `epoch`: everything before `next_offset` was given to [`Self::committed`], and
     /// the next append lands there. In a cluster without any record the first ones are written.
     pub fn claim(&mut self, now: Now, epoch: i32, next_offset: Offset) {

@@ -11,9 +11,13 @@ pub const METADATA_VERSION: &str = "metadata.version";
 /// Name of the feature that turns eligible leader replicas on (KIP-966).
 pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
 
-/// The features this release line implements: name, lowest and highest level.
-pub fn supported_features() -> [(&'static str, i16, i16); 2] {
-    [(METADATA_VERSION, 7, 30), ("kraft.version", 0, 0)]
+/// Name of the feature that lets the log say who votes in the quorum (KIP-853). The quorum keeps its level, not the metadata.
+pub const KRAFT_VERSION: &str = "kraft.version";
+
+/// The features this release line implements: name, lowest and highest level. `kraft_version` is the highest of
+/// kraft.version: 1 for a node that takes the voters from the log.
+pub fn supported_features(kraft_version: i16) -> [(&'static str, i16, i16); 2] {
+    [(METADATA_VERSION, 7, 30), (KRAFT_VERSION, 0, kraft_version)]
 }
 
 /// The finalized feature levels; a level of 0 is the same as absence.

@@ -29,7 +29,9 @@ mod topics;
 pub use cluster::{BrokerRegistration, ClusterImage, ControllerRegistration, Endpoint, VersionRange};
 pub use configs::{ConfigResource, ConfigResourceType, ConfigurationsImage};
 pub use delta::{Changes, MetadataDelta, ReplayError};
-pub use features::{ELIGIBLE_LEADER_REPLICAS_VERSION, FeaturesImage, METADATA_VERSION, supported_features};
+pub use features::{
+    ELIGIBLE_LEADER_REPLICAS_VERSION, FeaturesImage, KRAFT_VERSION, METADATA_VERSION, supported_features,
+};
 pub use image::{MetadataImage, Provenance};
 pub use local_changes::{LocalPartition, LocalReplicaChanges};
 pub use partition::{

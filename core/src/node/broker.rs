@@ -318,6 +318,8 @@ impl Broker {
             RaftOutput::LeaderActivated { epoch } => {
                 let next_offset = self.raft.log().log_end_offset();
                 if let Some(controller) = self.controller.as_mut() {
+                    let voters = self.raft.quorum().voters().ids().collect();
+                    controller.quorum_is(self.raft.kraft_version(), voters);
                     controller.claim(self.now, epoch, next_offset);
                 }
             }

@@ -51,10 +51,10 @@ impl Broker {
         Some((leader, self.voter_endpoint(leader)?))
     }
 
-    /// Where a voter's controller listener is.
+    /// Where a voter's controller listener is, or a bootstrap server's.
     pub(super) fn voter_endpoint(&self, id: NodeId) -> Option<Endpoint> {
-        let endpoint = self.raft.quorum().voters().voter(id)?.endpoints.first()?;
-        Some(Endpoint { host: endpoint.host.clone(), port: endpoint.port })
+        let (host, port) = self.raft.endpoint(id)?;
+        Some(Endpoint { host, port })
     }
 
     /// Sends a request of this broker to the active controller; false where none is known.

@@ -47,13 +47,10 @@ impl Broker {
                 security_protocol: endpoint.security_protocol as i16,
             })
             .collect();
-        let features: Vec<Feature> = (crate::metadata::supported_features().into_iter())
-            .map(|(name, min, max)| Feature {
-                name: name.into(),
-                min_supported_version: min,
-                max_supported_version: max,
-            })
-            .collect();
+        let features: Vec<Feature> = (crate::metadata::supported_features(self.config.supported_kraft_version())
+            .into_iter())
+        .map(|(name, min, max)| Feature { name: name.into(), min_supported_version: min, max_supported_version: max })
+        .collect();
         let request = ControllerRegistrationRequest {
             controller_id: self.config.node_id,
             incarnation_id,

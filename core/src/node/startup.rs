@@ -16,15 +16,16 @@ use crate::config::BrokerConfig;
 use crate::controller::{ControllerConfig, QuorumController};
 use crate::coordinator::group::{GroupConfig, GroupCoordinator};
 use crate::event::Event;
-use crate::ids::Uuid;
-use crate::log::UnifiedLog;
+use crate::ids::{Offset, Uuid};
 use crate::log::log_config::LogConfig;
 use crate::log::log_manager::{LogManager, LogManagerConfig};
 use crate::log::storage::{FileRange, LogDirectory, StoreQueue, Ticket};
+use crate::log::{Read, UnifiedLog};
 use crate::metadata::MetadataImage;
 use crate::protocol::messages::broker_registration_request::{Feature, Listener};
 use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
-use crate::raft::snapshot::{metadata_partition, stored_snapshots};
+use crate::raft::snapshot::{SnapshotId, metadata_partition, read_snapshot, stored_snapshots};
+use crate::raft::voter_history::VoterHistory;
 use crate::raft::voter_set::VoterSet;
 use crate::raft::{RaftClient, RaftConfig};
 use crate::replication::replica_manager::{ReplicaManager, ReplicaManagerConfig, TopicSettings};
@@ -38,11 +39,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
+/// Bytes of the metadata log read at a time for who votes.
+const VOTERS_READ_BYTES: usize = 1024 * 1024;
+
 /// What a load was for.
 #[derive(Clone, Debug)]
 enum Wanted {
     MetaProperties { directory: usize },
     QuorumState,
+    Snapshot { id: SnapshotId },
+    MetadataLog { range: FileRange },
     Log { load_id: u64 },
 }
 
@@ -58,6 +64,10 @@ pub(super) struct Startup {
     stores: Vec<StoreQueue>,
     meta_properties: Vec<Option<MetaProperties>>,
     quorum_state: Option<QuorumStateData>,
+    /// Without `controller.quorum.voters`: who votes, as far as snapshot and log have been read for it.
+    voter_history: Option<VoterHistory>,
+    /// The log it is read from, and up to where it was.
+    metadata_log: Option<(UnifiedLog, Offset)>,
     logs: Option<LogManager>,
     loads: SortedMap<Ticket, Wanted>,
     next_load: u64,
@@ -66,8 +76,11 @@ pub(super) struct Startup {
 
 impl Startup {
     pub(super) fn new(config: BrokerConfig, seed: u64) -> Self {
+        let voter_history = config.quorum_voters.is_empty().then(VoterHistory::default);
         Self {
             config,
+            voter_history,
+            metadata_log: None,
             rng: Rng::new(seed),
             outputs: VecDeque::new(),
             inbound: InboundConnections::default(),
@@ -101,7 +114,7 @@ impl Startup {
                 self.inbound.closed(connection);
                 Ok(())
             }
-            Input::Loaded { ticket, bytes } => self.loaded(ticket, &bytes),
+            Input::Loaded { ticket, bytes } => self.loaded(now, ticket, &bytes),
             Input::LoadFailed { ticket, reason } => self.load_failed(ticket, &reason),
             Input::Shutdown => {
                 self.failed = true;
@@ -132,7 +145,12 @@ impl Startup {
                 .into());
             }
         }
-        self.load_file(self.metadata_directory()?, QUORUM_STATE_FILE, Wanted::QuorumState);
+        let directory = self.metadata_directory()?;
+        self.load_file(directory, QUORUM_STATE_FILE, Wanted::QuorumState);
+        let latest = stored_snapshots(&self.directories[directory].files).pop();
+        if let Some(latest) = latest.filter(|_| self.voter_history.is_some()) {
+            self.load_file(directory, &latest.id.path(), Wanted::Snapshot { id: latest.id });
+        }
         Ok(())
     }
 
@@ -159,7 +177,7 @@ impl Startup {
         self.outputs.push_back(Output::Load { directory, ticket, range });
     }
 
-    fn loaded(&mut self, ticket: Ticket, bytes: &Bytes) -> Result<(), Str> {
+    fn loaded(&mut self, now: Now, ticket: Ticket, bytes: &Bytes) -> Result<(), Str> {
         match self.loads.remove(&ticket) {
             Some(Wanted::MetaProperties { directory }) => {
                 self.meta_properties[directory] = Some(MetaProperties::parse(bytes)?);
@@ -167,6 +185,17 @@ impl Startup {
             Some(Wanted::QuorumState) => {
                 let parsed = QuorumStateData::parse(bytes);
                 self.quorum_state = Some(parsed.map_err(|error| Str::from(format!("quorum-state: {error}")))?);
+            }
+            Some(Wanted::Snapshot { id }) => {
+                let contents = read_snapshot(bytes).map_err(|error| Str::from(format!("snapshot {id}: {error}")))?;
+                if let Some(history) = self.voter_history.as_mut() {
+                    history.loaded(id, &contents);
+                }
+            }
+            Some(Wanted::MetadataLog { range }) => {
+                if let Some((log, _)) = self.metadata_log.as_mut() {
+                    log.loaded(now.monotonic, &range, bytes);
+                }
             }
             Some(Wanted::Log { load_id }) => {
                 if let Some(logs) = self.logs.as_mut() {
@@ -186,7 +215,7 @@ impl Startup {
                 }
                 Ok(())
             }
-            Some(Wanted::MetaProperties { .. } | Wanted::QuorumState) => Err(reason.clone()),
+            Some(_) => Err(reason.clone()),
             None => Ok(()),
         }
     }
@@ -212,7 +241,43 @@ impl Startup {
         while let Some(request) = self.logs.as_mut().and_then(|logs| logs.next_load(now, &mut self.stores)) {
             self.load(request.directory, request.range, Wanted::Log { load_id: request.id });
         }
-        if self.logs.as_ref().is_some_and(LogManager::is_loaded) { self.run(now).map(Some) } else { Ok(None) }
+        let stands = self.logs.as_ref().is_some_and(LogManager::is_loaded) && self.read_voters()?;
+        if stands { self.run(now).map(Some) } else { Ok(None) }
+    }
+
+    /// Reads the log after the latest snapshot for records of who votes: an election needs to know. Answers true once all is
+    /// read.
+    fn read_voters(&mut self) -> Result<bool, Str> {
+        let directory = self.metadata_directory()?;
+        let Some(history) = self.voter_history.as_mut() else { return Ok(true) };
+        if self.metadata_log.is_none() {
+            let log = self.logs.as_mut().and_then(|logs| logs.take_log(&metadata_partition()));
+            let Some(log) = log else { return Ok(true) };
+            let latest = stored_snapshots(&self.directories[directory].files).pop();
+            let from = latest.map_or(0, |latest| latest.id.end_offset).max(log.log_start_offset());
+            self.metadata_log = Some((log, from));
+        }
+        let Some((log, next_offset)) = self.metadata_log.as_mut() else { return Ok(true) };
+        let end = log.log_end_offset();
+        while *next_offset < end {
+            let before = *next_offset;
+            match log.read(before, VOTERS_READ_BYTES, end, true) {
+                Ok(Read::Data { records }) => {
+                    for part in records.parts() {
+                        *next_offset = history.appended(part)?.unwrap_or(*next_offset);
+                    }
+                }
+                Ok(Read::Cold(range)) => {
+                    self.load(directory, range.clone(), Wanted::MetadataLog { range });
+                    return Ok(false);
+                }
+                Err(error) => return Err(format!("the metadata log cannot be read: {}", error.name()).into()),
+            }
+            if *next_offset <= before {
+                break;
+            }
+        }
+        Ok(true)
     }
 
     fn check_meta_properties(&self) -> Result<(), Str> {
@@ -261,7 +326,7 @@ impl Startup {
                     security_protocol: endpoint.security_protocol as i16,
                 })
                 .collect(),
-            features: (crate::metadata::supported_features().into_iter())
+            features: (crate::metadata::supported_features(config.supported_kraft_version()).into_iter())
                 .map(|(name, min, max)| Feature {
                     name: name.into(),
                     min_supported_version: min,
@@ -337,6 +402,10 @@ impl Startup {
                 .unwrap_or(u64::MAX),
             max_snapshot_interval: metadata_log.max_snapshot_interval,
             max_retention_bytes: u64::try_from(metadata_log.max_retention_bytes).unwrap_or(u64::MAX),
+            recorded_voters: self.voter_history.take(),
+            bootstrap_servers: (config.quorum_bootstrap_servers.iter())
+                .map(|server| (server.host.clone(), server.port))
+                .collect(),
             ..RaftConfig::new(cluster_id.clone(), config.node_id, directory_id, voters)
         };
         let store = self.stores.get_mut(directory).ok_or_else(|| Str::from_static("no metadata directory"))?;
@@ -348,7 +417,8 @@ impl Startup {
             ..LogConfig::default()
         };
         let partition = metadata_partition();
-        let log = logs.take_log(&partition).unwrap_or_else(|| {
+        let log = self.metadata_log.take().map(|(log, _)| log).or_else(|| logs.take_log(&partition));
+        let log = log.unwrap_or_else(|| {
             UnifiedLog::create(partition, Uuid::METADATA_TOPIC, directory, log_config, 0, now, store)
         });
         let snapshots = stored_snapshots(&self.directories[directory].files);

@@ -4,7 +4,7 @@ use super::metadata_log::{Continuation, OffsetAndEpoch, TruncationRefused};
 use super::quorum_state::State;
 use super::snapshot::{FetchingSnapshot, SnapshotId};
 use super::voter_set::ReplicaKey;
-use super::{RaftClient, RaftRequest, RaftResponse, RequestKind};
+use super::{FIRST_BOOTSTRAP_SERVER, RaftClient, RaftRequest, RaftResponse, RequestKind};
 use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, Uuid};
 use crate::log::Read;
 use crate::log::storage::{FileRange, StoreQueue};
@@ -75,17 +75,28 @@ impl RaftClient {
         self.send(leader, RequestKind::Fetch, false, RaftRequest::Fetch(request));
     }
 
-    /// Asks any voter, to learn from its answer who leads.
-    pub(super) fn fetch_from_any_voter(&mut self, now: Instant) {
-        let voters = self.quorum.other_voters();
-        if voters.iter().any(|voter| self.requests.is_under_way(*voter, RequestKind::Fetch)) {
+    /// Asks any voter or bootstrap server, to learn from its answer who leads.
+    pub(super) fn fetch_from_anyone(&mut self, now: Instant) {
+        let servers = self.config.bootstrap_servers.len() as NodeId;
+        let mut nodes = self.quorum.other_voters();
+        nodes.extend((0..servers).map(|index| FIRST_BOOTSTRAP_SERVER - index));
+        if nodes.iter().any(|node| self.requests.is_under_way(*node, RequestKind::Fetch)) {
             return;
         }
         let ready: Vec<NodeId> =
-            voters.into_iter().filter(|voter| self.is_ready(*voter, RequestKind::Fetch, now)).collect();
+            nodes.into_iter().filter(|node| self.is_ready(*node, RequestKind::Fetch, now)).collect();
         let chosen = self.rng.below(ready.len() as u64) as usize;
-        if let Some(voter) = ready.get(chosen) {
-            self.send_fetch(*voter, now);
+        if let Some(node) = ready.get(chosen) {
+            self.send_fetch(*node, now);
+        }
+    }
+
+    /// Remembers where the leader listens that an answer names. With fixed voters it is known.
+    fn learn_leader(&mut self, leader: NodeId, response: &FetchResponse) {
+        let endpoint = response.node_endpoints.iter().find(|endpoint| endpoint.node_id == leader);
+        let Some(endpoint) = endpoint.filter(|_| leader >= 0 && !self.voter_history.is_fixed()) else { return };
+        if let Ok(port) = u16::try_from(endpoint.port) {
+            self.quorum.leader_told(leader, endpoint.host.detached(), port);
         }
     }
 
@@ -128,11 +139,11 @@ impl RaftClient {
         let leader_end = self.log.log_end_offset();
         let fetch_timeout = self.config.fetch_timeout;
         let Some(leader) = self.quorum.leader_mut() else { return };
+        let key = ReplicaKey::new(replica_id, partition.replica_directory_id);
         if is_valid {
-            let key = ReplicaKey::new(replica_id, partition.replica_directory_id);
             leader.fetched(now, key, partition.fetch_offset, leader_end, fetch_timeout);
         } else {
-            leader.voter_was_heard(replica_id, now.monotonic, fetch_timeout);
+            leader.voter_was_heard(key, now.monotonic, fetch_timeout);
         }
     }
 
@@ -240,6 +251,7 @@ impl RaftClient {
         };
         let leader = Some(partition.current_leader.leader_id).filter(|leader| *leader >= 0);
         let epoch = partition.current_leader.leader_epoch;
+        self.learn_leader(partition.current_leader.leader_id, response);
         self.observe_epoch(now, leader, epoch, store);
         if partition.error_code != ErrorCode::None.code() {
             return self.requests.pause(from, RequestKind::Fetch, now.monotonic);
@@ -258,7 +270,10 @@ impl RaftClient {
         if diverging.epoch >= 0 && diverging.end_offset >= 0 {
             let end = OffsetAndEpoch { end_offset: diverging.end_offset, epoch: diverging.epoch };
             match self.log.truncate_to_end_offset(now, end, store) {
-                Ok(_) => {}
+                Ok(end_offset) => {
+                    self.voter_history.truncated(end_offset);
+                    self.voters_changed();
+                }
                 Err(TruncationRefused::Cold(range)) => {
                     // The next fetch diverges again; by then it may be loaded.
                     self.request_load(range);
@@ -280,6 +295,7 @@ impl RaftClient {
                 // Damaged on its way, or an answer to an older fetch: ask again.
                 return self.requests.pause(from, RequestKind::Fetch, now.monotonic);
             }
+            self.note_voters(&records);
             self.raise_high_watermark(partition.high_watermark);
         }
         self.note_successful_fetch(now.monotonic);

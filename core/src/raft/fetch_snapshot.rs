@@ -1,7 +1,8 @@
 //! `FetchSnapshot` (59): a follower whose log ends before the leader's begins takes a snapshot, piece by piece.
 
 use super::quorum_state::State;
-use super::snapshot::SnapshotId;
+use super::snapshot::{SnapshotId, read_snapshot};
+use super::voter_set::ReplicaKey;
 use super::{RaftClient, RaftRequest, RaftResponse, RequestKind};
 use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId};
 use crate::log::storage::StoreQueue;
@@ -89,7 +90,8 @@ impl RaftClient {
         answer.unaligned_records = Records::from(bytes.slice(position..end));
         let fetch_timeout = self.config.fetch_timeout;
         if let Some(leader) = self.quorum.leader_mut() {
-            leader.voter_was_heard(request.replica_id, now.monotonic, fetch_timeout);
+            let key = ReplicaKey::new(request.replica_id, partition.replica_directory_id);
+            leader.voter_was_heard(key, now.monotonic, fetch_timeout);
         }
         Ok(answer)
     }
@@ -153,11 +155,12 @@ impl RaftClient {
     }
 
     fn finish_snapshot(&mut self, now: Now, id: SnapshotId, bytes: &Bytes, store: &mut StoreQueue) {
-        if id.end_offset <= self.log.high_watermark() || super::snapshot::read_snapshot(bytes).is_err() {
-            // Damaged on its way, or overtaken: the next fetch says what is needed.
-            return;
-        }
+        let contents = read_snapshot(bytes).ok().filter(|_| id.end_offset > self.log.high_watermark());
+        // Damaged on its way, or overtaken: the next fetch says what is needed.
+        let Some(contents) = contents else { return };
         self.log.install_snapshot(now, id, bytes.clone(), store);
+        self.voter_history.loaded(id, &contents);
+        self.voters_changed();
         self.tell_snapshot(now, id, bytes);
         self.outputs.push_back(super::RaftOutput::HighWatermark(self.log.high_watermark()));
     }

@@ -13,8 +13,10 @@ const OBSERVER_SESSION: Duration = Duration::from_mins(5);
 /// What the leader knows of one replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplicaState {
-    /// Directory it told in its fetches.
+    /// Directory it told in its fetches; before them the one it votes with, if that is known.
     pub directory_id: Uuid,
+    /// Directory it votes with; zero where any will do.
+    voter_directory_id: Uuid,
     /// Offset it fetched last, so all before it is stored there; `None` before its first fetch in this epoch.
     pub log_end_offset: Option<Offset>,
     /// Its last fetch.
@@ -28,6 +30,10 @@ pub struct ReplicaState {
 }
 
 impl ReplicaState {
+    fn is_voter(&self, key: ReplicaKey) -> bool {
+        ReplicaKey::new(key.id, self.voter_directory_id).matches(&key)
+    }
+
     /// Notes a fetch from `fetch_offset`; answers true where the offset changed.
     fn fetched(&mut self, now: Now, fetch_offset: Offset, leader_end: Offset) -> bool {
         // Caught up now, or at the previous fetch where it now has what the log had then.
@@ -81,13 +87,15 @@ impl LeaderState {
         fetch_timeout: Duration,
     ) -> Self {
         let others: SortedSet<NodeId> = voters.ids().filter(|id| *id != local).collect();
+        let replica =
+            |directory_id| ReplicaState { directory_id, voter_directory_id: directory_id, ..ReplicaState::default() };
         Self {
             epoch,
             epoch_start_offset,
             granting_voters,
             high_watermark: None,
             local,
-            voters: voters.ids().map(|id| (id, ReplicaState::default())).collect(),
+            voters: voters.iter().map(|voter| (voter.key.id, replica(voter.key.directory_id))).collect(),
             observers: SortedMap::new(),
             fetched_voters: SortedSet::new(),
             check_quorum_deadline: now + check_quorum_timeout(fetch_timeout),
@@ -108,7 +116,8 @@ impl LeaderState {
         if key.id == self.local {
             return false;
         }
-        let Some(replica) = self.voters.get_mut(&key.id) else {
+        // With another directory it is not the voter: that one may have acknowledged what this one never had.
+        let Some(replica) = self.voters.get_mut(&key.id).filter(|replica| replica.is_voter(key)) else {
             self.forget_lost_observers(now.monotonic);
             self.observers.entry(key).or_default().fetched(now, fetch_offset, leader_end);
             return false;
@@ -116,16 +125,16 @@ impl LeaderState {
         replica.directory_id = key.directory_id;
         let changed = replica.fetched(now, fetch_offset, leader_end);
         self.begin_quorum_epoch_to.remove(&key.id);
-        self.voter_was_heard(key.id, now.monotonic, fetch_timeout);
+        self.voter_was_heard(key, now.monotonic, fetch_timeout);
         changed
     }
 
     /// A voter asked for part of a snapshot: it lives, though its log does not grow.
-    pub fn voter_was_heard(&mut self, id: NodeId, now: Instant, fetch_timeout: Duration) {
-        if id == self.local || !self.voters.contains_key(&id) {
+    pub fn voter_was_heard(&mut self, key: ReplicaKey, now: Instant, fetch_timeout: Duration) {
+        if key.id == self.local || !self.voters.get(&key.id).is_some_and(|replica| replica.is_voter(key)) {
             return;
         }
-        self.fetched_voters.insert(id);
+        self.fetched_voters.insert(key.id);
         // With the leader itself this is a majority.
         if self.fetched_voters.len() >= self.voters.len() / 2 {
             self.fetched_voters.clear();

@@ -35,11 +35,13 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn new(log: &MetadataLog, now: Instant) -> Self {
+        // The checkpoint a quorum begins with holds no metadata.
+        let latest = log.latest_snapshot().filter(|latest| latest.end_offset > 0);
         Self {
-            next_offset: log.latest_snapshot().map_or(log.log_start_offset(), |latest| latest.end_offset),
-            needs_snapshot: log.latest_snapshot().is_some(),
+            next_offset: latest.map_or(log.log_start_offset(), |latest| latest.end_offset),
+            needs_snapshot: latest.is_some(),
             has_more: false,
-            last_epoch: log.latest_snapshot().map(|latest| latest.epoch),
+            last_epoch: latest.map(|latest| latest.epoch),
             last_append_timestamp: 0,
             bytes_since_snapshot: 0,
             last_snapshot_at: now,

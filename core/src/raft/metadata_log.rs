@@ -3,17 +3,18 @@
 //! **Architecture Invariant**: what is below the high watermark is never removed at the end, and the log starts either at 0
 //! or at the end of a snapshot that is kept.
 
-use super::snapshot::{SnapshotId, StoredSnapshot, write_snapshot};
+use super::snapshot::{SnapshotId, StoredSnapshot, control_batch_of, quorum_records, write_snapshot};
+use super::voter_set::VoterSet;
 use super::{AppendError, SnapshotRefused};
 use crate::ids::Offset;
 use crate::log::storage::{FileRange, StoreCommand, StoreQueue, Ticket};
 use crate::log::{self, AppendOrigin, Cold, Read, UnifiedLog};
 use crate::protocol::encode_message;
 use crate::protocol::messages::LeaderChangeMessage;
-use crate::record::control::control_batch;
 use crate::record::{BatchBuilder, ControlRecordType};
 use crate::sorted::SortedMap;
 use crate::time::{Instant, Now};
+use alloc::vec;
 use bytes::Bytes;
 
 /// An offset and the epoch of the record before it.
@@ -181,18 +182,22 @@ impl MetadataLog {
         self.append_batch(epoch, now, &builder.build(), store)
     }
 
-    /// Appends the record a leader begins `epoch` with.
+    /// Appends the records a leader begins `epoch` with: that it leads, and who votes where `quorum` says so. Answers the
+    /// batch.
     pub fn append_leader_change(
         &mut self,
         epoch: i32,
         now: Now,
         message: &LeaderChangeMessage,
+        quorum: Option<(i16, &VoterSet)>,
         store: &mut StoreQueue,
-    ) -> Result<Offset, AppendError> {
-        let value = encode_message(message, message.version);
-        let kind = ControlRecordType::LeaderChange;
-        let batch = control_batch(self.log_end_offset(), epoch, now.wall_ms, kind, &value);
-        self.append_batch(epoch, now, &batch, store)
+    ) -> Result<Bytes, AppendError> {
+        let mut records = vec![(ControlRecordType::LeaderChange, encode_message(message, message.version))];
+        if let Some((kraft_version, voters)) = quorum {
+            records.extend(quorum_records(kraft_version, voters));
+        }
+        let batch = control_batch_of(self.log_end_offset(), epoch, now.wall_ms, &records);
+        self.append_batch(epoch, now, &batch, store).map(|_| batch)
     }
 
     fn append_batch(
@@ -295,12 +300,13 @@ impl MetadataLog {
         Ok(self.log_end_offset())
     }
 
-    /// Writes a snapshot of the state after all records below `id.end_offset`.
+    /// Writes a snapshot of the state after all records below `id.end_offset`; times are those of the last record contained
+    /// and of the writing.
     pub fn create_snapshot(
         &mut self,
         id: SnapshotId,
-        last_contained_log_timestamp: i64,
-        written_ms: i64,
+        (last_contained_log_timestamp, written_ms): (i64, i64),
+        quorum: Option<(i16, &VoterSet)>,
         records: &[Bytes],
         store: &mut StoreQueue,
     ) -> Result<(), SnapshotRefused> {
@@ -313,7 +319,7 @@ impl MetadataLog {
         if id.end_offset <= 0 || self.continuation(id.end_offset, id.epoch) != Continuation::Valid {
             return Err(SnapshotRefused::UnknownEpoch);
         }
-        let bytes = write_snapshot(id, last_contained_log_timestamp, written_ms, records);
+        let bytes = write_snapshot(id, last_contained_log_timestamp, written_ms, quorum, records);
         self.keep_snapshot(id, bytes, store);
         Ok(())
     }

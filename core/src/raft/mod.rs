@@ -9,7 +9,7 @@
 //!   [`unattached`], [`prospective`], [`candidate`], [`leader`], [`follower`], [`resigned`].
 //! - One file per API holds what is asked, what is answered and what an answer does: `vote`, `quorum_epoch`, `fetch`,
 //!   `fetch_snapshot`, `describe_quorum`; `poll` is the round of work.
-//! - [`metadata_log`] and [`snapshot`] keep the data; [`listener`] says what is committed.
+//! - [`metadata_log`] and [`snapshot`] keep the data; [`listener`] says what is committed; [`voter_history`] who votes.
 //!
 //! # Architecture Invariant
 //! Persist before send. A message leaves only after the `quorum-state` it may tell of is stored; a follower asks for more
@@ -49,6 +49,7 @@ pub mod snapshot;
 mod tests;
 pub mod unattached;
 mod vote;
+pub mod voter_history;
 pub mod voter_set;
 
 use fetch::ParkedFetch;
@@ -58,7 +59,11 @@ use quorum_state::{ElectionTimeouts, QuorumState};
 use quorum_state_file::QuorumStateData;
 use request_manager::RequestManager;
 use snapshot::{SnapshotId, StoredSnapshot};
+use voter_history::VoterHistory;
 use voter_set::{ReplicaKey, VoterSet};
+
+/// The first bootstrap server's id; the next ones go down from it, as in Kafka.
+const FIRST_BOOTSTRAP_SERVER: NodeId = -2;
 
 /// What a replica is told at its start; the names are those of the configuration.
 #[derive(Clone, Debug)]
@@ -71,6 +76,11 @@ pub struct RaftConfig {
     pub directory_id: Uuid,
     /// `controller.quorum.voters`. A node that is not among them is an observer.
     pub voters: VoterSet,
+    /// What snapshot and log of this replica say of the voters, read before its start; then `voters` does not count. `None`
+    /// with `controller.quorum.voters`.
+    pub recorded_voters: Option<VoterHistory>,
+    /// `controller.quorum.bootstrap.servers`: host and port of whom an observer may ask for the leader.
+    pub bootstrap_servers: Vec<(Str, u16)>,
     /// `controller.quorum.election.timeout.ms`.
     pub election_timeout: Duration,
     /// `controller.quorum.fetch.timeout.ms`.
@@ -101,6 +111,8 @@ impl RaftConfig {
             node_id,
             directory_id,
             voters,
+            recorded_voters: None,
+            bootstrap_servers: Vec::new(),
             election_timeout: Duration::from_secs(1),
             fetch_timeout: Duration::from_secs(2),
             election_backoff_max: Duration::from_secs(1),
@@ -180,7 +192,7 @@ pub enum RaftOutput {
     /// Send a request to a voter's controller listener. It must be answered by [`RaftClient::handle_response`] once, at the
     /// latest after the request timeout; until then no other of its kind goes to that node.
     Send {
-        /// Node to send to.
+        /// Node to send to, where [`RaftClient::endpoint`] says: a negative one is a bootstrap server.
         to: NodeId,
         /// Names it in the answer.
         request_id: u64,
@@ -268,6 +280,7 @@ pub enum SnapshotRefused {
 pub struct RaftClient {
     config: RaftConfig,
     quorum: QuorumState,
+    voter_history: VoterHistory,
     log: MetadataLog,
     listener: Listener,
     requests: RequestManager,
@@ -293,7 +306,7 @@ impl RaftClient {
     ///
     /// A log that ends before the latest snapshot is emptied and goes on after it. Call [`RaftClient::tick`] then.
     pub fn new(
-        config: RaftConfig,
+        mut config: RaftConfig,
         log: UnifiedLog,
         quorum_state: Option<QuorumStateData>,
         snapshots: &[StoredSnapshot],
@@ -308,11 +321,13 @@ impl RaftClient {
             election_backoff_max: config.election_backoff_max,
         };
         let local = ReplicaKey::new(config.node_id, config.directory_id);
-        let voters = config.voters.clone();
+        let voter_history = config.recorded_voters.take().unwrap_or_else(|| VoterHistory::fixed(config.voters.clone()));
+        let voters = voter_history.voters().cloned().unwrap_or_default();
         let epoch = log.last_fetched_epoch();
         let quorum = QuorumState::new(local, voters, timeouts, quorum_state, epoch, rng.fork(), now.monotonic);
         Self {
             quorum,
+            voter_history,
             listener: Listener::new(&log, now.monotonic),
             log,
             requests: RequestManager::new(config.retry_backoff),
@@ -484,8 +499,10 @@ impl RaftClient {
         records: &[Bytes],
         store: &mut StoreQueue,
     ) -> Result<(), SnapshotRefused> {
-        let timestamp = self.listener.last_append_timestamp();
-        self.log.create_snapshot(id, timestamp, now.wall_ms, records, store)?;
+        let times = (self.listener.last_append_timestamp(), now.wall_ms);
+        let quorum = self.voter_history.at(id.end_offset);
+        self.log.create_snapshot(id, times, quorum, records, store)?;
+        self.voter_history.forget_before(id.end_offset);
         self.log.delete_before_latest_snapshot(now, self.config.max_retention_bytes, store);
         self.listener.snapshot_made(id, now.monotonic);
         self.poll(now, store);
@@ -515,6 +532,31 @@ impl RaftClient {
     /// The state in the quorum.
     pub fn quorum(&self) -> &QuorumState {
         &self.quorum
+    }
+
+    /// The finalized level of kraft.version: 1 where the log says who votes, 0 with `controller.quorum.voters`.
+    pub fn kraft_version(&self) -> i16 {
+        self.voter_history.kraft_version()
+    }
+
+    /// Where a node of the quorum listens for controllers.
+    pub fn endpoint(&self, id: NodeId) -> Option<(Str, u16)> {
+        if id < 0 {
+            let index = usize::try_from(FIRST_BOOTSTRAP_SERVER.checked_sub(id)?).ok()?;
+            return self.config.bootstrap_servers.get(index).cloned();
+        }
+        self.quorum.address(id).map(|(host, port)| (host.clone(), port))
+    }
+
+    /// The voters may be others now.
+    fn voters_changed(&mut self) {
+        if self.voter_history.is_fixed() {
+            return;
+        }
+        let voters = self.voter_history.voters().cloned().unwrap_or_default();
+        if voters != *self.quorum.voters() {
+            self.quorum.set_voters(voters);
+        }
     }
 
     /// The log.

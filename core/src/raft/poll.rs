@@ -8,6 +8,7 @@ use crate::time::{Instant, Now};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// Changes of state one input may cause in a row; more would be a circle. A single voter needs three.
 const MOST_CHANGES: u32 = 8;
@@ -75,7 +76,7 @@ impl RaftClient {
 
     fn poll_unattached(&mut self, now: Instant, store: &mut StoreQueue) -> Result<bool, IllegalTransition> {
         if !self.quorum.is_voter() {
-            self.fetch_from_any_voter(now);
+            self.fetch_from_anyone(now);
             return Ok(false);
         }
         // Alone there is nobody to wait for.
@@ -135,10 +136,22 @@ impl RaftClient {
         let Some(leader) = self.quorum.leader() else { return Ok(()) };
         let message = super::quorum_epoch::leader_change(self.quorum.voters(), self.config.node_id, leader);
         let epoch = leader.epoch;
-        if let Err(error) = self.log.append_leader_change(epoch, now, &message, store) {
-            self.fail(&format!("the LeaderChange record could not be appended: {error:?}"));
+        // Who has not that checkpoint learns of the voters by the log.
+        let only_here = self.voter_history.is_only_in_checkpoint();
+        let quorum = only_here.then(|| self.voter_history.at(self.log.log_end_offset())).flatten();
+        match self.log.append_leader_change(epoch, now, &message, quorum, store) {
+            Ok(batch) => self.note_voters(&batch),
+            Err(error) => self.fail(&format!("the LeaderChange record could not be appended: {error:?}")),
         }
         Ok(())
+    }
+
+    /// Takes note of voters among records just appended.
+    pub(super) fn note_voters(&mut self, records: &Bytes) {
+        match self.voter_history.appended(records) {
+            Ok(_) => self.voters_changed(),
+            Err(reason) => self.fail(&reason),
+        }
     }
 
     fn poll_leader(&mut self, now: Now, store: &mut StoreQueue) -> bool {
@@ -177,7 +190,7 @@ impl RaftClient {
             self.send_fetch_snapshot(leader, now);
         } else if timed_out && !self.quorum.is_voter() {
             // The leader may be gone; any voter knows the next one.
-            self.fetch_from_any_voter(now);
+            self.fetch_from_anyone(now);
         } else {
             self.send_fetch(leader, now);
         }
@@ -247,8 +260,7 @@ impl RaftClient {
 
     /// Acts on the leader and epoch another replica told. A leader that cannot be is taken as none.
     pub(super) fn observe_epoch(&mut self, now: Now, leader: Option<NodeId>, epoch: i32, store: &mut StoreQueue) {
-        let local = self.quorum.local().id;
-        let leader = leader.filter(|leader| *leader != local && self.quorum.voters().contains(*leader));
+        let leader = leader.filter(|leader| self.quorum.may_lead(*leader));
         let known = self.quorum.leader_id();
         let outcome = match leader {
             Some(leader) if epoch > self.quorum.epoch() || (epoch == self.quorum.epoch() && known.is_none()) => {

@@ -136,7 +136,7 @@ impl RaftClient {
         if epoch < own_epoch {
             return Some(ErrorCode::FencedLeaderEpoch);
         }
-        let is_possible = leader != self.quorum.local().id && self.quorum.voters().contains(leader);
+        let is_possible = self.quorum.may_lead(leader);
         let is_consistent = epoch > own_epoch || self.quorum.leader_id().is_none_or(|known| known == leader);
         (!is_possible || !is_consistent).then_some(ErrorCode::InvalidRequest)
     }
@@ -269,8 +269,8 @@ impl RaftClient {
     /// Where the leader listens, for answers that point to it.
     pub(super) fn leader_address(&self) -> Option<(NodeId, Str, u16)> {
         let leader = self.quorum.leader_id()?;
-        let endpoint = self.quorum.voters().voter(leader)?.endpoints.first()?;
-        Some((leader, endpoint.host.clone(), endpoint.port))
+        let (host, port) = self.quorum.address(leader)?;
+        Some((leader, host.clone(), port))
     }
 
     fn own_endpoints(&self) -> Vec<(Str, Str, u16)> {

@@ -134,6 +134,8 @@ pub struct ElectionTimeouts {
 pub struct QuorumState {
     local: ReplicaKey,
     voters: VoterSet,
+    /// The leader an answer named last and where it listens, for one that is not among the voters known here.
+    told_leader: Option<(NodeId, Str, u16)>,
     timeouts: ElectionTimeouts,
     rng: Rng,
     state: State,
@@ -162,7 +164,9 @@ impl QuorumState {
     ) -> Self {
         let unattached = UnattachedState { epoch: 0, voted: None, election_deadline: None };
         let state = State::Unattached(unattached);
-        let mut quorum = Self { local, voters, timeouts, rng, state, retries: 0, written: stored, barrier: None };
+        let told_leader = None;
+        let (retries, written, barrier) = (0, stored, None);
+        let mut quorum = Self { local, voters, told_leader, timeouts, rng, state, retries, written, barrier };
         let mut data = stored.unwrap_or_default();
         if data.leader_epoch < log_epoch {
             data = QuorumStateData { leader_id: None, leader_epoch: log_epoch, voted: None };
@@ -206,6 +210,29 @@ impl QuorumState {
     /// The voters.
     pub fn voters(&self) -> &VoterSet {
         &self.voters
+    }
+
+    /// The log names other voters. The state stays: only a follower's log changes so.
+    pub(super) fn set_voters(&mut self, voters: VoterSet) {
+        self.voters = voters;
+    }
+
+    /// An answer said that `leader` leads and where it listens.
+    pub(super) fn leader_told(&mut self, leader: NodeId, host: Str, port: u16) {
+        self.told_leader = Some((leader, host, port));
+    }
+
+    /// True where `id` can be the leader of another: a voter, or one that an answer named with its address. Who has not yet
+    /// got the log does not know the voters.
+    pub fn may_lead(&self, id: NodeId) -> bool {
+        id != self.local.id && (self.voters.contains(id) || self.told_leader.as_ref().is_some_and(|told| told.0 == id))
+    }
+
+    /// Where a voter, or the leader told, listens.
+    pub fn address(&self, id: NodeId) -> Option<(&Str, u16)> {
+        let endpoint = self.voters.voter(id).and_then(|voter| voter.endpoints.first());
+        let told = self.told_leader.as_ref().filter(|told| told.0 == id);
+        endpoint.map(|at| (&at.host, at.port)).or_else(|| told.map(|(_, host, port)| (host, *port)))
     }
 
     /// The other voters, ascending.
@@ -443,7 +470,7 @@ impl QuorumState {
         store: &mut StoreQueue,
     ) -> Result<(), IllegalTransition> {
         self.check(Transition::Follow, epoch)?;
-        if leader == self.local.id || !self.voters.contains(leader) {
+        if !self.may_lead(leader) {
             return Err(self.illegal(Transition::Follow, epoch));
         }
         let state = self.follower(epoch, leader, self.vote_in(epoch), now);

@@ -1,20 +1,20 @@
 //! Snapshots of the metadata log: their names, their content, and one that is being fetched.
 //!
 //! A snapshot is a file of record batches like a segment, with offsets of its own from 0: a `SnapshotHeader` control batch,
-//! the records of the whole state, a `SnapshotFooter` control batch. Without its footer it is no snapshot.
+//! the records of the whole state, a `SnapshotFooter` control batch. Without its footer it is no snapshot. Where the voters
+//! are the log's matter, kraft.version and the voters follow the header in its batch.
 
-use super::voter_set::Voter;
+use super::voter_set::{Voter, VoterEndpoint, VoterSet};
 use crate::ids::{Offset, TopicPartition};
 use crate::log::storage::FileEntry;
-use crate::protocol::messages::{
-    KRaftVersionRecord, SnapshotFooterRecord, SnapshotHeaderRecord, VotersRecord, voters_record,
-};
+use crate::protocol::messages::{KRaftVersionRecord, SnapshotFooterRecord, SnapshotHeaderRecord, VotersRecord};
 use crate::protocol::{decode_message, encode_message};
 use crate::record::control::{control_batch, control_type};
 use crate::record::{BatchBuilder, Batches, ControlRecordType, RecordError};
 use crate::sorted::sort_by_key;
 use crate::text::Str;
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
@@ -85,10 +85,14 @@ pub struct FetchingSnapshot {
 }
 
 /// What a snapshot holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotContents {
     /// Append time of the last log record it contains, milliseconds since the Unix epoch.
     pub last_contained_log_timestamp: i64,
+    /// The level of kraft.version, where it tells one.
+    pub kraft_version: Option<i16>,
+    /// The voters, where it names them.
+    pub voters: Option<VoterSet>,
     /// Values of its records, in order.
     pub records: Vec<Bytes>,
 }
@@ -104,6 +108,8 @@ pub enum SnapshotError {
     NoFooter,
     /// A record without a value.
     NoValue,
+    /// What it says of the voters cannot be read.
+    NoQuorum,
 }
 
 impl fmt::Display for SnapshotError {
@@ -113,6 +119,7 @@ impl fmt::Display for SnapshotError {
             Self::NoHeader => f.write_str("snapshot has no header"),
             Self::NoFooter => f.write_str("snapshot has no footer"),
             Self::NoValue => f.write_str("snapshot has a record without value"),
+            Self::NoQuorum => f.write_str("snapshot has voters that cannot be read"),
         }
     }
 }
@@ -123,12 +130,22 @@ impl From<RecordError> for SnapshotError {
     }
 }
 
-/// The bytes of a snapshot with these record values. `written_ms` is the wall time it is written at.
-pub fn write_snapshot(id: SnapshotId, last_contained_log_timestamp: i64, written_ms: i64, records: &[Bytes]) -> Bytes {
+/// The bytes of a snapshot with these record values. `written_ms` is the wall time it is written at; `quorum` the level of
+/// kraft.version and the voters, where they are the log's matter.
+pub fn write_snapshot(
+    id: SnapshotId,
+    last_contained_log_timestamp: i64,
+    written_ms: i64,
+    quorum: Option<(i16, &VoterSet)>,
+    records: &[Bytes],
+) -> Bytes {
     let header = SnapshotHeaderRecord { version: 0, last_contained_log_timestamp };
-    let header = encode_message(&header, 0);
-    let mut bytes = Vec::from(&control_batch(0, id.epoch, written_ms, ControlRecordType::SnapshotHeader, &header)[..]);
-    let mut next_offset = 1;
+    let mut control = vec![(ControlRecordType::SnapshotHeader, encode_message(&header, 0))];
+    if let Some((kraft_version, voters)) = quorum {
+        control.extend(quorum_records(kraft_version, voters));
+    }
+    let mut bytes = Vec::from(&control_batch_of(0, id.epoch, written_ms, &control)[..]);
+    let mut next_offset = control.len() as i64;
     let mut builder = BatchBuilder::new(next_offset).with_leader_epoch(id.epoch);
     for record in records {
         if !builder.is_empty() && builder.size() + record.len() > SNAPSHOT_BATCH_BYTES {
@@ -147,34 +164,37 @@ pub fn write_snapshot(id: SnapshotId, last_contained_log_timestamp: i64, written
     Bytes::from(bytes)
 }
 
+/// The control records that say who votes, as snapshots and the first leader of a quorum write them.
+pub(super) fn quorum_records(kraft_version: i16, voters: &VoterSet) -> [(ControlRecordType, Bytes); 2] {
+    let level = KRaftVersionRecord { version: 0, kraft_version };
+    [
+        (ControlRecordType::KraftVersion, encode_message(&level, 0)),
+        (ControlRecordType::KraftVoters, encode_message(&voters.to_record(), 0)),
+    ]
+}
+
+/// One batch of control records.
+pub(super) fn control_batch_of(
+    base_offset: Offset,
+    epoch: i32,
+    written_ms: i64,
+    records: &[(ControlRecordType, Bytes)],
+) -> Bytes {
+    let mut builder = BatchBuilder::new(base_offset).with_leader_epoch(epoch).control();
+    for (kind, value) in records {
+        builder.append(written_ms, Some(&kind.key()), Some(value), &[]);
+    }
+    builder.build()
+}
+
 /// The bytes of the snapshot that a quorum begins with which may change (KIP-853): its voters and the level of kraft.version,
 /// and nothing else. `listener` is the name of the voters' listener.
 pub fn write_bootstrap_snapshot(written_ms: i64, kraft_version: i16, voters: &[Voter], listener: &Str) -> Bytes {
-    let voter = |voter: &Voter| voters_record::Voter {
-        voter_id: voter.key.id,
-        voter_directory_id: voter.key.directory_id,
-        endpoints: (voter.endpoints.iter())
-            .map(|at| voters_record::Endpoint { name: listener.clone(), host: at.host.clone(), port: at.port })
-            .collect(),
-        kraft_version_feature: voters_record::KRaftVersionFeature {
-            min_supported_version: 0,
-            max_supported_version: 1,
-        },
-    };
-    let header = SnapshotHeaderRecord { version: 0, last_contained_log_timestamp: written_ms };
-    let voters = VotersRecord { version: 0, voters: voters.iter().map(voter).collect() };
-    let mut builder = BatchBuilder::new(0).with_leader_epoch(0).control();
-    for (kind, value) in [
-        (ControlRecordType::SnapshotHeader, encode_message(&header, 0)),
-        (ControlRecordType::KraftVersion, encode_message(&KRaftVersionRecord { version: 0, kraft_version }, 0)),
-        (ControlRecordType::KraftVoters, encode_message(&voters, 0)),
-    ] {
-        builder.append(written_ms, Some(&kind.key()), Some(&value), &[]);
-    }
-    let mut bytes = Vec::from(&builder.build()[..]);
-    let footer = encode_message(&SnapshotFooterRecord { version: 0 }, 0);
-    bytes.extend_from_slice(&control_batch(3, 0, written_ms, ControlRecordType::SnapshotFooter, &footer));
-    Bytes::from(bytes)
+    let named = |at: &VoterEndpoint| VoterEndpoint { listener: listener.clone(), ..at.clone() };
+    let voters =
+        voters.iter().map(|voter| Voter { key: voter.key, endpoints: voter.endpoints.iter().map(named).collect() });
+    let begin = SnapshotId { end_offset: 0, epoch: 0 };
+    write_snapshot(begin, written_ms, written_ms, Some((kraft_version, &VoterSet::new(voters))), &[])
 }
 
 /// Reads a snapshot, every batch checked by its CRC.
@@ -188,22 +208,36 @@ pub fn read_snapshot(bytes: &Bytes) -> Result<SnapshotContents, SnapshotError> {
         if ended {
             return Err(SnapshotError::NoFooter);
         }
-        let kind = control_type(&batch);
-        let Some(contents) = &mut contents else {
-            let value = match (kind, batch.iter()?.next()) {
+        let mut records = batch.iter()?;
+        if contents.is_none() {
+            let value = match (control_type(&batch), records.next()) {
                 (Some(ControlRecordType::SnapshotHeader), Some(record)) => record?.value,
                 _ => return Err(SnapshotError::NoHeader),
             };
             let header: SnapshotHeaderRecord =
                 decode_message(&value.unwrap_or_default(), 0).map_err(|_| SnapshotError::NoHeader)?;
             let last_contained_log_timestamp = header.last_contained_log_timestamp;
-            contents = Some(SnapshotContents { last_contained_log_timestamp, records: Vec::new() });
-            continue;
-        };
-        ended = kind == Some(ControlRecordType::SnapshotFooter);
-        if !batch.is_control() {
-            for record in batch.iter()? {
-                contents.records.push(record?.value.ok_or(SnapshotError::NoValue)?);
+            contents = Some(SnapshotContents { last_contained_log_timestamp, ..SnapshotContents::default() });
+        }
+        let Some(contents) = &mut contents else { continue };
+        for record in records {
+            let record = record?;
+            let value = record.value.ok_or(SnapshotError::NoValue)?;
+            if !batch.is_control() {
+                contents.records.push(value);
+                continue;
+            }
+            match record.key.as_ref().and_then(|key| ControlRecordType::from_key(key)) {
+                Some(ControlRecordType::SnapshotFooter) => ended = true,
+                Some(ControlRecordType::KraftVersion) => {
+                    let record: KRaftVersionRecord = decode_message(&value, 0).map_err(|_| SnapshotError::NoQuorum)?;
+                    contents.kraft_version = Some(record.kraft_version);
+                }
+                Some(ControlRecordType::KraftVoters) => {
+                    let record: VotersRecord = decode_message(&value, 0).map_err(|_| SnapshotError::NoQuorum)?;
+                    contents.voters = Some(VoterSet::from_record(&record));
+                }
+                _ => {}
             }
         }
     }
@@ -254,15 +288,18 @@ mod tests {
     fn content_returns() {
         for count in [0, 1, 3, 5000] {
             let records: Vec<Bytes> = (0..count).map(|number| Bytes::from(format!("record {number:040}"))).collect();
-            let bytes = write_snapshot(ID, 55, 99, &records);
+            let bytes = write_snapshot(ID, 55, 99, None, &records);
             let contents = read_snapshot(&bytes).unwrap();
-            assert_eq!(contents, SnapshotContents { last_contained_log_timestamp: 55, records });
+            assert_eq!(
+                contents,
+                SnapshotContents { last_contained_log_timestamp: 55, records, ..SnapshotContents::default() }
+            );
         }
     }
 
     #[test]
     fn what_is_not_whole_is_refused() {
-        let bytes = write_snapshot(ID, 55, 99, &[Bytes::from_static(b"one"), Bytes::from_static(b"two")]);
+        let bytes = write_snapshot(ID, 55, 99, None, &[Bytes::from_static(b"one"), Bytes::from_static(b"two")]);
         for length in 0..bytes.len() {
             assert!(read_snapshot(&bytes.slice(..length)).is_err(), "cut to {length}");
         }

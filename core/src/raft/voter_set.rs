@@ -1,6 +1,7 @@
 //! Who votes: replica keys, their controller endpoints, and majorities.
 
 use crate::ids::{NodeId, Uuid};
+use crate::protocol::messages::{VotersRecord, voters_record};
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use alloc::vec::Vec;
@@ -50,7 +51,7 @@ pub struct Voter {
     pub endpoints: Vec<VoterEndpoint>,
 }
 
-/// The voters of the quorum. With `controller.quorum.voters` (kraft.version 0) the set never changes.
+/// The voters of the quorum. With `controller.quorum.voters` (kraft.version 0) the set never changes, else the log says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VoterSet {
     voters: SortedMap<NodeId, Voter>,
@@ -97,6 +98,34 @@ impl VoterSet {
             set.voters.insert(id, Voter { key, endpoints: alloc::vec![endpoint] });
         }
         Ok(set)
+    }
+
+    /// The set a record of the log or of a snapshot names.
+    pub fn from_record(record: &VotersRecord) -> Self {
+        Self::new(record.voters.iter().map(|voter| {
+            Voter {
+                key: ReplicaKey::new(voter.voter_id, voter.voter_directory_id),
+                endpoints: (voter.endpoints.iter())
+                    .map(|at| VoterEndpoint { listener: at.name.detached(), host: at.host.detached(), port: at.port })
+                    .collect(),
+            }
+        }))
+    }
+
+    /// The record that names this set. Every voter supports kraft.version 0 and 1.
+    pub fn to_record(&self) -> VotersRecord {
+        let voter = |voter: &Voter| voters_record::Voter {
+            voter_id: voter.key.id,
+            voter_directory_id: voter.key.directory_id,
+            endpoints: (voter.endpoints.iter())
+                .map(|at| voters_record::Endpoint { name: at.listener.clone(), host: at.host.clone(), port: at.port })
+                .collect(),
+            kraft_version_feature: voters_record::KRaftVersionFeature {
+                min_supported_version: 0,
+                max_supported_version: 1,
+            },
+        };
+        VotersRecord { version: 0, voters: self.iter().map(voter).collect() }
     }
 
     /// True where node `id` votes.

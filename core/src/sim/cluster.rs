@@ -4,8 +4,8 @@ use super::disk::{Disk, DiskLatency};
 use super::network::{Arrival, Delivery, End, FIRST_ACCEPTED, Latency, Life, Network, ProcessId};
 use crate::config::BrokerConfig;
 use crate::event::Event;
-use crate::ids::NodeId;
-use crate::log::storage::{FileRange, Ticket};
+use crate::ids::{NodeId, Uuid};
+use crate::log::storage::{FileRange, StoreCommand, Ticket};
 use crate::node::{Input, MetaProperties, Node, Output};
 use crate::protocol::ApiKey;
 use crate::rng::Rng;
@@ -175,17 +175,22 @@ impl Cluster {
 
     /// Adds a node that does not run yet, on disks formatted for the cluster.
     pub fn add_node(&mut self, config: BrokerConfig) {
+        let directories = config.log_dirs.iter().map(|_| (self.rng.uuid(), Vec::new())).collect();
+        self.add_formatted_node(config, directories);
+    }
+
+    /// Adds a node that does not run yet, or formats one anew: for each of its log directories the id, and what it holds
+    /// beside its `meta.properties`.
+    pub fn add_formatted_node(&mut self, config: BrokerConfig, directories: Vec<(Uuid, Vec<StoreCommand>)>) {
         let mut disks = Vec::new();
-        for _ in &config.log_dirs {
-            let meta = MetaProperties {
-                cluster_id: Str::from_static(CLUSTER_ID),
-                node_id: config.node_id,
-                directory_id: self.rng.uuid(),
-            };
-            disks.push(Disk::formatted(self.options.disk, &[meta.format()]));
+        for (directory_id, mut commands) in directories {
+            let cluster_id = Str::from_static(CLUSTER_ID);
+            let meta = MetaProperties { cluster_id, node_id: config.node_id, directory_id };
+            commands.push(meta.format());
+            disks.push(Disk::formatted(self.options.disk, &commands));
         }
-        self.nodes
-            .insert(config.node_id, NodeProcess { config, incarnation: 0, node: None, disks, timer: 0, held: None });
+        let incarnation = self.nodes.get(&config.node_id).map_or(0, NodeProcess::incarnation);
+        self.nodes.insert(config.node_id, NodeProcess { config, incarnation, node: None, disks, timer: 0, held: None });
     }
 
     /// All nodes, running or not.

@@ -1,5 +1,6 @@
 //! Whole clusters.
 
+mod dynamic_quorum;
 mod seeds;
 
 use super::cluster::{Cluster, Options, Step};

@@ -28,7 +28,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("controller.listener.names", List, REQUIRED, ListOf(&[]), ReadOnly, ACTED_ON, "Listeners that belong to the controller role; others use them to reach the quorum."),
     key("controller.quorum.append.linger.ms", Int, of("25"), AtLeast(0), ReadOnly, READ, "How long the quorum's leader gathers records before it appends them."),
     key("controller.quorum.auto.join.enable", Boolean, of("false"), Any, ReadOnly, READ, "Whether a new controller adds itself to the voters."),
-    key("controller.quorum.bootstrap.servers", List, of(""), ListOrEmptyOf(&[]), ReadOnly, READ, "Controllers to ask first for the quorum's leader."),
+    key("controller.quorum.bootstrap.servers", List, of(""), ListOrEmptyOf(&[]), ReadOnly, ACTED_ON, "Controllers that a node which does not vote asks who leads the quorum."),
     key("controller.quorum.election.backoff.max.ms", Int, of("1000"), AtLeast(0), ReadOnly, ACTED_ON, "Longest pause of a candidate after a lost election."),
     key("controller.quorum.election.timeout.ms", Int, of("1000"), AtLeast(0), ReadOnly, ACTED_ON, "Wait for votes before the next election; up to as much again is added at random."),
     key("controller.quorum.fetch.max.bytes", Int, of("1048576"), AtLeast(1), ReadOnly, ACTED_ON, "Most bytes a quorum member asks for in one fetch of the metadata log."),

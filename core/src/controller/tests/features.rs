@@ -89,3 +89,33 @@ fn levels_are_changed_all_or_none() {
     assert_eq!((response.error_code, harness.log.len()), (0, before + 1));
     assert_eq!(harness.image().features.metadata_version(), 30);
 }
+
+#[test]
+fn a_quorum_keeps_the_kraft_version_it_was_formatted_with() {
+    let mut harness =
+        Harness::with("controller.quorum.voters=\ncontroller.quorum.bootstrap.servers=localhost:19092\n", 1);
+    harness.controller.quorum_is(1, vec![0]);
+    let invalid = |level: i16, why: &str| {
+        format!(
+            "The update failed for all features since the following feature had an error: Invalid update version {level} \
+             for feature kraft.version. {why}"
+        )
+    };
+    for (update, reason) in [
+        (
+            update("kraft.version", 0, UPGRADE),
+            Some(invalid(
+                0,
+                "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe \
+                 downgrade.",
+            )),
+        ),
+        (update("kraft.version", 0, SAFE), Some(invalid(0, "Can't downgrade the version of this feature."))),
+        (update("kraft.version", 1, UPGRADE), None),
+        (update("kraft.version", 2, UPGRADE), Some(invalid(2, "Local controller 0 only supports versions 0-1"))),
+    ] {
+        let asked = format!("{update:?}");
+        let response = ask(&mut harness, vec![update], false);
+        assert_eq!(response.error_message.filter(|_| response.error_code != 0), reason.map(Str::from), "{asked}");
+    }
+}

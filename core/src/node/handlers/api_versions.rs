@@ -9,6 +9,7 @@ use crate::protocol::api_versions::{
 use crate::protocol::messages::ApiVersionsRequest;
 use crate::protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
 use crate::protocol::{ErrorCode, encode_response};
+use crate::text::Str;
 
 /// From this version on the client names its software (KIP-511).
 const SOFTWARE_SINCE: i16 = 3;
@@ -25,18 +26,17 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &Ap
     let listener = if context.is_controller_listener { Listener::Controller } else { Listener::Broker };
     let response = ApiVersionsResponse {
         api_keys: listed_apis(ReleaseLine::V4_3, listener),
-        supported_features: (crate::metadata::supported_features().into_iter())
+        supported_features: (crate::metadata::supported_features(broker.config.supported_kraft_version()).into_iter())
             .filter(|(_, min, _)| *min > 0 || context.version >= LEVEL_ZERO_SINCE)
             .map(|(name, min_version, max_version)| SupportedFeatureKey { name: name.into(), min_version, max_version })
             .collect(),
         finalized_features_epoch: broker.image.provenance.offset,
+        // The quorum itself keeps its level, not the metadata.
         finalized_features: (broker.image.features.iter())
+            .map(|(name, level)| (name.clone(), level))
+            .chain([(Str::from_static(crate::metadata::KRAFT_VERSION), broker.raft.kraft_version())])
             .filter(|(_, level)| *level > 0)
-            .map(|(name, level)| FinalizedFeatureKey {
-                name: name.clone(),
-                max_version_level: level,
-                min_version_level: level,
-            })
+            .map(|(name, level)| FinalizedFeatureKey { name, max_version_level: level, min_version_level: level })
             .collect(),
         ..Default::default()
     };

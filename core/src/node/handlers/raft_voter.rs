@@ -1,4 +1,5 @@
-//! `AddRaftVoter` and `RemoveRaftVoter`: a static quorum (kraft.version 0) refuses both, in Kafka's words.
+//! `AddRaftVoter` and `RemoveRaftVoter`: a static quorum (kraft.version 0) refuses both in Kafka's words. One whose voters are
+//! in the log (kraft.version 1) keeps those it was formatted with, and says so.
 
 use super::RequestContext;
 use crate::ids::{NodeId, Uuid};
@@ -15,7 +16,7 @@ use alloc::vec::Vec;
 pub(super) fn add(broker: &mut Broker, context: &RequestContext, request: &AddRaftVoterRequest) {
     let refusal = refusal(broker, request.cluster_id.as_ref(), request.voter_id, request.voter_directory_id, "Add");
     let (error, message) =
-        refusal.or_else(|| without_endpoint(broker, request)).unwrap_or_else(|| unsupported("adding"));
+        refusal.or_else(|| without_endpoint(broker, request)).unwrap_or_else(|| unsupported(broker, "adding"));
     let response =
         AddRaftVoterResponse { error_code: error.code(), error_message: message, ..AddRaftVoterResponse::default() };
     broker.respond::<AddRaftVoterRequest>(context.token, &response);
@@ -23,7 +24,7 @@ pub(super) fn add(broker: &mut Broker, context: &RequestContext, request: &AddRa
 
 pub(super) fn remove(broker: &mut Broker, context: &RequestContext, request: &RemoveRaftVoterRequest) {
     let refusal = refusal(broker, request.cluster_id.as_ref(), request.voter_id, request.voter_directory_id, "Remove");
-    let (error, message) = refusal.unwrap_or_else(|| unsupported("removing"));
+    let (error, message) = refusal.unwrap_or_else(|| unsupported(broker, "removing"));
     let response = RemoveRaftVoterResponse {
         error_code: error.code(),
         error_message: message,
@@ -73,7 +74,11 @@ fn without_endpoint(broker: &Broker, request: &AddRaftVoterRequest) -> Option<Re
     Some((ErrorCode::InvalidRequest, Some(message.into())))
 }
 
-fn unsupported(what: &str) -> Refusal {
-    let message = format!("Cluster doesn't support {what} voter because the kraft.version feature is 0");
+fn unsupported(broker: &Broker, what: &str) -> Refusal {
+    let why = match broker.raft.kraft_version() {
+        0 => "the kraft.version feature is 0",
+        _ => "its controllers do not change the voters it was formatted with",
+    };
+    let message = format!("Cluster doesn't support {what} voter because {why}");
     (ErrorCode::UnsupportedVersion, Some(message.into()))
 }
