@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Carries out what a program asks.
-pub fn answer(request: &FileRequest) -> Result<FileAnswer, FileError> {
+pub(super) fn answer(request: &FileRequest) -> Result<FileAnswer, FileError> {
     carry_out(request).map_err(|error| reason(&error))
 }
 
