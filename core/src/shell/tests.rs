@@ -42,7 +42,7 @@ fn what_commands_print_is_what_bash_prints() {
 }
 
 #[test]
-fn a_terminal_shows_what_that_of_bash_shows() {
+fn a_terminal_shows_what_is_typed_and_what_comes_of_it() {
     let mut wrong = Vec::new();
     for (typed, expected) in pieces(include_str!("tests/terminal.txt")) {
         let shown = Typist::new().types_all(&typed);
