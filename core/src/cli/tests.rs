@@ -215,7 +215,12 @@ fn a_log_that_is_damaged_anywhere_is_dumped_as_far_as_it_goes() {
         damaged[at] ^= 0xff;
         let files = alloc::format!("00000000000000000000.log {}", options[at % options.len()]);
         let done = dump(&files, &damaged);
-        assert!(done.exit.is_some() && done.output.len() > 60, "{at}: {}", done.output);
+        assert!(done.exit.is_some(), "{at}");
+        assert!(
+            done.output.starts_with("Dumping 00000000000000000000.log\nLog starting offset: "),
+            "{at}: {}",
+            done.output
+        );
         let cut = dump(&files, &log[..at]);
         assert!(cut.exit.is_some(), "{at}");
         for other in ["0.index", "0.timeindex", "0.snapshot", "0.txnindex", "bootstrap.checkpoint"] {

@@ -12,12 +12,15 @@ use crate::cli::{Tool, find};
 use crate::event::Event;
 use crate::text::Str;
 use crate::time::{Instant, Now};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 const TERMINAL: TerminalId = TerminalId(1);
+/// The shell that waits for whatever is started.
+const SHELL: ProcessId = ProcessId(1);
 
 const META: &str = "version=1\ncluster.id=abc\nnode.id=0\ndirectory.id=MzxcXMCcSQqAyAlnFdqysA\n";
 
@@ -29,36 +32,37 @@ fn now() -> Now {
 fn kernel() -> Kernel {
     let mut files = FileSystem::new();
     distribution::lay_out(0, &mut files);
-    for (path, content) in [
-        ("/var", None),
-        ("/var/lib", None),
-        ("/var/lib/kafka", None),
-        ("/var/lib/kafka/0", None),
-        ("/var/lib/kafka/0/meta.properties", Some(Bytes::from_static(META.as_bytes()))),
-    ] {
+    for (path, content) in
+        [("/tmp/kafka-logs-0", None), ("/tmp/kafka-logs-0/meta.properties", Some(Bytes::from_static(META.as_bytes())))]
+    {
         let node = super::FileNode { content, is_executable: false, modified_ms: 0 };
         files.restore((Str::from(path), Some(node)));
     }
     let kernel = Kernel::new(now(), 1, 0, files);
-    kernel.state().screens.insert(TERMINAL, Screen::new(ProcessId(0), 1 << 20));
+    kernel.state().screens.insert(TERMINAL, Screen::new(SHELL, 1 << 20));
+    let shell = kernel.script(start("-bash", ProcessId(0)), |_| Box::pin(core::future::pending()));
+    assert_eq!(shell, SHELL);
     kernel
+}
+
+fn start(command: &str, parent: ProcessId) -> Start {
+    Start {
+        command: command.into(),
+        terminal: TERMINAL,
+        parent,
+        group: None,
+        input: Source::Keyboard(TERMINAL),
+        output: Sink::Screen(TERMINAL),
+        error: Sink::Screen(TERMINAL),
+        working_directory: Str::from_static(distribution::KAFKA),
+    }
 }
 
 fn execute(kernel: &Kernel, command: &str) -> ProcessId {
     let mut words = command.split(' ').map(ToString::to_string);
     let path = words.next().unwrap_or_default();
     let tool: &'static Tool = find(path.rsplit('/').next().unwrap_or_default()).expect("a tool");
-    let start = Start {
-        command: command.into(),
-        terminal: TERMINAL,
-        parent: ProcessId(0),
-        group: None,
-        input: Source::Keyboard(TERMINAL),
-        output: Sink::Screen(TERMINAL),
-        error: Sink::Screen(TERMINAL),
-        working_directory: Str::from_static(distribution::KAFKA),
-    };
-    let id = kernel.execute(start, Execute { tool, arguments: words.collect() });
+    let id = kernel.execute(start(command, SHELL), Execute { tool, arguments: words.collect() });
     kernel.run();
     id
 }
@@ -92,7 +96,7 @@ fn a_server_is_java_and_has_the_files_of_its_log_directories() {
     let [(process, ServerRequest::Start { properties, files })] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(*process, id);
     assert!(properties.contains("node.id=0\n"));
-    assert_eq!(*files, [("/var/lib/kafka/0/meta.properties".into(), Bytes::from_static(META.as_bytes()))]);
+    assert_eq!(*files, [("/tmp/kafka-logs-0/meta.properties".into(), Bytes::from_static(META.as_bytes()))]);
     assert_eq!(command_of(&kernel, id).as_deref(), Some("java kafka.Kafka config/playground/server-0.properties"));
 }
 
