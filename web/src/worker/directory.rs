@@ -138,8 +138,8 @@ mod tests {
         LogDirectory { path: Str::from_static("/tmp/kafka-logs-0"), files: files.map(file).to_vec() }
     }
 
-    fn ask(request: FileRequest, is_used: bool) -> String {
-        match look(&directory(), &request, 5, is_used) {
+    fn ask(request: &FileRequest, is_used: bool) -> String {
+        match look(&directory(), request, 5, is_used) {
             Ok(Look::Answer(FileAnswer::Entries(entries))) => {
                 let entry = |entry: &FileStatus| format!("{}{}", entry.name, if entry.is_directory { "/" } else { "" });
                 entries.iter().map(entry).collect::<Vec<_>>().join(" ")
@@ -166,14 +166,14 @@ mod tests {
             (FileRequest::Remove(path("/first-topic-0")), "Directory not empty"),
             (FileRequest::MakeDirectory(path("/first-topic-0")), "File exists"),
         ] {
-            assert_eq!(ask(request.clone(), false), answer, "{request:?}");
+            assert_eq!(ask(&request, false), answer, "{request:?}");
         }
     }
 
     #[test]
     fn nobody_changes_a_directory_that_a_process_uses() {
         let remove = FileRequest::Remove(Str::from_static("/tmp/kafka-logs-0/meta.properties"));
-        assert_eq!(ask(remove.clone(), true), "Device or resource busy");
-        assert_eq!(ask(remove, false), "Store(Delete { file: \"meta.properties\" })");
+        assert_eq!(ask(&remove, true), "Device or resource busy");
+        assert_eq!(ask(&remove, false), "Store(Delete { file: \"meta.properties\" })");
     }
 }
