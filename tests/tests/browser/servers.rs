@@ -132,7 +132,7 @@ fn a_mistake_ends_in_kafkas_own_message() -> Done {
     for (command, message) in [
         (
             "./bin/kafka-storage.sh format -t bad -c wrong/port.properties",
-            "Cluster ID string bad does not appear to be a valid UUID",
+            "Invalid cluster.id in: /tmp/w-port/meta.properties. Expected bad, but read ",
         ),
         (
             "./bin/zookeeper-server-start.sh ./config/zookeeper.properties",
