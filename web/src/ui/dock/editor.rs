@@ -125,7 +125,7 @@ fn editor_view(store: Store, path: String) -> AnyView {
                 <button class="filled" on:click=move |_| save()>{store.say(|words| words.write_file)}</button>
                 <button class="quiet" on:click=close title=store.say(|words| words.close)>"×"</button>
             </header>
-            <div class="written">
+            <div class="written" lang="en">
                 <pre class="marks" aria-hidden="true" node_ref=marks>{marked}</pre>
                 <textarea
                     node_ref=area

@@ -193,7 +193,8 @@ impl Picture {
             unled: all().filter(|one| one.leader >= 0 && !self.lives(one.leader)).count(),
             under_replicated: all().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count(),
             has_controller: self.controller.is_some(),
-            has_majority: living * 2 > voters,
+            // Whoever leads has one: its quorum need not be all that ever ran here.
+            has_majority: self.controller.is_some() || living * 2 > voters,
         }
     }
 

@@ -161,14 +161,14 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
                 </button>
             </header>
             <div class="screen" role="log" node_ref=parts.scroller on:click=focus>
-                <div class="output" node_ref=parts.output></div>
+                <div class="output" lang="en" node_ref=parts.output></div>
                 <Show when=move || parts.is_new.get() && terminal.awaits.get() == Awaits::Command>
                     <p class="note">
                         {store.say(|words| words.first_command)}
                         <button class="quiet data" on:click=move |_| parts.say(FIRST)>{FIRST}</button>
                     </p>
                 </Show>
-                <div class="entry">
+                <div class="entry" lang="en">
                     <span class="open-line" node_ref=parts.open_line></span>
                     <input
                         node_ref=parts.input
@@ -185,7 +185,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
                     />
                 </div>
                 <p class="note" hidden=move || parts.search.get().is_none()>{found}</p>
-                <p class="candidates" hidden=move || parts.candidates.with(Vec::is_empty)>
+                <p class="candidates" lang="en" hidden=move || parts.candidates.with(Vec::is_empty)>
                     {move || parts.candidates.get().join("   ")}
                 </p>
             </div>
