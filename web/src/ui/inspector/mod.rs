@@ -84,7 +84,7 @@ pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + Sync + 's
             <summary>{store.say(|words| words.command)}</summary>
             <code class="data" tabindex="0">{line}</code>
             <div class="buttons">
-                <button type="button" class="quiet" on:click=move |_| store.copy(&line.get_untracked())>{store.say(|words| words.copy)}</button>
+                <button type="button" class="quiet" on:click=move |_| Store::copy(&line.get_untracked())>{store.say(|words| words.copy)}</button>
                 <button type="button" class="quiet" on:click=move |_| store.run_in_terminal(&line.get_untracked())>
                     {store.say(|words| words.run_in_terminal)}
                 </button>

@@ -85,6 +85,8 @@ pub(crate) enum Outcome {
     Refused(Refusal),
 }
 
+/// What is done with what a word may become.
+type CompletionAnswer = Box<dyn FnOnce(Completions)>;
 /// What is done with a file that was asked for.
 type FileAnswer = Box<dyn FnOnce(Result<Option<Vec<u8>>, String>)>;
 
@@ -112,7 +114,7 @@ pub(crate) struct Signals {
     /// What brokers were started with that a terminal started, by id.
     remembered_servers: StoredValue<SortedMap<i32, String>>,
     /// Who waits for what a word may become.
-    completing: StoredValue<Option<(u32, Box<dyn FnOnce(Completions)>)>, LocalStorage>,
+    completing: StoredValue<Option<(u32, CompletionAnswer)>, LocalStorage>,
     /// Who waits for a file, by ticket.
     file_answers: StoredValue<Vec<(u32, FileAnswer)>, LocalStorage>,
     /// The newest time the switch told, and when on the page's own clock.

@@ -94,7 +94,9 @@ impl Store {
             all.iter().filter(|(_, broker)| broker.process.lives()).map(|(id, _)| *id).collect::<Vec<_>>()
         });
         self.servers.update_value(SortedMap::clear);
-        living.into_iter().for_each(|id| self.adopt(id));
+        for id in living {
+            self.adopt(id);
+        }
     }
 
     fn adopt(self, broker: i32) {
@@ -215,7 +217,9 @@ impl Store {
         let workers = self.servers.with_value(|servers| {
             servers.iter().filter(|(_, other)| **other == process).map(|(worker, _)| *worker).collect::<Vec<_>>()
         });
-        workers.into_iter().for_each(|worker| act(self, worker));
+        for worker in workers {
+            act(self, worker);
+        }
     }
 
     fn forget_server(self, worker: i32) {

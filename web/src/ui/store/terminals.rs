@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// Puts a text into the clipboard; where the browser refuses it the text can still be selected.
-    pub(crate) fn copy(self, text: &str) {
+    pub(crate) fn copy(text: &str) {
         let written = window().navigator().clipboard().write_text(text);
         wasm_bindgen_futures::spawn_local(async move {
             let _ = wasm_bindgen_futures::JsFuture::from(written).await;

@@ -20,7 +20,7 @@ pub(super) fn key(parts: Parts, input: &HtmlInputElement, event: &KeyboardEvent)
     let handled = if event.ctrl_key() && !event.alt_key() && !event.meta_key() {
         control(parts, input, event)
     } else if event.alt_key() {
-        event.key() == "Backspace" && erase(input, |before| word_start(before))
+        event.key() == "Backspace" && erase(input, word_start)
     } else {
         plain(parts, input, event)
     };
@@ -86,17 +86,20 @@ fn control(parts: Parts, input: &HtmlInputElement, event: &KeyboardEvent) -> boo
         "l" => parts.clear(),
         "a" => select(input, 0),
         "e" => select(input, input.value().encode_utf16().count()),
-        "u" => return erase(input, |_| 0) || true,
+        "u" => return erase(input, |_| 0),
         "k" => return erase_rest(input),
-        "r" => match parts.search.get_untracked() {
-            Some(search) => parts.search.set(Some(Search { skipped: search.skipped + 1 })),
-            None => {
-                parts.draft.set_value(input.value());
-                input.set_value("");
-                parts.typed.set(String::new());
-                parts.search.set(Some(Search::default()));
-            }
-        },
+        "r" => {
+            let next = match parts.search.get_untracked() {
+                Some(search) => Search { skipped: search.skipped + 1 },
+                None => {
+                    parts.draft.set_value(input.value());
+                    input.set_value("");
+                    parts.typed.set(String::new());
+                    Search::default()
+                }
+            };
+            parts.search.set(Some(next));
+        }
         "g" if parts.search.get_untracked().is_some() => leave_search(parts, input, None),
         _ => return false,
     }

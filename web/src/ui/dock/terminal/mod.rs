@@ -134,8 +134,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         terminal.arrived.track();
         parts.draw();
     });
-    let with_input =
-        move |act: &dyn Fn(&web_sys::HtmlInputElement)| parts.input.get_untracked().iter().for_each(|input| act(input));
+    let with_input = move |act: &dyn Fn(&web_sys::HtmlInputElement)| parts.input.get_untracked().iter().for_each(act);
     let focus = move |_| {
         let selection = window().get_selection().ok().flatten();
         if selection.is_none_or(|selection| selection.is_collapsed()) {
