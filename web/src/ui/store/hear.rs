@@ -93,9 +93,9 @@ impl Store {
             return;
         }
         match report {
+            // The controller tells of every broker that was unfenced.
             BrokerReport::View(None) | BrokerReport::Event { event: Event::Unfenced, .. } => {}
             BrokerReport::View(Some(view)) => self.hear_view(id, view),
-            // The controller tells the same of every broker.
             BrokerReport::Event { wall_ms, event } => {
                 let starts =
                     |all: &SortedMap<i32, Broker>| all.get(&id).is_some_and(|it| it.process == Process::Starting);

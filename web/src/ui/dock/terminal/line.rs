@@ -89,16 +89,13 @@ fn control(parts: Parts, input: &HtmlInputElement, event: &KeyboardEvent) -> boo
         "u" => return erase(input, |_| 0),
         "k" => return erase_rest(input),
         "r" => {
-            let next = match parts.search.get_untracked() {
-                Some(search) => Search { skipped: search.skipped + 1 },
-                None => {
-                    parts.draft.set_value(input.value());
-                    input.set_value("");
-                    parts.typed.set(String::new());
-                    Search::default()
-                }
-            };
-            parts.search.set(Some(next));
+            let next = parts.search.get_untracked().map(|search| Search { skipped: search.skipped + 1 });
+            if next.is_none() {
+                parts.draft.set_value(input.value());
+                input.set_value("");
+                parts.typed.set(String::new());
+            }
+            parts.search.set(Some(next.unwrap_or_default()));
         }
         "g" if parts.search.get_untracked().is_some() => leave_search(parts, input, None),
         _ => return false,
