@@ -144,8 +144,8 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"\bcrc: \d+", "crc: <n>", false),
         // What was measured.
         (r"^\d+ (records sent, .* max latency\.)$", "<n> $1", false),
-        (r"\b\d+(?:\.\d+)? (records/sec|ms (?:avg|max) latency|ms \d\d(?:\.\d)?th)\b", "<n> $1", false),
-        (r"\(\d+\.\d\d MB/sec\)", "(<n> MB/sec)", false),
+        (r"\b(?:\d+(?:\.\d+)?|Infinity) (records/sec|ms (?:avg|max) latency|ms \d\d(?:\.\d)?th)\b", "<n> $1", false),
+        (r"\((?:\d+\.\d\d|Infinity) MB/sec\)", "(<n> MB/sec)", false),
         (r"\b\d{4}([.-])\d\d[.-]\d\d (\d\d:\d\d:\d\d:\d{3}|at \d\d)\b", "<time>", false),
         (
             r"(, \d+\.\d{4}), [\w.]+, (\d+), [\w.]+, -?\d+, -?\d+, -?[\w.]+, -?[\w.]+$",
@@ -158,7 +158,7 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"^(\d+ *\t\S+ *\t)\d+( *\t.*\t(?:Leader|Follower|Observer) *\t)$", "$1<offset>$2", true),
         // Ids that chance made of letters alone; a word of mixed letters and digits is found without its label.
         (
-            r#"((?:[Tt]opicId|TopicId:|Cluster ID:|ClusterId:|"directoryId":|DirectoryId:) *"?)[A-Za-z0-9_-]{22}\b"#,
+            r#"((?:[Tt]opicId|TopicId:|Cluster ID:|ClusterId:|"directoryId":|DirectoryId:|directory\.id=|cluster\.id=) *"?)[A-Za-z0-9_-]{22}\b"#,
             "$1<uuid>",
             false,
         ),

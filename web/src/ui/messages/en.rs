@@ -310,6 +310,7 @@ fn say(line: &Line) -> String {
         Event::Registered { broker_epoch } => {
             format!("{node} registered with the controller, broker epoch {broker_epoch}.")
         }
+        Event::Unfenced => format!("{node} was unfenced: it may lead."),
         Event::ControllerElected { quorum_epoch } => {
             format!(
                 "The quorum elected node {}: it is the active controller, quorum epoch {quorum_epoch}.",

@@ -305,6 +305,7 @@ fn say(line: &Line) -> String {
         Event::Registered { broker_epoch } => {
             format!("{node}이 컨트롤러에 등록되었습니다. broker epoch {broker_epoch}.")
         }
+        Event::Unfenced => format!("{node}이 리더가 될 수 있습니다."),
         Event::ControllerElected { quorum_epoch } => {
             let id = line.who.unwrap_or(-1);
             format!("쿼럼이 노드 {id}번을 활성 컨트롤러로 뽑았습니다. quorum epoch {quorum_epoch}.")
