@@ -226,6 +226,7 @@ async fn add_controller(terminal: &Terminal, properties: &Properties, is_dry_run
             port: *port,
         };
         let request = AddRaftVoterRequest {
+            cluster_id: None,
             timeout_ms: 60_000,
             voter_id: id,
             voter_directory_id: directory_id,
@@ -251,7 +252,7 @@ async fn remove_controller(terminal: &Terminal, arguments: &Arguments, is_dry_ru
     let directory_id = controller_file::parse_uuid(text)
         .map_err(|why| terse(format!("Failed to parse --controller-directory-id: {why}")))?;
     if !is_dry_run {
-        let request = RemoveRaftVoterRequest { voter_id: id, voter_directory_id: directory_id, ..Default::default() };
+        let request = RemoveRaftVoterRequest { cluster_id: None, voter_id: id, voter_directory_id: directory_id };
         change(terminal, AdminRequest::RemoveRaftVoter(request)).await?;
     }
     let done = if is_dry_run { "DRY RUN of removing " } else { "Removed " };
