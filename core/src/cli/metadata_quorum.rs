@@ -232,7 +232,6 @@ async fn add_controller(terminal: &Terminal, properties: &Properties, is_dry_run
             voter_directory_id: directory_id,
             listeners: endpoints.iter().map(listener).collect(),
             ack_when_committed: true,
-            ..Default::default()
         };
         change(terminal, AdminRequest::AddRaftVoter(request)).await?;
     }
