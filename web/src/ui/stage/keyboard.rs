@@ -61,6 +61,17 @@ pub(super) fn leave(table: NodeRef<Table>, event: &web_sys::FocusEvent) {
     }
 }
 
+/// A button that goes while it has the focus tells nobody: whoever presses Tab elsewhere finds the grid again.
+pub(super) fn stay_reachable(table: NodeRef<Table>) {
+    window_event_listener(leptos::ev::keydown, move |event| {
+        let Some(table) = element(table).filter(|_| event.key() == "Tab") else { return };
+        let active = document().active_element();
+        if !table.contains(active.as_deref()) {
+            let _ = table.set_attribute("tabindex", "0");
+        }
+    });
+}
+
 /// All records of a key stand out while one of them is pointed at.
 pub(super) fn hover(table: NodeRef<Table>, event: &web_sys::MouseEvent) {
     let (Some(table), Some(target)) = (element(table), target(event)) else { return };

@@ -61,6 +61,7 @@ pub(crate) fn Stage() -> impl IntoView {
         Memo::new(move |_| store.picture.with(|picture| picture.brokers.iter().map(|(id, _)| *id).collect::<Vec<_>>()));
     let rows = Memo::new(move |_| rows(store, shape));
     let table = NodeRef::<leptos::html::Table>::new();
+    keyboard::stay_reachable(table);
     let room = Room::get();
     view! {
         <main class="stage" aria-label=store.say(|words| words.stage)>
