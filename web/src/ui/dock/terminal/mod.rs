@@ -55,6 +55,8 @@ impl Parts {
     fn follow(self) {
         if let Some(scroller) = self.scroller.get_untracked() {
             scroller.set_scroll_top(scroller.scroll_height());
+            // A long line moved it aside while it was typed.
+            scroller.set_scroll_left(0);
         }
     }
 
