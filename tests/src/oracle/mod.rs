@@ -107,6 +107,10 @@ pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn
                 std::fs::write(folder.join(name), text)?;
             }
             Entry::Background(line) => background.start(&words(line, &places)?, &places, folder, tools)?,
+            Entry::Reassigned => {
+                ready::wait_for_reassignments(&places.brokers)?;
+                ready::wait_for_metadata(&places.brokers)?;
+            }
             Entry::Command(command) => {
                 let words = words(&command.line, &places)?;
                 let named =

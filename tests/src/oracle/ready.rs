@@ -1,9 +1,11 @@
-//! Waits until a cluster has all its brokers, and until all of them know what its controller decided.
+//! Waits until a cluster has all its brokers, until all of them know what its controller decided, and until what it
+//! began is done.
 
 use broker_core::ids::CLUSTER_METADATA_TOPIC;
 use broker_core::protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use broker_core::protocol::messages::{
-    ApiVersionsRequest, DescribeGroupsRequest, DescribeQuorumRequest, MetadataRequest,
+    ApiVersionsRequest, DescribeGroupsRequest, DescribeQuorumRequest, ListPartitionReassignmentsRequest,
+    MetadataRequest,
 };
 use broker_core::protocol::{Request, decode_response, encode_request, frame_prefix};
 use bytes::Bytes;
@@ -18,6 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const METADATA_VERSION: i16 = 12;
 const DESCRIBE_QUORUM_VERSION: i16 = 0;
 const API_VERSIONS_VERSION: i16 = 3;
+const LIST_PARTITION_REASSIGNMENTS_VERSION: i16 = 0;
 const DESCRIBE_GROUPS_VERSION: i16 = 5;
 const STABLE: &str = "Stable";
 
@@ -73,6 +76,21 @@ pub fn wait_for_group(brokers: &[String], group: &str, members: usize) -> io::Re
         std::thread::sleep(PAUSE);
     }
     Err(io::Error::other(format!("group {group} does not get {members} members")))
+}
+
+/// Waits until no partition is on its way to other brokers.
+pub fn wait_for_reassignments(brokers: &[String]) -> io::Result<()> {
+    let Some(first) = brokers.first() else { return Ok(()) };
+    let deadline = Instant::now() + LIMIT;
+    let request = ListPartitionReassignmentsRequest { topics: None, ..Default::default() };
+    while Instant::now() < deadline {
+        let ongoing = ask(first, LIST_PARTITION_REASSIGNMENTS_VERSION, &request)?;
+        if ongoing.error_code == 0 && ongoing.topics.is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(io::Error::other("partitions are still on their way to other brokers"))
 }
 
 fn brokers_known_at(address: &str) -> io::Result<usize> {

@@ -10,10 +10,11 @@
 //! 1> a line of standard output
 //! 2> a line of standard error
 //! = 0
+//! ~ reassigned
 //! ```
 //!
 //! A line with `&` starts a consumer that goes on until the scenario ends; what it prints is not compared. The next
-//! command runs when its group is stable. Whatever else a line holds is an error that names file and line.
+//! command runs when its group is stable. `~ reassigned` waits until no partition is on its way to other brokers. Whatever else a line holds is an error that names file and line.
 
 use std::fmt::Write as _;
 use std::io;
@@ -46,6 +47,8 @@ pub enum Entry {
     },
     /// A consumer of a group that goes on until the end: its command line.
     Background(String),
+    /// A wait until no partition is on its way to other brokers.
+    Reassigned,
     /// A command and what is expected of it.
     Command(Command),
 }
@@ -72,6 +75,8 @@ pub struct Printed {
     pub code: Option<i32>,
 }
 
+/// The line of [`Entry::Reassigned`].
+const REASSIGNED: &str = "~ reassigned";
 /// Folders of golden files and how many nodes their clusters have.
 const FOLDERS: [(&str, u16); 2] = [("one_node", 1), ("three_nodes", 3)];
 
@@ -154,6 +159,9 @@ fn entry_of(line: &str) -> Option<Entry> {
     if let Some(line) = line.strip_prefix("& ") {
         return Some(Entry::Background(line.to_owned()));
     }
+    if line == REASSIGNED {
+        return Some(Entry::Reassigned);
+    }
     let line = line.strip_prefix("$ ")?.to_owned();
     Some(Entry::Command(Command { line, input: Vec::new(), expected: Printed::default() }))
 }
@@ -162,7 +170,7 @@ impl Entry {
     /// Takes a line that belongs to it; false if it does not.
     fn take(&mut self, line: &str) -> bool {
         match self {
-            Self::Blank | Self::Comment(_) | Self::Background(_) => false,
+            Self::Blank | Self::Comment(_) | Self::Background(_) | Self::Reassigned => false,
             Self::File { lines, .. } => content(line, "@<").is_some_and(|content| {
                 lines.push(content);
                 true
@@ -176,6 +184,7 @@ impl Entry {
             Self::Blank => text.push('\n'),
             Self::Comment(comment) => line(text, "#", comment),
             Self::Background(command) => line(text, "& ", command),
+            Self::Reassigned => line(text, REASSIGNED, ""),
             Self::File { name, lines } => {
                 line(text, "@ ", name);
                 for content in lines {
@@ -304,6 +313,7 @@ $ kafka-topics.sh --list
 1>
 2>  two
 = 1
+~ reassigned
 $ kafka-topics.sh
 ";
 
