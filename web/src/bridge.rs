@@ -611,13 +611,32 @@ pub enum TerminalsReport {
     Panicked(String),
 }
 
+/// A file or directory of the machine, as it is kept; nothing where one of the distribution was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept(pub Option<KeptNode>);
+
+/// See [`Kept`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptNode {
+    /// Nothing for a directory.
+    pub content: Option<Vec<u8>>,
+    /// It is a program.
+    pub is_executable: bool,
+    /// Its last change, in milliseconds since the Unix epoch.
+    pub modified_ms: i64,
+}
+
 /// What `kafka-server-start.sh` wants of the page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerRequest {
     /// A broker.
     Start {
-        /// Its `server.properties`.
+        /// Where its `server.properties` lies; absolute.
+        path: String,
+        /// The text of that.
         properties: String,
+        /// Every `--override`, as further lines of it.
+        overrides: String,
         /// What lies in its log directories: whole paths and contents.
         files: Vec<(String, Vec<u8>)>,
     },

@@ -5,8 +5,8 @@
 //! killed, from here when it was terminated.
 
 use crate::bridge::{
-    BrokerCommand, BrokerReport, BrokerStart, ClientsCommand, ClientsReport, Role, SwitchCommand, SwitchReport,
-    TerminalsCommand, TerminalsReport, pack, pack_text, unpack, unpack_text,
+    BrokerCommand, BrokerReport, BrokerStart, ClientsCommand, ClientsReport, Kept, KeptNode, Role, SwitchCommand,
+    SwitchReport, TerminalsCommand, TerminalsReport, pack, pack_text, unpack, unpack_text,
 };
 use crate::clock::Lease;
 use crate::indexed_db::{OpeningSettings, Settings, delete_database};
@@ -108,6 +108,8 @@ const SETTINGS: &str = "playground";
 const CLOCK: &str = "clock";
 /// Under which a file of the terminals is remembered, before its path.
 const FILE: &str = "file:";
+/// The ticket of an answer that nobody waits for.
+const NOBODY: u32 = 0;
 /// Under which the cluster id is remembered.
 pub const CLUSTER_ID: &str = "cluster.id";
 
@@ -219,6 +221,21 @@ impl Cluster {
     /// Tells the terminals; the first of them starts their worker.
     pub fn terminals(&self, command: &TerminalsCommand) {
         self.0.report_failure("terminals", self.0.tell_terminals(command));
+    }
+
+    /// A file of the machine that is not as a new machine has it.
+    pub fn kept_file(&self, path: &str) -> Option<Kept> {
+        self.0.state.borrow().files.get(path).and_then(|packed| unpack(packed))
+    }
+
+    /// Lays a file that a new machine does not have.
+    pub fn lay_file(&self, path: &str, content: &str, modified_ms: i64) {
+        let content = content.as_bytes().to_vec();
+        let node = KeptNode { content: Some(content.clone()), is_executable: false, modified_ms };
+        self.0.keep(path.to_owned(), pack(&Kept(Some(node))));
+        if self.0.state.borrow().terminals.is_some() {
+            self.terminals(&TerminalsCommand::WriteFile { ticket: NOBODY, path: path.to_owned(), content });
+        }
     }
 
     /// Asks for files of a log directory: the broker that runs on it, or a worker of its own. The answer is
@@ -398,12 +415,14 @@ impl Shared {
                 self.terminals_are_gone();
                 (self.news)(News::WorkerFailed { worker: "terminals".to_owned(), reason });
             }
-            TerminalsReport::Keep { path, node } => {
-                self.remember(&format!("{FILE}{path}"), Some(pack_text(&node)));
-                self.state.borrow_mut().files.insert(path, node);
-            }
+            TerminalsReport::Keep { path, node } => self.keep(path, node),
             report => (self.news)(News::Terminals(report)),
         }
+    }
+
+    fn keep(&self, path: String, node: Vec<u8>) {
+        self.remember(&format!("{FILE}{path}"), Some(pack_text(&node)));
+        self.state.borrow_mut().files.insert(path, node);
     }
 
     /// They died of a fault of ours; the next that is opened starts others.

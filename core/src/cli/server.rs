@@ -11,8 +11,12 @@ use bytes::Bytes;
 pub enum ServerRequest {
     /// Starts it. A process asks this once.
     Start {
-        /// The text of its `server.properties`, with every `--override` in it.
+        /// Where its `server.properties` lies: as it was called, and absolute once it leaves the machine.
+        path: Str,
+        /// The text of that file.
         properties: Str,
+        /// Every `--override`, as further lines of it.
+        overrides: Str,
         /// Files that lie below its log directories in the machine's own file system: absolute paths and contents. What
         /// `kafka-storage.sh` wrote is among them; they belong on the broker's disk, where that does not have them yet.
         files: Vec<(Str, Bytes)>,

@@ -86,10 +86,11 @@ impl Process {
         let (path, rest) = arguments.split_first().map_or(("", arguments), |(path, rest)| (path.as_str(), rest));
         let mut properties = properties_file::read(terminal, path).await?;
         let overrides = overrides(terminal, rest)?;
-        let mut text = String::from_utf8_lossy(&terminal.file(path).await.unwrap_or_default()).into_owned();
+        let text = String::from_utf8_lossy(&terminal.file(path).await.unwrap_or_default()).into_owned();
+        let mut added = String::new();
         for (key, value) in &overrides {
             properties.set(key.as_str(), value.as_str());
-            text.push_str(&line_of(key, value));
+            added.push_str(&line_of(key, value));
         }
         let config = BrokerConfig::from_properties(&properties)
             .map_err(|error| properties_file::config_exception(&error.message))?;
@@ -98,7 +99,8 @@ impl Process {
         for directory in directories(&config) {
             files.extend(terminal.own_files(&directory).await);
         }
-        Ok((ServerLog::new(&config), ServerRequest::Start { properties: text.into(), files }))
+        let (path, properties, overrides) = (Str::from(path), text.into(), added.into());
+        Ok((ServerLog::new(&config), ServerRequest::Start { path, properties, overrides, files }))
     }
 
     /// The `meta.properties` of all log directories fit this node and each other (`MetaPropertiesEnsemble.verify`).

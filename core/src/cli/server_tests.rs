@@ -292,10 +292,11 @@ fn the_broker_gets_the_properties_with_every_override_and_its_files() {
     let line = "kafka-server-start.sh s.properties --override num.partitions=3 --override=broker.rack=a\\b \
                 --override odd:key=x --override num.partitions=4 --override empty";
     let bench = Bench::start(line, &formatted(), &[]);
-    let [ServerRequest::Start { properties, files }] = bench.requests.as_slice() else {
+    let [ServerRequest::Start { path, properties, overrides, files }] = bench.requests.as_slice() else {
         panic!("{:?} {}", bench.requests, bench.output)
     };
-    let read = Properties::parse(properties).expect("properties");
+    assert_eq!(&**path, "s.properties");
+    let read = Properties::parse(&format!("{properties}{overrides}")).expect("properties");
     for (key, value) in
         [("num.partitions", "4"), ("broker.rack", "a\\b"), ("odd:key", "x"), ("empty", ""), ("node.id", "1")]
     {

@@ -13,6 +13,13 @@ use alloc::vec::Vec;
 pub const FIRST_BROKER_PORT: u16 = 9092;
 /// Controller port of the first node; the next ones follow.
 pub const FIRST_CONTROLLER_PORT: u16 = 19092;
+/// Brokers the page begins with, all of them voters of its quorum.
+pub const BROKERS: u16 = 3;
+
+/// Where the `server.properties` of a broker of the page lies, below Kafka's folder.
+pub fn playground_file(node_id: NodeId) -> String {
+    format!("config/playground/server-{node_id}.properties")
+}
 
 /// A property whose value in the playground is not Kafka's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,19 +66,25 @@ pub fn deviations(brokers: u16) -> Vec<Deviation> {
     .collect()
 }
 
-/// `server.properties` of node `node_id`, one of the nodes `0..brokers`, each broker and controller at once.
+/// `server.properties` of node `node_id`. The nodes `0..brokers` are broker and controller at once, and further ones brokers only.
 pub fn playground_properties(node_id: NodeId, brokers: u16) -> String {
     let port = |first: u16| i64::from(first) + i64::from(node_id);
     let (client, controller) = (port(FIRST_BROKER_PORT), port(FIRST_CONTROLLER_PORT));
     let voters: Vec<String> =
         (0..brokers).map(|id| format!("{id}@localhost:{}", u32::from(FIRST_CONTROLLER_PORT) + u32::from(id))).collect();
+    let (roles, listeners) = if node_id < NodeId::from(brokers) {
+        let roles = "# Broker and controller at once, as every node this playground begins with.\nprocess.roles=broker,controller";
+        (roles, format!("PLAINTEXT://localhost:{client},CONTROLLER://localhost:{controller}"))
+    } else {
+        let roles = "# A broker only: the quorum has its voters.\nprocess.roles=broker";
+        (roles, format!("PLAINTEXT://localhost:{client}"))
+    };
     let mut text = format!(
-        "# Broker and controller at once, as every node of this playground.\n\
-         process.roles=broker,controller\n\
+        "{roles}\n\
          node.id={node_id}\n\
          controller.quorum.voters={}\n\
          \n\
-         listeners=PLAINTEXT://localhost:{client},CONTROLLER://localhost:{controller}\n\
+         listeners={listeners}\n\
          advertised.listeners=PLAINTEXT://localhost:{client}\n\
          controller.listener.names=CONTROLLER\n\
          inter.broker.listener.name=PLAINTEXT\n\

@@ -41,6 +41,7 @@ mod syntax;
 mod tests;
 mod variables;
 
+pub use distribution::KAFKA;
 pub use file_system::{FileChange, FileNode};
 pub use machine::{Awaits, Candidates, Machine, MachineInput, MachineOutput, Report};
 pub use process::ProcessId;

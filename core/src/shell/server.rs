@@ -17,9 +17,10 @@ use bytes::Bytes;
 
 impl State {
     /// A program wants something of its broker.
-    pub(super) fn server_asked(&mut self, id: ProcessId, request: ServerRequest) {
+    pub(super) fn server_asked(&mut self, id: ProcessId, mut request: ServerRequest) {
         let Some(process) = self.processes.get_mut(&id) else { return };
-        if matches!(request, ServerRequest::Start { .. }) {
+        if let ServerRequest::Start { path, .. } = &mut request {
+            *path = absolute(&process.start.working_directory, path);
             process.is_server = true;
             // The script makes way for Java, and that is what `ps` shows from then on.
             let words = process.start.command.split(' ').skip(1).filter(|word| *word != "-daemon");

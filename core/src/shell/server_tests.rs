@@ -93,7 +93,11 @@ fn a_server_is_java_and_has_the_files_of_its_log_directories() {
     let kernel = kernel();
     let id = execute(&kernel, START);
     let asked = asked(&kernel);
-    let [(process, ServerRequest::Start { properties, files })] = asked.as_slice() else { panic!("{asked:?}") };
+    let [(process, ServerRequest::Start { path, properties, overrides, files })] = asked.as_slice() else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(**path, format!("{}/config/playground/server-0.properties", distribution::KAFKA));
+    assert_eq!(&**overrides, "");
     assert_eq!(*process, id);
     assert!(properties.contains("node.id=0\n"));
     assert_eq!(*files, [("/tmp/kafka-logs-0/meta.properties".into(), Bytes::from_static(META.as_bytes()))]);

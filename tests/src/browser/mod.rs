@@ -7,6 +7,7 @@ mod terminal;
 
 pub use elsewhere::Elsewhere;
 pub use page::{Order, Page, Partition, Record, until, until_within};
+pub use terminal::ENTER;
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};

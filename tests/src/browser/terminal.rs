@@ -3,8 +3,8 @@
 use super::{Page, Result};
 use serde_json::json;
 
-/// The key that ends a line.
-const ENTER: &str = "\u{e007}";
+/// The key that ends a line, as the driver writes it.
+pub const ENTER: &str = "\u{e007}";
 /// Control held down.
 const CONTROL: &str = "\u{e009}";
 /// No key held down any more.
@@ -85,6 +85,17 @@ impl Page {
             json!(terminal)
         );
         Ok(self.browser.run(&script)?.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What a terminal says of the last command's mistake; empty where it made none that is known.
+    pub fn hint(&self, terminal: usize) -> Result<String> {
+        self.text(&format!(".terminal:nth-of-type({}) .hint", terminal + 1))
+    }
+
+    /// Enters the command that a hint offers, as a keyboard does.
+    pub fn take_hint(&self, terminal: usize) -> Result<()> {
+        let input = self.browser.find(&format!(".terminal:nth-of-type({}) .entry input", terminal + 1))?;
+        self.browser.type_text(&input, &format!("{CONTROL}{ENTER}{RELEASE}"))
     }
 
     /// Waits until a terminal shows this.

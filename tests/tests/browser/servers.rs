@@ -149,3 +149,117 @@ fn a_mistake_ends_in_kafkas_own_message() -> Done {
     }
     page.expect_no_complaint()
 }
+
+#[test]
+fn a_mistake_has_a_plain_line_under_it_that_says_what_to_do() -> Done {
+    let page = Page::open()?;
+    page.show_terminals()?;
+    page.run_command(0, "printf 'broker.id=0\\nzookeeper.connect=localhost:2181\\n' > /tmp/old.properties")?;
+    page.run_command(
+        0,
+        "sed 's/kafka-logs-0/never-formatted/' config/playground/server-0.properties > /tmp/new.properties",
+    )?;
+    let quorum = "./bin/kafka-metadata-quorum.sh --bootstrap-server localhost:9092 describe --replication";
+    for (entered, words, offered) in [
+        ("./bin/zookeeper-server-start.sh ./config/zookeeper.properties", "without ZooKeeper", quorum),
+        ("./bin/kafka-server-start.sh /tmp/old.properties", "without ZooKeeper", quorum),
+        (
+            "./bin/kafka-topics.sh --list --zookeeper localhost:2181",
+            "older Kafka",
+            "./bin/kafka-topics.sh --list --bootstrap-server localhost:9092",
+        ),
+        (
+            "kafka-topics.sh --list",
+            "where a broker listens",
+            "kafka-topics.sh --list --bootstrap-server localhost:9092",
+        ),
+        (
+            "./bin/kafka-server-start.sh /tmp/new.properties",
+            "not formatted",
+            "./bin/kafka-storage.sh format -t $(./bin/kafka-storage.sh random-uuid) -c /tmp/new.properties",
+        ),
+        ("./bin/kafka-server-start.sh config/playground/server-1.properties", "Another", "jps -m"),
+        (
+            "kafka-topics.sh --create --topic t --replication-factor 5 --bootstrap-server localhost:9092",
+            "Each replica needs a broker of its own",
+            "",
+        ),
+        ("wget https://downloads.apache.org/kafka/4.3.0/kafka_2.13-4.3.0.tgz", "no network", ""),
+        ("kafka-topic.sh --list", "no such program", "help"),
+        ("echo hello", "", ""),
+    ] {
+        page.run_command(0, entered)?;
+        page.until(&format!("the hint for `{entered}`"), || {
+            let hint = page.hint(0)?;
+            let is_it =
+                if words.is_empty() { hint.is_empty() } else { hint.contains(words) && hint.ends_with(offered) };
+            Ok(is_it.then_some(()))
+        })?;
+    }
+
+    page.enter(0, "kafka-console-producer.sh --topic t --bootstrap-server localhost:9099")?;
+    page.until("the hint beside a program that goes on", || {
+        Ok(page.hint(0)?.ends_with("Brokers listen on: localhost:9092, localhost:9093, localhost:9094").then_some(()))
+    })?;
+    page.interrupt(0)?;
+    page.wait_for_prompt(0)?;
+
+    page.run_command(0, "./bin/zookeeper-server-start.sh ./config/zookeeper.properties")?;
+    page.until("the hint", || Ok((!page.hint(0)?.is_empty()).then_some(())))?;
+    page.take_hint(0)?;
+    page.until_screen(0, "NodeId")?;
+    page.wait_for_prompt(0)?;
+    page.expect_no_complaint()
+}
+
+#[test]
+fn a_broker_of_the_page_starts_with_its_file_as_it_is_then() -> Done {
+    let page = Page::open()?;
+    page.show_terminals()?;
+    let described = |id: u16| -> Result<String, String> {
+        let bootstrap = format!("--bootstrap-server localhost:{}", 9092 + id);
+        let all = page.run_command(0, &format!("kafka-configs.sh {bootstrap} --describe --broker {id} --all"))?;
+        Ok(all.lines().find(|line| line.trim_start().starts_with("num.partitions=")).unwrap_or_default().to_owned())
+    };
+    assert!(described(1)?.contains("num.partitions=1 "), "{}", described(1)?);
+    page.run_command(0, "echo num.partitions=7 >> config/playground/server-1.properties")?;
+    page.kill(1)?;
+    page.start(1)?;
+    page.wait_for_brokers(&[0, 1, 2])?;
+    assert!(described(1)?.contains("STATIC_BROKER_CONFIG:num.partitions=7"), "{}", described(1)?);
+
+    // A broker more has a file, like those before it.
+    page.click("th.corner button:last-child")?;
+    page.wait_for_brokers(&[0, 1, 2, 3])?;
+    let file = page.run_command(0, "grep -v '^#' config/playground/server-3.properties | head -2")?;
+    assert_eq!(file, "process.roles=broker\nnode.id=3\n");
+    page.run_command(0, "echo num.partitions=5 >> config/playground/server-3.properties")?;
+    let processes = page.run_command(0, "jps -m | grep -c 'Kafka config/playground/server-[0-3].properties'")?;
+    assert_eq!(processes, "4\n");
+
+    // Whatever the files say is what the page starts with after a power cut, too.
+    page.browser.reload()?;
+    page.wait_for_brokers(&[0, 1, 2, 3])?;
+    page.show_terminals()?;
+    for (id, partitions) in [(0, 1), (1, 7), (3, 5)] {
+        page.until("the broker to answer", || {
+            Ok(described(id)?.contains(&format!("num.partitions={partitions} ")).then_some(()))
+        })?;
+    }
+
+    // One that is gone is missed in Java's words.
+    page.run_command(0, "rm config/playground/server-2.properties")?;
+    page.stop(2)?;
+    // The button is deaf for a moment after its fellow was pressed.
+    let start = "document.querySelector(\"th.broker[data-broker='2'] button.filled\")?.click()";
+    page.until("the broker to fail", || {
+        page.browser.run(start)?;
+        Ok((page.broker_state(2)? == "failed").then_some(()))
+    })?;
+    page.click("[data-broker='2'] button.name")?;
+    page.until("the reason", || {
+        let reason = page.text(".inspector .answer.err")?;
+        Ok((reason == "java.nio.file.NoSuchFileException: config/playground/server-2.properties").then_some(()))
+    })?;
+    page.expect_no_complaint()
+}

@@ -1,7 +1,7 @@
 //! The terminals of the page: a [`Machine`] of the core as a [`Program`] of a worker. Plain data; `terminals_host` runs it.
 
 use super::program::Program;
-use crate::bridge::{self, ServerNews, TerminalsCommand, TerminalsReport, pack, unpack};
+use crate::bridge::{self, Kept, KeptNode, ServerNews, TerminalsCommand, TerminalsReport, pack, unpack};
 use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
 use broker_core::cli::server::{ServerEvent, ServerRequest};
 use broker_core::client::{ClientInput, ClientOutput};
@@ -12,19 +12,7 @@ use broker_core::shell::{
 use broker_core::text::Str;
 use broker_core::time::Now;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-
-/// A file or directory, as it is kept; nothing where one of the distribution was removed.
-#[derive(Serialize, Deserialize)]
-struct Kept(Option<KeptNode>);
-
-#[derive(Serialize, Deserialize)]
-struct KeptNode {
-    content: Option<Vec<u8>>,
-    is_executable: bool,
-    modified_ms: i64,
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -143,8 +131,10 @@ impl Program for Terminals {
                 }
                 MachineOutput::Server { process: ProcessId(process), request } => {
                     let request = match request {
-                        ServerRequest::Start { properties, files } => bridge::ServerRequest::Start {
+                        ServerRequest::Start { path, properties, overrides, files } => bridge::ServerRequest::Start {
+                            path: path.to_string(),
                             properties: properties.to_string(),
+                            overrides: overrides.to_string(),
                             files: files
                                 .into_iter()
                                 .map(|(path, content)| (path.to_string(), content.to_vec()))

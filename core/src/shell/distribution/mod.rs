@@ -4,7 +4,7 @@ use super::builtins::programs;
 use super::commands::commands;
 use super::file_system::{FileNode, FileSystem};
 use crate::cli::tools;
-use crate::config::playground::playground_properties;
+use crate::config::playground::{BROKERS, playground_file, playground_properties};
 use crate::text::Str;
 use alloc::format;
 use alloc::string::String;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 /// Where the user is at home.
 pub(super) const HOME: &str = concat!("/home", "/kafka");
 /// Where Kafka lies.
-pub(super) const KAFKA: &str = concat!("/home", "/kafka/kafka_2.13-4.3.0");
+pub const KAFKA: &str = concat!("/home", "/kafka/kafka_2.13-4.3.0");
 
 /// Where a script of Kafka's lies.
 pub(super) fn script(name: &str) -> String {
@@ -41,9 +41,10 @@ pub(super) fn lay_out(now_ms: i64, files: &mut FileSystem) {
     }
     directory(files, &format!("{KAFKA}/config/playground"));
     for node_id in 0..BROKERS {
-        let content = Some(Bytes::from(playground_properties(i32::from(node_id), BROKERS)));
+        let node_id = i32::from(node_id);
+        let content = Some(Bytes::from(playground_properties(node_id, BROKERS)));
         let node = FileNode { content, is_executable: false, modified_ms: now_ms };
-        files.restore((Str::from(format!("{KAFKA}/config/playground/server-{node_id}.properties")), Some(node)));
+        files.restore((Str::from(format!("{KAFKA}/{}", playground_file(node_id))), Some(node)));
     }
     for name in tools() {
         file(files, &format!("{KAFKA}/bin/{name}"), SCRIPT, true);
@@ -62,9 +63,6 @@ const CONFIG: [(&str, &str); 5] = [
     ("producer.properties", include_str!("producer.properties")),
     ("server.properties", include_str!("server.properties")),
 ];
-
-/// Brokers the playground begins with; their properties lie beside Kafka's examples.
-const BROKERS: u16 = 3;
 
 /// What a program's file holds: its code is the playground's own.
 pub(super) const SCRIPT: &str = "#!/bin/sh\n# Part of the playground: its code runs in this page.\n";

@@ -6,6 +6,7 @@ mod records;
 mod terminal;
 
 pub(crate) use records::records_table;
+pub(crate) use terminal::Mistake;
 
 use crate::ui::store::Store;
 use editor::Editor;

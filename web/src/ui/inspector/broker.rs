@@ -55,9 +55,13 @@ pub(super) fn broker(store: Store, id: i32) -> AnyView {
     let wiped = RwSignal::new(RwSignal::new(Outcome::None));
     let rows = Memo::new(move |_| rows(store, id));
     let line = move || {
-        let start = format!("kafka-server-start.sh config/server-{id}.properties");
+        let path = store.properties_path(id);
         let stop = format!("kafka-server-stop.sh --node-id={id}");
-        if lives.get() { format!("{stop}\nkill -9 $(pgrep -f server-{id}.properties)") } else { start }
+        if lives.get() {
+            format!("{stop}\nkill -9 $(jps -m | grep {path} | cut -d' ' -f1)")
+        } else {
+            format!("kafka-server-start.sh {path}")
+        }
     };
     let loss = move || {
         let (replicas, records, size) = on_disk(store, id);
@@ -87,6 +91,8 @@ pub(super) fn broker(store: Store, id: i32) -> AnyView {
         <details class="command">
             <summary>"server.properties"</summary>
             <code class="data" tabindex="0">{move || store.properties(id)}</code>
+            <p class="facts">{move || (words().properties_hint)(&store.properties_path(id))}</p>
+            <button class="quiet" on:click=move |_| store.edit_properties(id)>{store.say(|words| words.edit_file)}</button>
         </details>
         {command(store, line)}
         <section class="dangerous">

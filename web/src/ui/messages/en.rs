@@ -1,6 +1,7 @@
 //! English.
 
 use super::Messages;
+use crate::ui::dock::Mistake;
 use crate::ui::store::{Line, What};
 use broker_core::event::Event;
 use std::fmt::Write;
@@ -140,6 +141,8 @@ pub(super) static MESSAGES: Messages = Messages {
     inspector: "Inspector",
     stop_kill_hint: "Stop hands its leaders over, then exits (SIGTERM). Kill: gone at once; the others notice when its session ends (kill -9).",
     power_hint: "Gone at once, and what was not yet stored is lost. With the playground's flush setting it loses nothing that was acknowledged; with Kafka's default it can.",
+    properties_hint: |path| format!("What it was last started with. It starts with {path} as that file is then."),
+    edit_file: "Edit the file",
     wipe: "Wipe the disk",
     wipe_asks: |replicas, records, size| {
         format!(
@@ -255,6 +258,40 @@ pub(super) static MESSAGES: Messages = Messages {
     ],
     as_last_seen: "as last seen",
     command: "As a command",
+    mistake: |mistake| match mistake {
+        Mistake::ZooKeeper => {
+            "That was Kafka before 4: it needed ZooKeeper. Now brokers keep the metadata themselves (KRaft, process.roles in their file). The same three brokers without ZooKeeper:"
+        }
+        Mistake::OldOption => "That option is of an older Kafka: tools now speak to brokers alone.",
+        Mistake::NoBootstrap => "A tool wants to know where a broker listens.",
+        Mistake::NobodyListens => "Nobody listens there. Brokers listen on:",
+        Mistake::TooFewBrokers => {
+            "Each replica needs a broker of its own: start more brokers, or ask for fewer replicas."
+        }
+        Mistake::Unformatted => {
+            "Its log directory is not formatted yet. A broker that joins others needs their cluster id in the place of random-uuid:"
+        }
+        Mistake::PortTaken => "Another process listens on that port: stop it, or give listeners another. What runs:",
+        Mistake::DirectoryTaken => {
+            "Another broker has that log directory: stop it, or give log.dirs another. What runs:"
+        }
+        Mistake::OtherCluster => {
+            "That log directory was formatted for another cluster: name its id, or give log.dirs another directory."
+        }
+        Mistake::OtherNode => {
+            "That log directory belongs to another node.id: put that back, or give log.dirs another directory."
+        }
+        Mistake::NoTopic => "There is no such topic. There are:",
+        Mistake::NotEnoughReplicas => {
+            "Fewer replicas are in sync than min.insync.replicas wants: start a broker that is down, and the record goes through."
+        }
+        Mistake::GroupIsActive => "Offsets are set while nobody reads: end the group's consumers first (Ctrl-C).",
+        Mistake::NoFile => "There is no such file. There are:",
+        Mistake::NoNetwork => {
+            "This machine has no network and needs none: Kafka is here already, unpacked in ~/kafka_2.13-4.3.0."
+        }
+        Mistake::NoProgram => "This machine has no such program. It has:",
+    },
     helps: |name| {
         Some(match name {
             "NOT_ENOUGH_REPLICAS" | "NOT_ENOUGH_REPLICAS_AFTER_APPEND" => {

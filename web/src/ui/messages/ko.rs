@@ -1,6 +1,7 @@
 //! Korean. A variable never bears a particle: the noun after it does.
 
 use super::Messages;
+use crate::ui::dock::Mistake;
 use crate::ui::store::{Line, What};
 use broker_core::event::Event;
 use std::fmt::Write;
@@ -131,6 +132,8 @@ pub(super) static MESSAGES: Messages = Messages {
     inspector: "살펴보기",
     stop_kill_hint: "정상 종료는 리더를 넘긴 뒤 끝냅니다(SIGTERM). 강제 종료는 바로 사라지며, 세션이 끝나야 다른 브로커가 알아챕니다(kill -9).",
     power_hint: "바로 사라지고, 아직 저장되지 않은 것은 잃습니다. 이 플레이그라운드의 flush 설정에서는 확인된 레코드를 잃지 않지만 Kafka 기본값에서는 잃을 수 있습니다.",
+    properties_hint: |path| format!("마지막으로 시작할 때 쓴 설정입니다. 다음에는 그때의 {path} 파일로 시작합니다."),
+    edit_file: "파일 편집",
     wipe: "디스크 지우기",
     wipe_asks: |replicas, records, size| {
         format!(
@@ -246,6 +249,40 @@ pub(super) static MESSAGES: Messages = Messages {
     ],
     as_last_seen: "마지막으로 본 상태",
     command: "명령으로 보기",
+    mistake: |mistake| match mistake {
+        Mistake::ZooKeeper => {
+            "ZooKeeper가 필요했던 Kafka 4 이전의 방식입니다. 이제는 브로커가 메타데이터를 직접 관리합니다(KRaft, 설정 파일의 process.roles). ZooKeeper 없는 같은 브로커 세 대:"
+        }
+        Mistake::OldOption => "예전 Kafka의 옵션입니다. 지금 도구는 브로커하고만 통신합니다.",
+        Mistake::NoBootstrap => "브로커의 주소를 알려 주어야 합니다.",
+        Mistake::NobodyListens => "그 주소에는 아무도 없습니다. 브로커의 주소:",
+        Mistake::TooFewBrokers => "복제본마다 브로커가 하나씩 필요합니다. 브로커를 더 시작하거나 복제본 수를 줄이세요.",
+        Mistake::Unformatted => {
+            "로그 디렉터리를 아직 포맷하지 않았습니다. 다른 브로커와 함께 쓰려면 random-uuid 대신 그 클러스터의 ID를 쓰세요:"
+        }
+        Mistake::PortTaken => {
+            "다른 프로세스가 쓰는 포트입니다. 그 프로세스를 끝내거나 listeners를 바꾸세요. 실행 중인 프로세스:"
+        }
+        Mistake::DirectoryTaken => {
+            "다른 브로커가 쓰는 로그 디렉터리입니다. 그 브로커를 끝내거나 log.dirs를 바꾸세요. 실행 중인 프로세스:"
+        }
+        Mistake::OtherCluster => {
+            "다른 클러스터용으로 포맷한 로그 디렉터리입니다. 그 클러스터의 ID를 쓰거나 log.dirs를 바꾸세요."
+        }
+        Mistake::OtherNode => "다른 node.id의 로그 디렉터리입니다. node.id를 되돌리거나 log.dirs를 바꾸세요.",
+        Mistake::NoTopic => "그런 토픽이 없습니다. 있는 토픽:",
+        Mistake::NotEnoughReplicas => {
+            "동기화된 복제본이 min.insync.replicas보다 적습니다. 멈춘 브로커를 시작하면 레코드가 저장됩니다."
+        }
+        Mistake::GroupIsActive => {
+            "오프셋은 읽는 컨슈머가 없을 때 바꿀 수 있습니다. 먼저 그룹의 컨슈머를 끝내세요(Ctrl-C)."
+        }
+        Mistake::NoFile => "그런 파일이 없습니다. 있는 파일:",
+        Mistake::NoNetwork => {
+            "이 컴퓨터에는 네트워크가 없고, 필요하지도 않습니다. Kafka는 ~/kafka_2.13-4.3.0에 이미 풀려 있습니다."
+        }
+        Mistake::NoProgram => "이 컴퓨터에 없는 프로그램입니다. 있는 프로그램:",
+    },
     helps: |name| {
         Some(match name {
             "NOT_ENOUGH_REPLICAS" | "NOT_ENOUGH_REPLICAS_AFTER_APPEND" => {

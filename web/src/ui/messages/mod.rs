@@ -3,6 +3,7 @@
 mod en;
 mod ko;
 
+use crate::ui::dock::Mistake;
 use crate::ui::store::Line;
 
 /// A language of the page.
@@ -151,6 +152,8 @@ pub(crate) struct Messages {
     pub(crate) inspector: Text,
     pub(crate) stop_kill_hint: Text,
     pub(crate) power_hint: Text,
+    pub(crate) properties_hint: fn(&str) -> String,
+    pub(crate) edit_file: Text,
     pub(crate) wipe: Text,
     pub(crate) wipe_asks: fn(usize, i64, &str) -> String,
     pub(crate) danger: Text,
@@ -239,5 +242,6 @@ pub(crate) struct Messages {
     pub(crate) as_last_seen: Text,
     pub(crate) command: Text,
     pub(crate) helps: fn(&str) -> Option<Text>,
+    pub(crate) mistake: fn(Mistake) -> Text,
     pub(crate) event: fn(&Line) -> String,
 }

@@ -1,10 +1,11 @@
 //! What people do: every action goes to the cluster from here.
 
 use super::definitions::KILLED;
+use super::servers::directories;
 use super::{Outcome, Phase, Process, Selection, Store, What, now};
 use crate::bridge::{Acknowledged, ClientsCommand, Refusal};
 use crate::ui::messages::Language;
-use crate::ui::store::picture::Broker;
+use crate::worker::disk::database_name;
 use leptos::prelude::*;
 
 /// One thing to produce.
@@ -175,7 +176,8 @@ impl Store {
     pub(crate) fn wipe(self, id: i32) -> RwSignal<Outcome> {
         let store = self;
         let outcome = self.owner.get_value().with(|| RwSignal::new(Outcome::Waiting));
-        let names = self.brokers.with_untracked(|all| all.get(&id).map(databases).unwrap_or_default());
+        let directories = self.brokers.with_untracked(|all| all.get(&id).map(directories).unwrap_or_default());
+        let names = directories.iter().map(|path| database_name(path)).collect();
         if let Some(cluster) = self.cluster.get_value() {
             wasm_bindgen_futures::spawn_local(async move {
                 let wiped = cluster.wipe(id, names).await;
@@ -194,7 +196,7 @@ impl Store {
 
     /// Deletes everything, and loads the page again.
     pub(crate) fn start_over(self) {
-        let names = self.brokers.with_untracked(|all| all.values().flat_map(databases).collect::<Vec<_>>());
+        let names = self.directories.with_value(|all| all.iter().map(|path| database_name(path)).collect());
         let store = self;
         self.phase.set(Phase::Starting);
         if let Some(cluster) = self.cluster.get_value() {
@@ -218,12 +220,6 @@ impl Store {
         self.tell_clients(&command(ticket));
         outcome
     }
-}
-
-/// The databases a broker stores in.
-fn databases(broker: &Broker) -> Vec<String> {
-    let directories = broker.setting("log.dirs").unwrap_or_default();
-    directories.split(',').map(|directory| crate::worker::disk::database_name(directory.trim())).collect()
 }
 
 /// What this browser remembers of the reader's wishes; nothing where it denies storage.

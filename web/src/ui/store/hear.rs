@@ -70,7 +70,7 @@ impl Store {
         self.lease.set_value(Some((lease, now())));
     }
 
-    fn failed(self, worker: &str, reason: &str) {
+    pub(super) fn failed(self, worker: &str, reason: &str) {
         if let Some(id) = worker.strip_prefix("broker ").and_then(|id| id.parse::<i32>().ok()) {
             self.note_broker(id, |broker| {
                 broker.process = Process::Failed;

@@ -112,7 +112,9 @@ pub(crate) struct Signals {
     /// Processes of the machine that started a broker, by its worker.
     servers: StoredValue<SortedMap<i32, u32>>,
     /// What brokers were started with that a terminal started, by id.
-    remembered_servers: StoredValue<SortedMap<i32, String>>,
+    launches: StoredValue<SortedMap<i32, servers::Launch>>,
+    /// Every log directory that a broker ever had.
+    directories: StoredValue<Vec<String>>,
     /// Who waits for what a word may become.
     completing: StoredValue<Option<(u32, CompletionAnswer)>, LocalStorage>,
     /// Who waits for a file, by ticket.
@@ -237,7 +239,8 @@ impl Store {
             tickets: StoredValue::new(Vec::new()),
             numbers: StoredValue::new(Numbers::default()),
             servers: StoredValue::default(),
-            remembered_servers: StoredValue::default(),
+            launches: StoredValue::default(),
+            directories: StoredValue::default(),
             completing: StoredValue::new_local(None),
             file_answers: StoredValue::new_local(Vec::new()),
             lease: StoredValue::new(None),

@@ -48,7 +48,8 @@ impl Broker {
     /// One of its settings, as text.
     pub(crate) fn setting(&self, key: &str) -> Option<String> {
         let value = |line: &str| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim().to_owned());
-        self.properties.lines().find_map(value)
+        // Of a key that is there twice the last counts.
+        self.properties.lines().rev().find_map(value)
     }
 
     /// How long the others take to notice its end, in milliseconds.

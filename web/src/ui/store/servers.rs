@@ -3,49 +3,126 @@
 
 use super::picture::Broker;
 use super::{Process, Store, What};
-use crate::bridge::{BrokerCommand, BrokerReport, BrokerStart, ServerNews, ServerRequest, TerminalsCommand};
+use crate::bridge::{
+    BrokerCommand, BrokerReport, BrokerStart, Kept, ServerNews, ServerRequest, TerminalsCommand, pack_text, unpack_text,
+};
 use broker_core::cli::file::{FileError, FileRequest};
-use broker_core::config::playground::playground_properties;
+use broker_core::config::playground::{BROKERS, playground_file, playground_properties};
 use broker_core::config::{BrokerConfig, Properties};
+use broker_core::shell::KAFKA;
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// The nodes of the quorum: those with lower ids; further nodes are brokers only.
-const VOTERS: i32 = 3;
-/// Under which the properties of a broker are remembered that a terminal started, before its id.
+/// Under which it is remembered what a broker was started with that a terminal started, before its id.
 const SERVER: &str = "server.";
+/// Under which every log directory is remembered that a broker ever had, one in a line.
+const DIRECTORIES: &str = "directories";
 /// Workers whose node id another worker has already; the process in the machine is added. They have no place on the stage: no
 /// cluster takes two of the same id.
 const SECOND: i32 = 1000;
 
-impl Store {
-    /// Starts a broker, known or new, as it was last started.
-    pub(crate) fn start_broker(self, id: i32) {
-        let known = self.brokers.with_untracked(|all| all.get(&id).map(|broker| broker.properties.clone()));
-        let remembered = known.filter(|text| !text.is_empty()).or_else(|| self.remembered_server(id));
-        let own = properties(id);
-        let properties = remembered.unwrap_or_else(|| own.clone());
-        let is_formatted = properties != own;
-        if self.begin_broker(id, BrokerStart { properties, is_formatted, ..BrokerStart::default() }) {
-            self.adopt(id);
+/// What a broker is started with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Launch {
+    /// Its `server.properties` in the machine; absolute.
+    path: String,
+    /// That file's text as long as nobody changed it: files that a new machine has are not kept.
+    unchanged: String,
+    /// What was given beside it, as further lines.
+    overrides: String,
+    /// Whoever started it has formatted its directories, or forgot to; else the page does.
+    is_formatted: bool,
+}
+
+impl Launch {
+    /// The page's own.
+    fn own(id: i32) -> Self {
+        Self {
+            path: format!("{KAFKA}/{}", playground_file(id)),
+            unchanged: playground_properties(id, BROKERS),
+            overrides: String::new(),
+            is_formatted: false,
         }
     }
 
-    /// A broker more.
+    /// Its path as one writes it in Kafka's folder.
+    fn short_path(&self) -> &str {
+        self.path.strip_prefix(KAFKA).map_or(&*self.path, |rest| rest.trim_start_matches('/'))
+    }
+}
+
+impl Store {
+    /// Starts a broker, known or new, with its file as that is now.
+    pub(crate) fn start_broker(self, id: i32) {
+        let launch = self.launch(id);
+        let file = self.cluster.get_value().and_then(|cluster| cluster.kept_file(&launch.path));
+        let text = match file {
+            None => Some(launch.unchanged.clone()),
+            Some(Kept(node)) => {
+                node.and_then(|node| node.content).map(|content| String::from_utf8_lossy(&content).into())
+            }
+        };
+        let Some(text) = text else {
+            self.enter(id, String::new());
+            return self.failed(
+                &format!("broker {id}"),
+                &format!("java.nio.file.NoSuchFileException: {}", launch.short_path()),
+            );
+        };
+        let properties = text + &launch.overrides;
+        // Another id in it makes it another broker.
+        let config = Properties::parse(&properties).and_then(|parsed| BrokerConfig::from_properties(&parsed));
+        let id = config.map_or(id, |config| config.node_id);
+        let is_formatted = launch.is_formatted;
+        if self.begin_broker(id, BrokerStart { properties, is_formatted, ..BrokerStart::default() }) {
+            self.adopt(id, &launch);
+        }
+    }
+
+    /// A broker more: its file is written, and it is started with that.
     pub(crate) fn add_broker(self) {
         let next = self.brokers.with_untracked(|all| all.keys().next_back().map_or(0, |last| last + 1));
+        let launch = self.launch(next);
+        self.with_cluster(|cluster| {
+            let is_there =
+                cluster.kept_file(&launch.path).map_or(next < i32::from(BROKERS), |Kept(node)| node.is_some());
+            if !is_there {
+                cluster.lay_file(&launch.path, &launch.unchanged, self.wall_now());
+            }
+        });
         self.start_broker(next);
+    }
+
+    /// Where the `server.properties` of a broker lies, as one writes it in Kafka's folder.
+    pub(crate) fn properties_path(self, id: i32) -> String {
+        self.launch(id).short_path().to_owned()
+    }
+
+    /// Opens the `server.properties` of a broker in the editor.
+    pub(crate) fn edit_properties(self, id: i32) {
+        self.tab.set("terminal");
+        if self.terminals.with_untracked(Vec::is_empty) {
+            self.open_terminal();
+        }
+        self.edit(self.launch(id).path);
+    }
+
+    fn launch(self, id: i32) -> Launch {
+        self.launches.with_value(|all| all.get(&id).cloned()).unwrap_or_else(|| Launch::own(id))
     }
 
     /// A process of the machine wants a broker started or ended.
     pub(super) fn server_wants(self, process: u32, request: ServerRequest) {
         match request {
-            ServerRequest::Start { properties, files } => {
+            ServerRequest::Start { path, properties: unchanged, overrides, files } => {
+                let properties = format!("{unchanged}{overrides}");
+                let launch = Launch { path, unchanged, overrides, is_formatted: true };
                 let parsed = Properties::parse(&properties).and_then(|parsed| BrokerConfig::from_properties(&parsed));
                 match parsed {
                     Ok(config) => {
                         let start = BrokerStart { properties, is_formatted: true, files, ..BrokerStart::default() };
-                        self.start_server(process, config.node_id, start);
+                        self.start_server(process, config.node_id, launch, start);
                     }
                     Err(error) => self.tell_server(process, ServerNews::Refused(error.to_string())),
                 }
@@ -95,13 +172,14 @@ impl Store {
         });
         self.servers.update_value(SortedMap::clear);
         for id in living {
-            self.adopt(id);
+            self.adopt(id, &self.launch(id));
         }
     }
 
-    fn adopt(self, broker: i32) {
+    fn adopt(self, broker: i32, launch: &Launch) {
         if !self.terminals.with_untracked(Vec::is_empty) {
-            self.tell_terminals(&TerminalsCommand::Adopt { broker, configuration: configuration(broker) });
+            let configuration = launch.short_path().to_owned();
+            self.tell_terminals(&TerminalsCommand::Adopt { broker, configuration });
         }
     }
 
@@ -117,7 +195,7 @@ impl Store {
         }
     }
 
-    fn start_server(self, process: u32, id: i32, start: BrokerStart) {
+    fn start_server(self, process: u32, id: i32, launch: Launch, start: BrokerStart) {
         let is_taken = self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives()));
         let worker = if is_taken { SECOND + process as i32 } else { id };
         self.servers.update_value(|servers| {
@@ -126,7 +204,8 @@ impl Store {
         if is_taken {
             return self.with_cluster(|cluster| cluster.start_broker(worker, BrokerStart { seed: seed(), ..start }));
         }
-        self.with_cluster(|cluster| cluster.remember(&format!("{SERVER}{id}"), Some(start.properties.clone())));
+        self.with_cluster(|cluster| cluster.remember(&format!("{SERVER}{id}"), Some(pack_text(&launch))));
+        self.launches.update_value(|all| drop(all.insert(id, launch)));
         self.begin_broker(id, start);
     }
 
@@ -135,18 +214,7 @@ impl Store {
         if self.brokers.with_untracked(|all| all.get(&id).is_some_and(|broker| broker.process.lives())) {
             return false;
         }
-        self.brokers.update(|all| {
-            let broker = all.entry(id).or_insert(Broker {
-                process: Process::Starting,
-                view: None,
-                reason: None,
-                heard: 0,
-                properties: String::new(),
-            });
-            broker.process = Process::Starting;
-            broker.properties.clone_from(&start.properties);
-            broker.reason = None;
-        });
+        self.enter(id, start.properties.clone());
         self.note(What::Starting(id));
         self.tell_directories();
         let ids = self.brokers.with_untracked(|all| all.keys().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -157,10 +225,39 @@ impl Store {
         true
     }
 
-    /// Tells the machine which directories are those of brokers.
+    /// A broker that is being started has its place among the others.
+    fn enter(self, id: i32, properties: String) {
+        self.brokers.update(|all| {
+            let broker = all.entry(id).or_insert(Broker {
+                process: Process::Starting,
+                view: None,
+                reason: None,
+                heard: 0,
+                properties: String::new(),
+            });
+            broker.process = Process::Starting;
+            broker.properties = properties;
+            broker.reason = None;
+        });
+    }
+
+    /// Tells the machine which directories are those of brokers; they are remembered, for a file may name others the next time.
     pub(super) fn tell_directories(self) {
-        let directories = self.brokers.with_untracked(|all| all.values().flat_map(directories).collect());
-        self.tell_terminals(&TerminalsCommand::Elsewhere(directories));
+        let now = self.brokers.with_untracked(|all| all.values().flat_map(directories).collect::<Vec<_>>());
+        let mut is_new = false;
+        self.directories.update_value(|known| {
+            for directory in now {
+                if !known.contains(&directory) {
+                    known.push(directory);
+                    is_new = true;
+                }
+            }
+        });
+        let all = self.directories.get_value();
+        if is_new {
+            self.with_cluster(|cluster| cluster.remember(DIRECTORIES, Some(all.join("\n"))));
+        }
+        self.tell_terminals(&TerminalsCommand::Elsewhere(all));
     }
 
     /// A process of the machine asks for files of a log directory.
@@ -192,7 +289,8 @@ impl Store {
             }
             found
         });
-        match found {
+        let earlier = || self.directories.with_value(|all| all.iter().find(|one| holds(one)).cloned());
+        match found.or_else(|| Some((None, earlier()?))) {
             Some((broker, directory)) => self.with_cluster(|cluster| {
                 cluster.files(broker, &BrokerCommand::Files { ticket, directory, request });
             }),
@@ -200,17 +298,15 @@ impl Store {
         }
     }
 
-    fn remembered_server(self, id: i32) -> Option<String> {
-        self.remembered_servers.with_value(|all| all.get(&id).cloned())
-    }
-
     /// Takes what is remembered of servers, before the first of them starts.
     pub(super) fn remember_servers(self, remembered: &SortedMap<String, String>) {
         let servers = remembered.iter().filter_map(|(name, text)| {
             let id = name.strip_prefix(SERVER)?.parse().ok()?;
-            Some((id, text.clone()))
+            Some((id, unpack_text(text)?))
         });
-        self.remembered_servers.set_value(servers.collect());
+        self.launches.set_value(servers.collect());
+        let directories = remembered.get(DIRECTORIES).map(|text| text.lines().map(ToOwned::to_owned).collect());
+        self.directories.set_value(directories.unwrap_or_default());
     }
 
     fn each_server(self, process: u32, act: impl Fn(Self, i32)) {
@@ -233,32 +329,12 @@ impl Store {
     }
 }
 
-/// Where the `server.properties` of a broker of the page lies.
-fn configuration(id: i32) -> String {
-    format!("config/playground/server-{id}.properties")
-}
-
 /// The log directories of a broker.
-fn directories(broker: &Broker) -> Vec<String> {
+pub(super) fn directories(broker: &Broker) -> Vec<String> {
     let directories = broker.setting("log.dirs").or_else(|| broker.setting("log.dir")).unwrap_or_default();
     directories.split(',').map(|directory| directory.trim().to_owned()).filter(|path| !path.is_empty()).collect()
 }
 
 fn seed() -> u64 {
     (js_sys::Math::random() * 9e15) as u64
-}
-
-/// `server.properties` of a node: the first three are the quorum, later ones are brokers only.
-fn properties(id: i32) -> String {
-    let text = playground_properties(id, VOTERS as u16);
-    if id < VOTERS {
-        return text;
-    }
-    let controller = format!(",CONTROLLER://localhost:{}", 19092 + id);
-    text.replace("process.roles=broker,controller", "process.roles=broker")
-        .replace(
-            "# Broker and controller at once, as every node of this playground.",
-            "# A broker only: the quorum has its three voters.",
-        )
-        .replace(&controller, "")
 }

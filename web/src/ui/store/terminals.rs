@@ -24,6 +24,8 @@ pub(crate) struct Terminal {
     pub(crate) awaits: RwSignal<Awaits>,
     /// The command that runs; nothing at a prompt.
     pub(crate) command: RwSignal<String>,
+    /// The command that was entered last.
+    pub(crate) entered: StoredValue<String>,
     /// Counts what came to be shown.
     pub(crate) arrived: RwSignal<u32>,
     /// What ran here when the page was loaded again.
@@ -130,6 +132,7 @@ impl Store {
             }
             TerminalsReport::Command { terminal, text } => {
                 if let Some(terminal) = self.terminal(terminal) {
+                    terminal.entered.set_value(text.clone());
                     terminal.command.set(text.clone());
                     self.remember_terminals();
                 }
@@ -207,6 +210,7 @@ impl Store {
                 number,
                 awaits: RwSignal::default(),
                 command: RwSignal::default(),
+                entered: StoredValue::default(),
                 arrived: RwSignal::default(),
                 lost: StoredValue::new(lost),
                 waiting: StoredValue::default(),

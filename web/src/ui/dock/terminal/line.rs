@@ -71,6 +71,11 @@ fn plain(parts: Parts, input: &HtmlInputElement, event: &KeyboardEvent) -> bool 
 
 fn control(parts: Parts, input: &HtmlInputElement, event: &KeyboardEvent) -> bool {
     match event.key().to_ascii_lowercase().as_str() {
+        "enter" => {
+            let hint = parts.hint.get_untracked();
+            let Some(command) = hint.and_then(|hint| hint.command) else { return false };
+            enter(parts, input, &command);
+        }
         "c" => {
             if is_something_selected() {
                 return false;

@@ -1,11 +1,14 @@
 //! Terminals, side by side: each a log of text and one line to type at.
 
 mod completion;
+mod hints;
 mod line;
 mod screen;
 
 use crate::bridge::{Awaits, TerminalsCommand};
 use crate::ui::store::{Store, Terminal};
+pub(crate) use hints::Mistake;
+use hints::{Hint, hint};
 use leptos::html::{Div, Input, Span};
 use leptos::prelude::*;
 use line::Search;
@@ -39,6 +42,8 @@ struct Parts {
     is_drawing: StoredValue<bool>,
     /// Nothing was typed here yet.
     is_new: RwSignal<bool>,
+    /// What is to say of a mistake of the command that was entered last.
+    hint: RwSignal<Option<Hint>>,
 }
 
 impl Parts {
@@ -46,6 +51,15 @@ impl Parts {
     fn say(self, text: &str) {
         self.is_new.set(false);
         self.candidates.set(Vec::new());
+        if self.terminal.awaits.get_untracked() == Awaits::Command {
+            let hint = self.hint.try_update(Option::take).flatten();
+            self.screen.update_value(|screen| {
+                for screen in screen {
+                    hint.iter().for_each(|hint| screen.note(&hint.to_string()));
+                    screen.begin_command();
+                }
+            });
+        }
         let line = TerminalsCommand::Line { terminal: self.terminal.number, text: text.to_owned() };
         self.store.tell_terminals(&line);
         self.follow();
@@ -76,7 +90,17 @@ impl Parts {
             let bytes = self.terminal.take();
             let is_at_end = scroller.scroll_top() + scroller.client_height() + 24 >= scroller.scroll_height();
             let _ = scroller.set_attribute("aria-live", if bytes.len() > FLOOD { "off" } else { "polite" });
-            self.screen.update_value(|screen| screen.iter_mut().for_each(|screen| screen.print(&bytes)));
+            let mut mistake = None;
+            self.screen.update_value(|screen| {
+                for screen in screen {
+                    screen.print(&bytes);
+                    mistake = screen.mistake();
+                }
+            });
+            if let Some(mistake) = mistake.filter(|_| self.hint.with_untracked(Option::is_none)) {
+                let entered = self.terminal.entered.get_value();
+                self.hint.set(Some(hint(self.store, mistake, &entered)));
+            }
             if is_at_end {
                 scroller.set_scroll_top(scroller.scroll_height());
             }
@@ -121,6 +145,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         candidates: RwSignal::default(),
         is_drawing: StoredValue::default(),
         is_new: RwSignal::new(terminal.lost.with_value(Option::is_none)),
+        hint: RwSignal::default(),
     };
     Effect::new(move |_| {
         let (Some(output), Some(open_line)) = (parts.output.get(), parts.open_line.get()) else { return };
@@ -169,6 +194,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
                         <button class="quiet data" on:click=move |_| parts.say(FIRST)>{FIRST}</button>
                     </p>
                 </Show>
+                {move || parts.hint.get().map(|hint| hint_view(parts, hint))}
                 <div class="entry" lang="en">
                     <span class="open-line" node_ref=parts.open_line></span>
                     <input
@@ -199,6 +225,19 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
                 <button on:click=move |_| with_input(&|input| line::put(input, &format!("{}-", input.value())))>"-"</button>
             </div>
         </section>
+    }
+    .into_any()
+}
+
+fn hint_view(parts: Parts, hint: Hint) -> AnyView {
+    let run = hint.command.map(|command| {
+        let shown = command.clone();
+        view! {
+            <button class="quiet data" lang="en" title="Ctrl+Enter" on:click=move |_| parts.say(&command)>{shown}</button>
+        }
+    });
+    view! {
+        <p class="note hint">{hint.words} " " {run}</p>
     }
     .into_any()
 }

@@ -1,6 +1,7 @@
 //! What a terminal shows: real text in the document, so that it is selected, copied, found and read aloud as any other. Lines
 //! lie in chunks that the browser lays out only where they are seen; the oldest go.
 
+use super::hints::{Mistake, mistake_in};
 use leptos::prelude::document;
 use vte::{Params, Parser, Perform};
 use web_sys::Element;
@@ -9,6 +10,8 @@ use web_sys::Element;
 const CHUNK: usize = 100;
 /// Chunks that are kept: twenty thousand lines.
 const CHUNKS: u32 = 200;
+/// Lines of a command that are looked at for mistakes; of what comes later only those that look like a log's.
+const LOOKED_AT: usize = 200;
 /// Columns between two tabs.
 const TAB: usize = 8;
 
@@ -38,6 +41,9 @@ struct Text {
     column: usize,
     lines: usize,
     ready: Vec<Piece>,
+    /// Lines since a command was entered, and the mistake that the first of them tells of that knows one.
+    since_command: usize,
+    mistake: Option<Mistake>,
 }
 
 enum Piece {
@@ -68,6 +74,16 @@ impl Screen {
         for (style, text) in runs(&self.text.line) {
             append(&self.open_line, style, &text);
         }
+    }
+
+    /// The mistake that what was printed tells of, since a command was entered.
+    pub(super) fn mistake(&self) -> Option<Mistake> {
+        self.text.mistake
+    }
+
+    /// A command is entered: what is printed from now on is its own.
+    pub(super) fn begin_command(&mut self) {
+        (self.text.since_command, self.text.mistake) = (0, None);
     }
 
     /// A line of ours, set apart from what programs print.
@@ -157,6 +173,12 @@ impl Text {
     }
 
     fn end_line(&mut self) {
+        self.since_command += 1;
+        let is_log = self.line.first().is_some_and(|(first, _)| *first == '[');
+        if self.mistake.is_none() && (is_log || self.since_command < LOOKED_AT) {
+            let line: String = self.line.iter().map(|(character, _)| *character).collect();
+            self.mistake = mistake_in(&line);
+        }
         for (style, text) in runs(&std::mem::take(&mut self.line)) {
             self.push(style, &text);
         }

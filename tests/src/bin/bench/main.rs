@@ -1,7 +1,9 @@
 //! The figures of the playground, measured in the page in headless Chromium. Run by `cargo xtask bench`, which builds and
 //! serves the page.
 
-use broker_tests::browser::{Browser, address};
+mod terminal;
+
+use broker_tests::browser::{Browser, Page, address};
 use serde_json::Value;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,9 +53,7 @@ fn measure() -> Result<()> {
     row("1,000 records/s of 1 KiB: consumed", &span(&measured, "consumed_p50", "consumed_p99"));
     for (size, records) in [(1024, 60_000), (100, 400_000)] {
         let load = Load { topic: TOPIC, records, size, rate: 0, linger_ms: 5, batch_size: 131_072, consume: false };
-        let measured = run(&browser, &load)?;
-        let seconds = number(&measured, "micros") / 1e6;
-        let a_second = number(&measured, "acknowledged") / seconds;
+        let a_second = records_a_second(&browser, &load)?;
         row(
             &format!("produce {size} B, acks=all, RF 3, durable"),
             &format!("{a_second:.0} records/s, {:.1} MB/s", a_second * f64::from(size) / 1e6),
@@ -66,7 +66,7 @@ fn measure() -> Result<()> {
     failover(&browser)?;
     browser.reload()?;
     start_up(&browser, "reload: navigation to a ready cluster")?;
-    Ok(())
+    terminal::measure(&Page { browser })
 }
 
 /// How long it took from the navigation, and from the arrival of the wasm, until the page says that all brokers are up.
@@ -139,6 +139,11 @@ impl Load {
 
 fn run(browser: &Browser, load: &Load) -> Result<Value> {
     parse(&browser.run_async(&format!("{}.then(done)", load.script()))?)
+}
+
+fn records_a_second(browser: &Browser, load: &Load) -> Result<f64> {
+    let measured = run(browser, load)?;
+    Ok(number(&measured, "acknowledged") / (number(&measured, "micros") / 1e6))
 }
 
 fn parse(measured: &Value) -> Result<Value> {

@@ -1,0 +1,140 @@
+//! The figures of the terminals.
+
+use super::{Load, Result, TOPIC, records_a_second, row};
+use broker_tests::browser::{ENTER, Page};
+use std::time::Duration;
+
+/// Longest a command may take here.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Times a command is entered to see how soon it answers.
+const ENTERED: usize = 20;
+/// Records that a console consumer prints.
+const PRINTED: u32 = 100_000;
+/// Records of each producer that is compared.
+const PRODUCED: u32 = 60_000;
+const BOOTSTRAP: &str = "--bootstrap-server localhost:9092";
+
+pub(super) fn measure(page: &Page) -> Result<()> {
+    page.wait_for_brokers(&[0, 1, 2])?;
+    page.show_terminals()?;
+    page.run_command(0, "clear")?;
+    first_output(page)?;
+    console_consumer(page)?;
+    producer(page)
+}
+
+/// From Enter to a tool's first output, on screen.
+fn first_output(page: &Page) -> Result<()> {
+    // A tool's code is compiled when it runs for the first time.
+    page.run_command(0, &format!("kafka-topics.sh {BOOTSTRAP} --list"))?;
+    page.browser.run(
+        "const screen = document.querySelector('.terminal .output');
+         const input = document.querySelector('.terminal .entry input');
+         window.spans = [];
+         let entered = 0, echoed = 0;
+         input.addEventListener('keydown', event => { if (event.key === 'Enter') { entered = performance.now(); echoed = 0; } }, true);
+         new MutationObserver(changes => {
+             if (!entered) return;
+             const text = changes.flatMap(change => [...change.addedNodes]).map(node => node.textContent).join('');
+             // The first line is the command itself.
+             const lines = echoed + text.split('\\n').length - 1;
+             if (lines > 1) { window.spans.push(performance.now() - entered); entered = 0; } else echoed = lines;
+         }).observe(screen, { childList: true, subtree: true });",
+    )?;
+    for _ in 0..ENTERED {
+        page.run_command(0, &format!("kafka-topics.sh {BOOTSTRAP} --list"))?;
+    }
+    let spans = page.browser.run("return window.spans.sort((one, other) => one - other)")?;
+    let mut spans: Vec<f64> = spans.as_array().into_iter().flatten().filter_map(serde_json::Value::as_f64).collect();
+    spans.sort_by(f64::total_cmp);
+    if spans.len() != ENTERED {
+        return Err(format!("{} of {ENTERED} commands were seen to answer", spans.len()));
+    }
+    row(
+        "kafka-topics.sh --list: first output after Enter",
+        &format!("p50 {:.0} ms, longest {:.0} ms", spans[ENTERED / 2], spans[ENTERED - 1]),
+    );
+    Ok(())
+}
+
+/// A console consumer that prints many records: does the page stay smooth?
+fn console_consumer(page: &Page) -> Result<()> {
+    let produce = format!(
+        "kafka-producer-perf-test.sh {BOOTSTRAP} --topic printed --num-records {PRINTED} --record-size 32 --throughput -1"
+    );
+    timed_command(page, &produce)?;
+    page.browser.run(
+        "window.frames = []; window.long = [];
+         new PerformanceObserver(list => { for (const entry of list.getEntries()) window.long.push(entry.duration); }).observe({ type: 'longtask' });
+         let last = performance.now(); window.watching = true;
+         const look = now => { window.frames.push(now - last); last = now; if (window.watching) requestAnimationFrame(look); };
+         requestAnimationFrame(look);",
+    )?;
+    let command =
+        format!("kafka-console-consumer.sh {BOOTSTRAP} --topic printed --from-beginning --max-messages {PRINTED}");
+    let input = page.browser.find(".terminal .entry input")?;
+    page.browser.type_text(&input, &command)?;
+    page.browser.run("window.frames = []; window.long = []")?;
+    page.browser.type_text(&input, ENTER)?;
+    let total = format!("Processed a total of {PRINTED} messages");
+    let ((), took) = page.until_within(PATIENCE, "all records to be printed", || {
+        let shown =
+            page.browser.run("return document.querySelector('.terminal .chunk:last-of-type')?.textContent ?? ''")?;
+        Ok(shown.as_str().unwrap_or_default().contains(&total).then_some(()))
+    })?;
+    let figures = page.browser.run(
+        "window.watching = false;
+         const frames = window.frames.slice(1).sort((one, other) => one - other);
+         return [frames[Math.floor(frames.length * 0.99)], frames.at(-1), frames.length, Math.max(0, ...window.long)]",
+    )?;
+    let [p99, longest, count, task] = [0, 1, 2, 3].map(|index| figures[index].as_f64().unwrap_or_default());
+    row(
+        &format!("kafka-console-consumer.sh of {PRINTED} records"),
+        &format!(
+            "{:.1} s, {count:.0} frames, p99 {p99:.1} ms, longest {longest:.0} ms, longest task {task:.0} ms",
+            took.as_secs_f64()
+        ),
+    );
+    Ok(())
+}
+
+/// Kafka's own producer of a load beside that of the page, by turns.
+fn producer(page: &Page) -> Result<()> {
+    let load = Load {
+        topic: TOPIC,
+        records: PRODUCED,
+        size: 1024,
+        rate: 0,
+        linger_ms: 5,
+        batch_size: 131_072,
+        consume: false,
+    };
+    let command = format!(
+        "kafka-producer-perf-test.sh {BOOTSTRAP} --topic {TOPIC} --num-records {PRODUCED} --record-size 1024 --throughput -1 \
+         --command-property acks=all --command-property linger.ms=5 --command-property batch.size=131072"
+    );
+    let (mut own, mut tool) = (0.0, 0.0);
+    for _ in 0..2 {
+        own += records_a_second(&page.browser, &load)? / 2.0;
+        let printed = timed_command(page, &command)?;
+        let total = format!("{PRODUCED} records sent, ");
+        let figure = printed.lines().find_map(|line| line.strip_prefix(&total)?.split(' ').next()?.parse::<f64>().ok());
+        tool += figure.ok_or_else(|| format!("no figure in:\n{printed}"))? / 2.0;
+    }
+    row(
+        "kafka-producer-perf-test.sh of 1024 B, acks=all",
+        &format!("{tool:.0} records/s; the page's load {own:.0}: {:.2} of it", tool / own),
+    );
+    Ok(())
+}
+
+/// Enters a command that may take long; what it printed.
+fn timed_command(page: &Page, command: &str) -> Result<String> {
+    page.run_command(0, "clear")?;
+    page.enter(0, command)?;
+    let (printed, _) = page.until_within(PATIENCE, command, || {
+        let screen = page.screen(0)?;
+        Ok(screen.split_once('\n').and_then(|(_, printed)| printed.strip_suffix("$ ")).map(str::to_owned))
+    })?;
+    Ok(printed)
+}
