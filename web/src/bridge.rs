@@ -556,6 +556,16 @@ pub enum TerminalsReport {
         /// Absolute.
         path: String,
     },
+    /// A file is to go to the visitor's own computer.
+    Download {
+        /// Absolute.
+        path: String,
+    },
+    /// Files of the visitor's own computer are to come.
+    Upload {
+        /// Where to; absolute.
+        directory: String,
+    },
     /// What came of a question about a file: its content, nothing where there is no such file or it was written, or a refusal
     /// in the words of an operating system.
     File {

@@ -630,7 +630,7 @@ fn random_seed() -> u64 {
 }
 
 fn write_lease(lease: &Lease) -> String {
-    format!("{} {} {}", lease.monotonic_us, lease.wall_ms, lease.rate)
+    format!("{} {} {}m", lease.monotonic_us, lease.wall_ms, (lease.rate * 1000.0) as u32)
 }
 
 fn read_lease(text: &str) -> Option<Lease> {
@@ -639,6 +639,7 @@ fn read_lease(text: &str) -> Option<Lease> {
     let monotonic_us = parts.next()?.parse::<u64>().ok()? + 2_000_000;
     let wall_ms = parts.next()?.parse().ok()?;
     // A page that was paused and is loaded again runs.
-    let rate = parts.next()?.parse::<f32>().ok().filter(|rate| *rate > 0.0)?;
+    let thousandths = parts.next().and_then(|rate| rate.strip_suffix('m')?.parse::<u16>().ok());
+    let rate = thousandths.filter(|rate| *rate > 0).map_or(1.0, |rate| f32::from(rate) / 1000.0);
     Some(Lease { monotonic_us, wall_ms, rate })
 }

@@ -7,7 +7,7 @@
 //! - [`clock`]: playground time.
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
 //! - [`journal_frames`]: how a journal lies in two files; `journal_file` carries it out.
-//! - [`shell_words`]: a line as a shell reads it.
+//! - [`shell_words`]: a line as a shell reads it; [`mistakes`]: what went wrong at one, known by what is printed.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
 //! - `entry`: where JavaScript starts the page and its workers; `terminals_entry`: the worker of the terminals, a module of its own;
@@ -33,6 +33,7 @@ pub mod journal_file;
 pub mod journal_frames;
 #[cfg(target_arch = "wasm32")]
 pub mod locks;
+pub mod mistakes;
 #[cfg(target_arch = "wasm32")]
 pub mod ownership;
 #[cfg(target_arch = "wasm32")]

@@ -2,6 +2,7 @@
 
 use super::argument_parser::{Action, Argument, Group, Level, Parser};
 use super::line_break::pieces;
+use crate::sorted::sort;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -63,7 +64,7 @@ pub(super) fn error(parser: &Parser, level: &Level<'_>, message: &str) -> String
 pub(super) fn similar<'a>(typed: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let rated = names.map(|(name, body)| (if body.starts_with(typed) { 0 } else { distance(typed, body) }, name));
     let mut rated: Vec<(usize, &str)> = rated.collect();
-    rated.sort_unstable();
+    sort(&mut rated);
     let Some(nearest) = rated.first().map(|first| first.0).filter(|nearest| *nearest < SIMILAR_BELOW) else {
         return String::new();
     };

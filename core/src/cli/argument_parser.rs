@@ -4,6 +4,7 @@
 use super::argument_help;
 use super::failure::Failure;
 use super::terminal::Terminal;
+use crate::sorted::sort;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
@@ -339,7 +340,7 @@ impl<'a> Level<'a> {
         } else if let [only] = candidates[..] {
             return Ok(self.find(only));
         }
-        candidates.sort_unstable();
+        sort(&mut candidates);
         let message = format!("ambiguous option: {flag} could match {}", candidates.join(", "));
         Err(self.wrong(parser, message, ""))
     }
@@ -408,7 +409,7 @@ impl<'a> State<'a> {
         let names: Vec<&str> = commands.iter().map(|command| command.name).collect();
         let mut candidates: Vec<&str> =
             names.iter().copied().filter(|name| *name == word || !word.is_empty() && name.starts_with(word)).collect();
-        candidates.sort_unstable();
+        sort(&mut candidates);
         let exact = commands.iter().find(|command| command.name == word);
         let only =
             if let [only] = candidates[..] { commands.iter().find(|command| command.name == only) } else { None };

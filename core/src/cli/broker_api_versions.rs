@@ -10,6 +10,7 @@ use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ApiKey;
 use crate::protocol::messages::metadata_response::MetadataResponseBroker;
 use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse};
+use crate::sorted::sort;
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -202,7 +203,7 @@ fn versions(response: &ApiVersionsResponse) -> String {
             rows.push((key, format!("{}({key}): UNSUPPORTED", known.name())));
         }
     }
-    rows.sort_unstable();
+    sort(&mut rows);
     let rows: Vec<String> = rows.into_iter().map(|row| row.1).collect();
     format!("(\n\t{}\n)", rows.join(",\n\t"))
 }

@@ -13,6 +13,7 @@ use crate::protocol::messages::{
     MetadataResponse,
 };
 use crate::sorted::SortedMap;
+use crate::sorted::sort_by;
 use crate::text::Str;
 use alloc::vec::Vec;
 
@@ -26,7 +27,7 @@ pub(super) async fn metadata(terminal: &Terminal) -> Result<MetadataResponse, Ex
     let request = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
     match terminal.ask(AdminRequest::DescribeTopics(request)).await? {
         AdminResponse::DescribeTopics(mut response) => {
-            response.topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            sort_by(&mut response.topics, |one, other| one.name.cmp(&other.name));
             Ok(response)
         }
         _ => Ok(MetadataResponse::default()),

@@ -9,6 +9,7 @@ use crate::client::{AdminRequest, AdminResponse};
 use crate::config::Properties;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::UnregisterBrokerRequest;
+use crate::sorted::sort_by_key;
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -131,7 +132,7 @@ async fn list_endpoints(terminal: &Terminal, arguments: &Arguments) -> Result<()
         return Err(Exception::illegal_argument(message).into());
     }
     let mut nodes = describe_cluster(terminal, with_fenced).await?.brokers;
-    nodes.sort_unstable_by_key(|node| node.broker_id);
+    sort_by_key(&mut nodes, |node| node.broker_id);
     let host_width = nodes.iter().map(|node| node.host.len()).max().unwrap_or(100);
     let racks = nodes.iter().filter_map(|node| node.rack.as_ref());
     let rack_width = racks.map(|rack| rack.len()).max().unwrap_or(10);

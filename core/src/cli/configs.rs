@@ -10,6 +10,7 @@ use crate::protocol::messages::describe_configs_request::DescribeConfigsResource
 use crate::protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use crate::protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+use crate::sorted::sort_by;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -323,7 +324,7 @@ async fn describe(
     for result in response.results {
         thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
         let mut configs = result.configs;
-        configs.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        sort_by(&mut configs, |one, other| one.name.cmp(&other.name));
         for config in configs.iter().filter(|config| options.has("all") || config.config_source == dynamic) {
             terminal.line(&line(config));
         }

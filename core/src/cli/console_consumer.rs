@@ -12,6 +12,7 @@ use crate::client::{AdminConfig, ConsumerConfig, ConsumerEvent};
 use crate::config::Properties;
 use crate::ids::TopicPartition;
 use crate::record::Record;
+use crate::sorted::sort;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
 use alloc::format;
@@ -153,7 +154,7 @@ fn group(
     let given = options.value("group")?.map(Str::from);
     let mut ids: Vec<Str> =
         [given.as_ref(), from_file.value("group.id"), extra.value("group.id")].into_iter().flatten().cloned().collect();
-    ids.sort_unstable();
+    sort(&mut ids);
     ids.dedup();
     if ids.len() > 1 {
         let ids = ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");

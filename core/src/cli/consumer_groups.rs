@@ -13,6 +13,7 @@ use crate::ids::{Offset, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_groups_response::DescribedGroup;
 use crate::protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest};
+use crate::sorted::{sort, sort_by_key};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -284,7 +285,7 @@ pub(super) async fn described(terminal: &Terminal, group: &Str) -> Result<Descri
 
 async fn describe(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
     let mut ids = chosen(terminal, options).await?;
-    ids.sort_unstable();
+    sort(&mut ids);
     let mut groups = Vec::new();
     for id in &ids {
         groups.push(described(terminal, id).await?);
@@ -339,10 +340,10 @@ async fn offset_rows(terminal: &Terminal, group: &DescribedGroup) -> Result<Vec<
     let mut members: Vec<_> = (group.members.iter())
         .map(|member| (member, decode_assignment(&member.member_assignment).unwrap_or_default()))
         .collect();
-    members.sort_by_key(|(_, assigned)| core::cmp::Reverse(assigned.len()));
+    sort_by_key(&mut members, |(_, assigned)| core::cmp::Reverse(assigned.len()));
     let mut rows = Vec::new();
     for (member, mut assigned) in members {
-        assigned.sort_unstable();
+        sort(&mut assigned);
         for partition in assigned {
             let owner = (member.member_id.clone(), member.client_host.clone(), member.client_id.clone());
             let committed = committed.get(&partition).copied();
@@ -410,10 +411,10 @@ fn members(terminal: &Terminal, options: &Options, group: &DescribedGroup) {
     let mut members: Vec<_> = (group.members.iter())
         .map(|member| (member, decode_assignment(&member.member_assignment).unwrap_or_default()))
         .collect();
-    members.sort_by_key(|(_, assigned)| core::cmp::Reverse(assigned.len()));
+    sort_by_key(&mut members, |(_, assigned)| core::cmp::Reverse(assigned.len()));
     let assignment = |partitions: &[TopicPartition]| {
         let mut partitions = partitions.to_vec();
-        partitions.sort_unstable();
+        sort(&mut partitions);
         let mut parts = Vec::new();
         for (at, one) in partitions.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|before| partitions.get(before));

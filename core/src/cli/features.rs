@@ -13,6 +13,7 @@ use crate::java::{hash_map_order, string_hash};
 use crate::protocol::messages::update_features_request::FeatureUpdateKey;
 use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, UpdateFeaturesRequest};
 use crate::sorted::SortedMap;
+use crate::sorted::sort_by;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -146,7 +147,7 @@ async fn describe(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fail
     };
     thrown(response.error_code, None).map_err(|cause| execution(&cause))?;
     let mut features = response.supported_features;
-    features.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    sort_by(&mut features, |one, other| one.name.cmp(&other.name));
     let epoch = response.finalized_features_epoch;
     let epoch = if epoch < 0 { "-".to_string() } else { epoch.to_string() };
     for feature in features {

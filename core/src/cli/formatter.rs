@@ -15,6 +15,7 @@ use crate::protocol::messages::FeatureLevelRecord;
 use crate::raft::snapshot::{SnapshotId, write_bootstrap_snapshot, write_snapshot};
 use crate::raft::voter_set::{ReplicaKey, Voter, VoterEndpoint};
 use crate::sorted::SortedMap;
+use crate::sorted::sort;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -124,7 +125,7 @@ impl Formatter {
     fn effective_feature_levels(&mut self, release: i16) -> Result<SortedMap<String, i16>, Exception> {
         let mut levels = core::mem::take(&mut self.feature_levels);
         let mut known: Vec<&str> = FEATURES.iter().map(|feature| feature.name).collect();
-        known.sort_unstable();
+        sort(&mut known);
         if let Some(name) = levels.keys().find(|name| *name != METADATA_VERSION && !known.contains(&name.as_str())) {
             let known = known.join(", ");
             return Err(terse(format!("Unsupported feature: {name}. Supported features are: {known}")));

@@ -7,6 +7,7 @@ use super::properties_file::{admin_config, check_address};
 use super::terminal::Terminal;
 use super::topic_filter::TopicFilter;
 use crate::ids::TopicPartition;
+use crate::sorted::sort_by_key;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::ToString;
@@ -76,7 +77,7 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
         return Err(terse("Could not match any topic-partitions with the specified filters").into());
     }
     let mut found: Vec<_> = offsets_or_errors(terminal, &chosen, timestamp).await?.into_iter().collect();
-    found.sort_by_key(|(at, _)| at.to_string());
+    sort_by_key(&mut found, |(at, _)| at.to_string());
     for (at, offset) in found {
         match offset {
             Ok(offset) if offset < 0 => {}

@@ -11,6 +11,7 @@ use crate::java::{hash_map_order, topic_partition_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::DescribeLogDirsRequest;
 use crate::protocol::messages::describe_log_dirs_response::{DescribeLogDirsPartition, DescribeLogDirsResult};
+use crate::sorted::sort;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -60,7 +61,7 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
         execution(&cause)
     })?;
     let mut there: Vec<NodeId> = cluster.brokers.iter().map(|broker| broker.node_id).collect();
-    there.sort_unstable();
+    sort(&mut there);
     let brokers = brokers(&options, &there)?;
     let joined = |ids: &[NodeId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     terminal.line("Querying brokers for log directories information");

@@ -16,6 +16,7 @@ use crate::protocol::messages::offset_delete_request::{OffsetDeleteRequestPartit
 use crate::protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use crate::protocol::messages::{OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest};
 use crate::sorted::SortedMap;
+use crate::sorted::sort;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -221,8 +222,8 @@ async fn new_offsets(
         };
         return Ok(partitions.into_iter().filter_map(current).collect());
     }
-    let mut scenarios = SCENARIOS.map(|name| format!("[{name}]"));
-    scenarios.sort_unstable();
+    let mut scenarios: Vec<String> = SCENARIOS.iter().map(|name| format!("[{name}]")).collect();
+    sort(&mut scenarios);
     let message =
         format!("Option '[reset-offsets]' requires one of the following scenarios: [{}]", scenarios.join(", "));
     Err(options.usage(terminal, &message))

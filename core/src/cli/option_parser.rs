@@ -4,6 +4,7 @@ use super::VERSION;
 use super::failure::{Exception, Failure};
 use super::line_break;
 use super::terminal::Terminal;
+use crate::sorted::sort_by_key;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -89,7 +90,7 @@ impl Options {
     /// What jopt-simple throws: an unknown option, a missing argument.
     pub(super) fn parse(specs: &[OptionSpec], arguments: &[String]) -> Result<Self, Exception> {
         let mut specs: Vec<OptionSpec> = COMMON.iter().chain(specs).copied().collect();
-        specs.sort_unstable_by_key(|spec| spec.name);
+        sort_by_key(&mut specs, |spec| spec.name);
         let mut options = Self { specs, given: Vec::new() };
         let mut arguments = arguments.iter().map(String::as_str).peekable();
         while let Some(argument) = arguments.next() {

@@ -72,8 +72,8 @@ const PAYLOAD_FILE: Argument =
         .in_group(0);
 
 /// What is sent before the host gets its turn: neither more records nor more bytes than this.
-const SLICE_RECORDS: usize = 2000;
-const SLICE_BYTES: usize = 1 << 18;
+const SLICE_RECORDS: usize = 256;
+const SLICE_BYTES: usize = 1 << 14;
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
@@ -312,7 +312,16 @@ impl Test<'_> {
                     }
                     continue;
                 }
-                Turn::UpTo(most) => number = self.send(number, most),
+                Turn::UpTo(most) => {
+                    let is_full;
+                    (number, is_full) = self.send(number, most);
+                    if is_full {
+                        // As Kafka's producer blocks until a batch is done with.
+                        let event = self.terminal.producer_event().await;
+                        self.tell(event);
+                        continue;
+                    }
+                }
             }
             if self.is_topic_known() {
                 self.terminal.pause().await;
@@ -338,10 +347,10 @@ impl Test<'_> {
         Turn::At(at.map(|micros| self.started + Duration::from_micros(micros)))
     }
 
-    /// Sends a slice, not beyond `most`; answers the next record's number.
-    fn send(&mut self, mut number: u64, most: u64) -> u64 {
+    /// Sends a slice, not beyond `most`; answers the next record's number, and whether the producer's memory is full.
+    fn send(&mut self, mut number: u64, most: u64) -> (u64, bool) {
         let now = self.terminal.now();
-        let Some(mut producer) = self.terminal.producer() else { return self.plan.num_records };
+        let Some(mut producer) = self.terminal.producer() else { return (self.plan.num_records, false) };
         let most = most.min(self.plan.num_records);
         let (mut records, mut bytes) = (0, 0);
         while number < most && records < SLICE_RECORDS && bytes < SLICE_BYTES {
@@ -363,12 +372,12 @@ impl Test<'_> {
                 // The same record again, once there is room.
                 Err(SendError::BufferExhausted) => {
                     self.random = before;
-                    break;
+                    return (number, true);
                 }
                 Err(SendError::RecordTooLarge { size, max_request_size }) => {
                     drop(producer);
                     self.terminal.error_line(&too_large(size, max_request_size).to_string());
-                    return number + 1;
+                    return (number + 1, false);
                 }
             }
             number += 1;
@@ -378,7 +387,7 @@ impl Test<'_> {
                 break;
             }
         }
-        number
+        (number, false)
     }
 
     fn is_topic_known(&self) -> bool {

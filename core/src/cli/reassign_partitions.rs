@@ -26,6 +26,7 @@ use crate::protocol::messages::{
 };
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
+use crate::sorted::sort;
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -374,7 +375,7 @@ impl Command<'_> {
 
     async fn check_brokers(&self, wanted: impl Iterator<Item = &NodeId>) -> Result<(), Exception> {
         let mut wanted: Vec<NodeId> = wanted.copied().collect();
-        wanted.sort_unstable();
+        sort(&mut wanted);
         wanted.dedup();
         hash_map_order(&mut wanted, 16, |id| *id as u32);
         let cluster = describe_cluster(self.terminal, false).await?;
@@ -764,6 +765,6 @@ fn duplicates<T: Ord + ToString>(items: &[T]) -> Vec<String> {
             found.push(item);
         }
     }
-    found.sort_unstable();
+    sort(&mut found);
     found.into_iter().map(ToString::to_string).collect()
 }

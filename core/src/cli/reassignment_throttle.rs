@@ -12,6 +12,7 @@ use crate::protocol::messages::IncrementalAlterConfigsRequest;
 use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use crate::protocol::messages::list_partition_reassignments_response::OngoingPartitionReassignment;
 use crate::sorted::SortedMap;
+use crate::sorted::sort;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -74,7 +75,7 @@ pub(super) async fn clear_throttles(
     let cluster = describe_cluster(terminal, false).await?;
     let mut brokers: Vec<NodeId> = cluster.brokers.iter().map(|broker| broker.broker_id).collect();
     brokers.extend(partitions.iter().flat_map(|(_, replicas)| replicas));
-    brokers.sort_unstable();
+    sort(&mut brokers);
     brokers.dedup();
     hash_map_order(&mut brokers, 16, |id| *id as u32);
     let plural = if brokers.len() == 1 { "" } else { "s" };
@@ -84,7 +85,7 @@ pub(super) async fn clear_throttles(
         alter(terminal, BROKER, &broker.to_string(), &rates).await?;
     }
     let mut topics: Vec<Str> = partitions.iter().map(|(at, _)| at.topic.clone()).collect();
-    topics.sort_unstable();
+    sort(&mut topics);
     topics.dedup();
     hash_map_order(&mut topics, 16, |topic| string_hash(topic));
     let plural = if topics.len() == 1 { "" } else { "s" };
@@ -114,13 +115,13 @@ pub(super) async fn throttle_brokers(
         brokers.extend(one.sources.iter().chain(&one.destinations));
     }
     for (topic, (mut leaders, mut followers)) in topics {
-        leaders.sort_unstable();
-        followers.sort_unstable();
+        sort(&mut leaders);
+        sort(&mut followers);
         let (leaders, followers) = (leaders.join(","), followers.join(","));
         let configs = [(LEADER_REPLICAS, Some(leaders.as_str())), (FOLLOWER_REPLICAS, Some(followers.as_str()))];
         alter(terminal, TOPIC, &topic, &configs).await?;
     }
-    brokers.sort_unstable();
+    sort(&mut brokers);
     brokers.dedup();
     let text = rate.to_string();
     for broker in brokers {
@@ -138,7 +139,7 @@ pub(super) async fn throttle_log_dirs(
     rate: i64,
 ) -> Result<(), Failure> {
     let mut brokers: Vec<NodeId> = brokers.collect();
-    brokers.sort_unstable();
+    sort(&mut brokers);
     brokers.dedup();
     let text = rate.to_string();
     for broker in brokers {

@@ -10,6 +10,7 @@ use super::meta_file::MetaFile;
 use super::properties_file;
 use super::terminal::Terminal;
 use crate::config::{BrokerConfig, Properties, Value};
+use crate::sorted::sort;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -138,7 +139,7 @@ async fn execute(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failu
 fn directories(config: &BrokerConfig) -> Vec<String> {
     let all = config.log_dirs.iter().chain([&config.metadata_log_dir]);
     let mut directories: Vec<String> = all.map(ToString::to_string).filter(|path| !path.is_empty()).collect();
-    directories.sort_unstable();
+    sort(&mut directories);
     directories.dedup();
     directories
 }

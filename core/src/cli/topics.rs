@@ -29,6 +29,7 @@ use crate::protocol::messages::{
     DescribeTopicPartitionsRequest, MetadataResponse,
 };
 use crate::sorted::SortedMap;
+use crate::sorted::{sort, sort_by_key};
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -212,7 +213,7 @@ fn assignment(options: &Options) -> Result<Vec<Vec<NodeId>>, Exception> {
         }
         let is_first = |at: usize| replicas.iter().position(|id| *id == replicas[at]) == Some(at);
         let mut twice: Vec<NodeId> = (0..replicas.len()).filter(|at| !is_first(*at)).map(|at| replicas[at]).collect();
-        twice.sort_unstable();
+        sort(&mut twice);
         twice.dedup();
         if !twice.is_empty() {
             let message = format!("Partition replica lists may not contain duplicate entries: {}", joined(&twice));
@@ -531,7 +532,7 @@ fn print_topic(
 ) {
     let name = topic.name.as_deref().unwrap_or_default();
     let mut partitions: Vec<&DescribedPartition> = topic.partitions.iter().collect();
-    partitions.sort_unstable_by_key(|partition| partition.partition_index);
+    sort_by_key(&mut partitions, |partition| partition.partition_index);
     let reports = options.count(&[
         "under-replicated-partitions",
         "unavailable-partitions",

@@ -1,6 +1,7 @@
 //! One row of the configuration tables: how a key is typed, checked and explained.
 
 use super::ConfigError;
+use super::double::Double;
 use super::value::Value;
 use crate::text::Str;
 use alloc::format;
@@ -64,7 +65,7 @@ pub enum Valid {
     /// Numbers from the first to the second, or the third.
     BetweenOr(i64, i64, i64),
     /// Floating point numbers from the first to the second.
-    DoubleBetween(f64, f64),
+    DoubleBetween(&'static str, &'static str),
     /// A text that is not empty.
     NonEmpty,
     /// One of these texts.
@@ -168,7 +169,7 @@ impl ConfigKey {
             ValueType::Int => number(trimmed, i64::from(i32::MIN), i64::from(i32::MAX), "Not a number of type INT"),
             ValueType::Short => number(trimmed, i64::from(i16::MIN), i64::from(i16::MAX), "Not a number of type SHORT"),
             ValueType::Long => number(trimmed, i64::MIN, i64::MAX, "Not a number of type LONG"),
-            ValueType::Double => trimmed.parse().map(Value::Double).map_err(|_| "Not a number of type DOUBLE"),
+            ValueType::Double => Double::parse(trimmed).map(Value::Double).ok_or("Not a number of type DOUBLE"),
             ValueType::List => Ok(Value::List(read_list(trimmed))),
         }
     }
@@ -185,14 +186,15 @@ impl ConfigKey {
                 Err(self.invalid(&number.to_string(), &why))
             }
             (Valid::DoubleBetween(least, most), &Value::Double(number)) => {
-                if number < least {
-                    return Err(self.invalid(&format!("{number:?}"), &format!("Value must be at least {least}")));
+                let printed = number.to_string();
+                if Double::parse(least).is_some_and(|least| number < least) {
+                    return Err(self.invalid(&printed, &format!("Value must be at least {least}")));
                 }
                 // Written so that NaN is refused too.
-                if number <= most {
+                if Double::parse(most).is_some_and(|most| number <= most) {
                     return Ok(());
                 }
-                Err(self.invalid(&format!("{number:?}"), &format!("Value must be no more than {most}")))
+                Err(self.invalid(&printed, &format!("Value must be no more than {most}")))
             }
             (Valid::NonEmpty, Value::Text(text)) if text.is_empty() => {
                 Err(self.invalid("", "String must be non-empty"))
@@ -296,8 +298,7 @@ pub(super) fn print(value: &Value) -> Option<String> {
         Value::Unset => None,
         Value::Boolean(flag) => Some(flag.to_string()),
         Value::Number(number) => Some(number.to_string()),
-        Value::Double(number) if *number >= f64::MAX => Some("1.7976931348623157E308".into()),
-        Value::Double(number) => Some(format!("{number:?}")),
+        Value::Double(number) => Some(number.to_string()),
         Value::Text(text) => Some(text.as_str().into()),
         Value::List(entries) => {
             let entries: Vec<&str> = entries.iter().map(Str::as_str).collect();

@@ -7,6 +7,7 @@
 mod broker_config;
 mod broker_sections;
 mod describe;
+mod double;
 mod endpoint;
 pub mod key;
 pub mod playground;

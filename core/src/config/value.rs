@@ -1,5 +1,6 @@
 //! Parsed values of one scope, by key.
 
+use super::double::Double;
 use super::key::{ConfigKey, print};
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -17,7 +18,7 @@ pub enum Value {
     /// An INT, SHORT or LONG.
     Number(i64),
     /// A DOUBLE.
-    Double(f64),
+    Double(Double),
     /// A STRING, CLASS or PASSWORD.
     Text(Str),
     /// A LIST.

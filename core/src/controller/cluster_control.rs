@@ -8,6 +8,7 @@ use crate::protocol::messages as m;
 use crate::protocol::messages::broker_registration_request::Feature;
 use crate::protocol::messages::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use crate::protocol::messages::register_controller_record::{ControllerEndpoint, ControllerFeature};
+use crate::sorted::sort;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -158,7 +159,7 @@ impl Decision<'_> {
             return refused("Reserved directory ID in request");
         }
         let mut sorted = directories.clone();
-        sorted.sort_unstable();
+        sort(&mut sorted);
         sorted.dedup();
         if sorted.len() != directories.len() {
             return refused("Duplicate directory ID in request");

@@ -4,6 +4,7 @@ use super::partition_reassignment::{PartitionReassignment, without};
 use crate::ids::{NO_NODE, NodeId, PartitionIndex, Uuid};
 use crate::metadata::{LEADER_UNCHANGED, LeaderRecoveryState, PartitionRegistration};
 use crate::protocol::messages::PartitionChangeRecord;
+use crate::sorted::sort;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -128,7 +129,7 @@ impl<'a> PartitionChangeBuilder<'a> {
         }
         let union = |lists: &[&Vec<NodeId>]| -> Vec<NodeId> {
             let mut members: Vec<NodeId> = lists.iter().flat_map(|list| list.iter().copied()).collect();
-            members.sort_unstable();
+            sort(&mut members);
             members.dedup();
             members
         };

@@ -2,6 +2,7 @@
 
 use crate::ids::NodeId;
 use crate::metadata::PartitionRegistration;
+use crate::sorted::sort;
 use alloc::vec::Vec;
 
 /// The replicas of a partition on the way to a target. Until it is complete the partition has all of them.
@@ -29,8 +30,8 @@ impl PartitionReassignment {
         let settled: Vec<NodeId> = without(current, &partition.adding_replicas);
         let mut removing = without(current, target);
         let mut adding = without(target, &settled);
-        removing.sort_unstable();
-        adding.sort_unstable();
+        sort(&mut removing);
+        sort(&mut adding);
         let mut replicas = target.to_vec();
         replicas.extend_from_slice(&removing);
         Self { replicas, adding, removing }

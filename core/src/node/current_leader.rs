@@ -7,6 +7,7 @@ use crate::ids::{NodeId, Uuid};
 use crate::metadata::{Endpoint, PartitionRegistration};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{FetchResponse, ProduceResponse, fetch_response, produce_response};
+use crate::sorted::sort;
 use crate::text::Str;
 use alloc::vec::Vec;
 
@@ -57,7 +58,7 @@ impl Broker {
     /// Each leader once, as reached on the listener the request came to.
     fn endpoints_for(&self, token: Token, mut leaders: Vec<NodeId>) -> Vec<(NodeId, &Endpoint, Option<Str>)> {
         leaders.retain(|leader| *leader >= 0);
-        leaders.sort_unstable();
+        sort(&mut leaders);
         leaders.dedup();
         if leaders.is_empty() {
             return Vec::new();

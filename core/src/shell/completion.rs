@@ -7,6 +7,7 @@ use super::interpreter::Shell;
 use super::machine::{Candidates, Report};
 use super::syntax::RESERVED;
 use crate::cli::{Environment, Program, ProgramOutput};
+use crate::sorted::sort;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -176,7 +177,7 @@ impl Shell {
             names.extend(entries.filter(|entry| entry.is_executable).map(|entry| entry.name.to_string()));
         }
         names.retain(|name| name.starts_with(&typing.word));
-        names.sort_unstable();
+        sort(&mut names);
         names.dedup();
         let end = typing.end();
         let quote = typing.quote.map(String::from).unwrap_or_default();
@@ -246,7 +247,7 @@ fn options_of(help: &str) -> Vec<(String, bool)> {
             }
         }
     }
-    options.sort_unstable();
+    sort(&mut options);
     options.dedup();
     options
 }

@@ -52,7 +52,7 @@ pub(super) struct State {
     /// Whose connection it is, by the machine's number.
     pub(super) connections: SortedMap<ConnectionId, ProcessId>,
     /// Who asked for files that are elsewhere, by ticket.
-    asked: SortedMap<u64, ProcessId>,
+    asked: SortedMap<u64, Asker>,
     answers: SortedMap<u64, Result<FileAnswer, FileError>>,
     utc_offset_minutes: i32,
     last_process: u32,
@@ -276,7 +276,7 @@ impl Kernel {
         let ticket = {
             let state = &mut *self.state();
             let request = resolved(working_directory, request);
-            match state.ask(id, request) {
+            match state.ask(Asker::Process(id), request) {
                 Asked::Answered(answer) => return answer,
                 Asked::Elsewhere(ticket) => ticket,
             }
@@ -361,6 +361,14 @@ impl Kernel {
             Code::Taken => {}
         }
     }
+}
+
+/// Who asks the file system.
+#[derive(Clone, Copy, Debug)]
+enum Asker {
+    Process(ProcessId),
+    /// The host, by its own ticket.
+    Host(u64),
 }
 
 /// What became of a question to the file system.
@@ -497,7 +505,7 @@ impl State {
                         || request.clone(),
                         |process| resolved(&process.start.working_directory, request.clone()),
                     );
-                    if let Asked::Answered(answer) = self.ask(id, request) {
+                    if let Asked::Answered(answer) = self.ask(Asker::Process(id), request) {
                         program.handle(self.now, ProgramInput::File(answer));
                     }
                 }
@@ -612,7 +620,13 @@ impl State {
 
     /// The host tells of files that are elsewhere.
     pub(super) fn files_answered(&mut self, ticket: u64, answer: Result<FileAnswer, FileError>) {
-        let Some(id) = self.asked.remove(&ticket) else { return };
+        let id = match self.asked.remove(&ticket) {
+            Some(Asker::Process(id)) => id,
+            Some(Asker::Host(ticket)) => {
+                return self.outputs.push_back(MachineOutput::Report(Report::Files { ticket, answer }));
+            }
+            None => return,
+        };
         match self.processes.get_mut(&id) {
             Some(process) if matches!(process.code, Code::Program(_)) => {
                 process.inputs.push_back(ProgramInput::File(answer));
@@ -622,7 +636,14 @@ impl State {
         }
     }
 
-    fn ask(&mut self, id: ProcessId, request: FileRequest) -> Asked {
+    /// The host asks for files, of which some are its own: the answer is [`Report::Files`].
+    pub(super) fn host_asks(&mut self, ticket: u64, request: FileRequest) {
+        if let Asked::Answered(answer) = self.ask(Asker::Host(ticket), request) {
+            self.outputs.push_back(MachineOutput::Report(Report::Files { ticket, answer }));
+        }
+    }
+
+    fn ask(&mut self, asker: Asker, request: FileRequest) -> Asked {
         let path = match &request {
             FileRequest::Read(path)
             | FileRequest::List(path)
@@ -644,7 +665,7 @@ impl State {
             return Asked::Answered(self.files.answer(self.now.wall_ms, &request));
         }
         self.last_ticket += 1;
-        self.asked.insert(self.last_ticket, id);
+        self.asked.insert(self.last_ticket, asker);
         self.outputs.push_back(MachineOutput::AskFiles { ticket: self.last_ticket, request });
         Asked::Elsewhere(self.last_ticket)
     }

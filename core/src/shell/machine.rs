@@ -177,6 +177,20 @@ pub enum Report {
         /// Its path.
         path: String,
     },
+    /// A file is to go to the visitor's own computer.
+    Download {
+        /// Where that was asked for.
+        terminal: TerminalId,
+        /// Its path.
+        path: String,
+    },
+    /// Files of the visitor's own computer are to come here.
+    Upload {
+        /// Where that was asked for.
+        terminal: TerminalId,
+        /// Where to.
+        directory: String,
+    },
     /// What came of [`MachineInput::AskFiles`].
     Files {
         /// Which question.
@@ -259,9 +273,7 @@ impl Machine {
             MachineInput::Client(input) => self.kernel.state().client_heard(input),
             MachineInput::Files { ticket, answer } => self.kernel.state().files_answered(ticket, answer),
             MachineInput::AskFiles { ticket, request } => {
-                let state = &mut *self.kernel.state();
-                let answer = state.files.answer(now.wall_ms, &request);
-                state.outputs.push_back(MachineOutput::Report(Report::Files { ticket, answer }));
+                self.kernel.state().host_asks(ticket, request);
             }
             MachineInput::Complete { terminal, ticket, line, cursor } => {
                 let state = &mut *self.kernel.state();
@@ -344,6 +356,10 @@ impl Machine {
         self.kernel.state().screens.remove(&terminal);
         let here = self.kernel.views().into_iter().filter(|process| process.terminal == terminal);
         for process in here {
+            // SIGHUP ends most at once, and a broker by a controlled shutdown.
+            if self.kernel.state().stop_unheard(process.id) {
+                continue;
+            }
             if !self.kernel.signal(process.id, Signal::Kill) {
                 // Nobody is left who would ask how it ended.
                 self.kernel.reap(process.id);

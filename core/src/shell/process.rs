@@ -24,7 +24,7 @@ pub(super) enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
-    /// SIGKILL, and SIGHUP of a terminal that closes.
+    /// SIGKILL, and SIGHUP of a terminal that closes, but for brokers.
     Kill,
 }
 

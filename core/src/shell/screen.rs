@@ -96,7 +96,9 @@ impl Screen {
     pub(super) fn print(&mut self, bytes: &[u8]) {
         self.shown.extend_from_slice(bytes);
         if let Some(last) = bytes.last() {
-            self.is_line_begun = *last != b'\n';
+            // One that was emptied has its cursor at its beginning.
+            let is_emptied = [b"\x1b[2J", b"\x1b[3J"].iter().any(|erased| bytes.ends_with(*erased));
+            self.is_line_begun = *last != b'\n' && !is_emptied;
         }
     }
 

@@ -63,6 +63,13 @@ impl State {
         id
     }
 
+    /// Stops a broker whose terminal is gone: what it still logs is shown nowhere. False where the process has none.
+    pub(super) fn stop_unheard(&mut self, id: ProcessId) -> bool {
+        let Some(process) = self.processes.get_mut(&id).filter(|process| process.is_server) else { return false };
+        (process.start.output, process.start.error) = (Sink::Nothing, Sink::Nothing);
+        self.signal(id, Signal::Terminate)
+    }
+
     /// SIGTERM for a broker that has no program: its host stops it, and tells of its end.
     pub(super) fn stop_adopted(&mut self, id: ProcessId) {
         self.outputs.push_back(MachineOutput::Server { process: id, request: ServerRequest::Stop });

@@ -138,6 +138,23 @@ fn a_signal_is_a_controlled_shutdown() {
 }
 
 #[test]
+fn a_broker_whose_terminal_is_closed_is_stopped() {
+    let kernel = kernel();
+    let id = execute(&kernel, START);
+    assert_eq!(asked(&kernel).len(), 1);
+    let shown = |kernel: &Kernel| kernel.state().screens.get_mut(&TERMINAL).and_then(Screen::poll);
+    assert!(shown(&kernel).is_some(), "it logs that it starts");
+    assert!(kernel.state().stop_unheard(id));
+    kernel.run();
+    assert_eq!(asked(&kernel), [(id, ServerRequest::Stop)]);
+    told(&kernel, id, ServerEvent::Happened(Event::Stopped));
+    assert_eq!(shown(&kernel), None);
+    told(&kernel, id, ServerEvent::Ended);
+    assert_eq!((kernel.reap(id), asked(&kernel)), (Some(143), Vec::new()));
+    assert!(!kernel.state().stop_unheard(id));
+}
+
+#[test]
 fn a_daemon_outlives_its_terminal_and_stop_finds_it() {
     let kernel = kernel();
     let id = execute(&kernel, "bin/kafka-server-start.sh -daemon config/playground/server-0.properties");

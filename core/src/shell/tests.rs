@@ -1,10 +1,14 @@
 mod typist;
 
-use super::{Awaits, Candidates, Report};
+use super::{Awaits, Candidates, Machine, MachineInput, MachineOutput, Report};
+use crate::cli::file::{FileAnswer, FileError, FileRequest};
 use crate::rng::Rng;
+use crate::text::Str;
+use crate::time::{Instant, Now};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use bytes::Bytes;
 use typist::Typist;
 
 /// Pieces of a file of transcripts: lines behind `$ ` are typed, the rest is shown.
@@ -79,7 +83,15 @@ fn the_page_knows_who_takes_what_is_typed() {
 #[test]
 fn the_page_is_told_of_commands_editors_and_the_end() {
     let mut typist = Typist::new();
-    typist.types_all(&["echo a", "# nothing", "for x in 1", "do echo $x; done", "cd /tmp; vim x", "^D"]);
+    typist.types_all(&[
+        "echo a",
+        "# nothing",
+        "for x in 1",
+        "do echo $x; done",
+        "cd /tmp; vim x",
+        "sz x /tmp/kafka.log; rz",
+        "^D",
+    ]);
     let told: Vec<String> = typist.reports.iter().map(|report| format!("{report:?}")).collect();
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
     assert_eq!(
@@ -89,9 +101,39 @@ fn the_page_is_told_of_commands_editors_and_the_end() {
             r#"Command { terminal: TerminalId(0), text: "for x in 1\ndo echo $x; done" }"#,
             r#"Command { terminal: TerminalId(0), text: "cd /tmp; vim x" }"#,
             r#"Edit { terminal: TerminalId(0), path: "/tmp/x" }"#,
+            r#"Command { terminal: TerminalId(0), text: "sz x /tmp/kafka.log; rz" }"#,
+            r#"Upload { terminal: TerminalId(0), directory: "/tmp" }"#,
             "Ended(TerminalId(0))",
         ]
     );
+}
+
+#[test]
+fn the_host_reads_files_that_it_keeps_itself_through_the_machine() {
+    let now = Now { monotonic: Instant::ZERO, wall_ms: 0 };
+    let mut machine = Machine::new(now, 1, 0, Vec::new());
+    let mut told = |input| {
+        machine.handle(now, input);
+        let mut told = Vec::new();
+        loop {
+            match machine.poll_output() {
+                MachineOutput::Wait { .. } => return told,
+                output => told.push(output),
+            }
+        }
+    };
+    let directory = Str::from_static("/tmp/kafka-logs-0");
+    told(MachineInput::Elsewhere(Vec::from([directory.clone()])));
+    let request = |path: &str| FileRequest::Read(Str::from(path));
+    let content = || Ok(FileAnswer::Content(Bytes::from_static(b"x")));
+    let report = |ticket, answer| MachineOutput::Report(Report::Files { ticket, answer });
+    let missing = told(MachineInput::AskFiles { ticket: 7, request: request("/tmp/none") });
+    assert_eq!(missing, [report(7, Err(FileError::NotFound))]);
+    let kept = request("/tmp/kafka-logs-0/meta.properties");
+    let asked = told(MachineInput::AskFiles { ticket: 8, request: kept.clone() });
+    let [MachineOutput::AskFiles { ticket, request }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(*request, kept);
+    assert_eq!(told(MachineInput::Files { ticket: *ticket, answer: content() }), [report(8, content())]);
 }
 
 #[test]

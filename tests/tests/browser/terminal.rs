@@ -119,3 +119,44 @@ fn files_history_and_terminals_are_back_after_a_reload() -> Done {
     assert!(history.contains("mkdir -p kept/deep"), "{history}");
     page.expect_no_complaint()
 }
+
+#[test]
+fn files_come_and_go() -> Done {
+    let page = Page::open()?;
+    page.show_terminals()?;
+    let folder = std::env::temp_dir().join(format!("playground-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let allowed = serde_json::json!({ "behavior": "allow", "downloadPath": folder });
+    page.browser.debugger("Browser.setDownloadBehavior", &allowed)?;
+
+    // A log segment is that of the broker, byte by byte.
+    let bootstrap = "--bootstrap-server localhost:9092";
+    page.run_command(0, &format!("kafka-topics.sh {bootstrap} --create --topic kept --replication-factor 3"))?;
+    page.run_command(0, &format!("echo hello | kafka-console-producer.sh {bootstrap} --topic kept --sync"))?;
+    let segment = "/tmp/kafka-logs-0/kept-0/00000000000000000000.log";
+    page.until("the record to be replicated", || {
+        let found = page.run_command(0, &format!("grep -c hello {segment}"))?;
+        Ok((found == "1\n").then_some(()))
+    })?;
+    let length = page.run_command(0, &format!("wc -c < {segment}"))?;
+    page.run_command(0, &format!("sz {segment}"))?;
+    let file = folder.join("00000000000000000000.log");
+    let (bytes, _) = page.until("the download", || Ok(std::fs::read(&file).ok().filter(|bytes| !bytes.is_empty())))?;
+    assert_eq!(format!("{}\n", bytes.len()), length);
+    assert_eq!(
+        (bytes.get(16), bytes.windows(5).any(|five| five == b"hello")),
+        (Some(&2), true),
+        "a batch of version 2"
+    );
+
+    page.run_command(0, "rz")?;
+    let chooser = page.browser.find("body > input[type=file]")?;
+    page.browser.type_text(&chooser, &file.display().to_string())?;
+    page.until("the upload", || {
+        Ok((page.run_command(0, &format!("diff 00000000000000000000.log {segment} && echo same"))? == "same\n")
+            .then_some(()))
+    })?;
+    assert_eq!(page.run_command(0, "sz nothing")?, "sz: cannot open nothing: No such file or directory\n");
+    std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+    page.expect_no_complaint()
+}

@@ -163,6 +163,8 @@ fn told(report: Report) -> TerminalsReport {
         }
         Report::Command { terminal: TerminalId(terminal), text } => TerminalsReport::Command { terminal, text },
         Report::Edit { terminal: TerminalId(terminal), path } => TerminalsReport::Edit { terminal, path },
+        Report::Download { path, .. } => TerminalsReport::Download { path },
+        Report::Upload { directory, .. } => TerminalsReport::Upload { directory },
         Report::Files { ticket, answer } => {
             let result = match answer {
                 Ok(FileAnswer::Content(content)) => Ok(Some(content.to_vec())),

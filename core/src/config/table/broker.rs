@@ -80,7 +80,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("log.cleaner.io.buffer.size", Int, of("524288"), AtLeast(0), Cluster, READ, "Memory of the cleaner's read and write buffers."),
     key("log.cleaner.io.max.bytes.per.second", Double, MAX_DOUBLE, Any, Cluster, READ, "Most bytes per second the cleaner reads and writes."),
     key("log.cleaner.max.compaction.lag.ms", Long, MAX_LONG, AtLeast(1), Cluster, READ, "Age after which a record is compacted even in a mostly clean log."),
-    key("log.cleaner.min.cleanable.ratio", Double, of("0.5"), DoubleBetween(0.0, 1.0), Cluster, READ, "Part of a log that must be dirty before it is compacted."),
+    key("log.cleaner.min.cleanable.ratio", Double, of("0.5"), DoubleBetween("0", "1"), Cluster, READ, "Part of a log that must be dirty before it is compacted."),
     key("log.cleaner.min.compaction.lag.ms", Long, of("0"), AtLeast(0), Cluster, READ, "Age before which a record is never compacted away."),
     key("log.cleaner.threads", Int, of("1"), AtLeast(0), Cluster, READ, "Cleaner threads; a virtual broker has one loop."),
     key("log.cleanup.policy", List, of("delete"), ListOrEmptyOf(&["compact", "delete"]), Cluster, ACTED_ON, "What happens to old segments: delete, compact, both or (empty) nothing."),

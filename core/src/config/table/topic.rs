@@ -39,7 +39,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("message.timestamp.after.max.ms", Long, of("3600000"), AtLeast(0), Topic, ACTED_ON, "How far in the future a record's timestamp may lie."),
     key("message.timestamp.before.max.ms", Long, MAX_LONG, AtLeast(0), Topic, ACTED_ON, "How far in the past a record's timestamp may lie."),
     key("message.timestamp.type", String, of("CreateTime"), OneOf(&["CreateTime", "LogAppendTime"]), Topic, ACTED_ON, "Whose clock a record's timestamp is: the producer's or the broker's."),
-    key("min.cleanable.dirty.ratio", Double, of("0.5"), DoubleBetween(0.0, 1.0), Topic, READ, "Part of the log that must be dirty before it is compacted."),
+    key("min.cleanable.dirty.ratio", Double, of("0.5"), DoubleBetween("0", "1"), Topic, READ, "Part of the log that must be dirty before it is compacted."),
     key("min.compaction.lag.ms", Long, of("0"), AtLeast(0), Topic, READ, "Age before which a record is never compacted away."),
     key("min.insync.replicas", Int, of("1"), AtLeast(1), Topic, ACTED_ON, "Fewest replicas in sync for a write with acks=all to be taken."),
     key("preallocate", Boolean, of("false"), Any, Topic, READ, "Whether segment files get their full size at once."),

@@ -95,7 +95,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("remote.log.manager.task.interval.ms", Long, of("30000"), AtLeast(1), ReadOnly, READ, "Tiered storage: not acted on."),
     key("remote.log.manager.task.retry.backoff.max.ms", Long, of("30000"), AtLeast(1), ReadOnly, READ, "Tiered storage: not acted on.").internal(),
     key("remote.log.manager.task.retry.backoff.ms", Long, of("500"), AtLeast(1), ReadOnly, READ, "Tiered storage: not acted on.").internal(),
-    key("remote.log.manager.task.retry.jitter", Double, of("0.2"), DoubleBetween(0.0, 0.5), ReadOnly, READ, "Tiered storage: not acted on.").internal(),
+    key("remote.log.manager.task.retry.jitter", Double, of("0.2"), DoubleBetween("0", "0.5"), ReadOnly, READ, "Tiered storage: not acted on.").internal(),
     key("remote.log.manager.thread.pool.size", Int, of("2"), AtLeast(1), ReadOnly, READ, "Tiered storage: not acted on."),
     key("remote.log.metadata.custom.metadata.max.bytes", Int, of("128"), AtLeast(0), ReadOnly, READ, "Tiered storage: not acted on."),
     key("remote.log.metadata.manager.class.name", String, of("org.apache.kafka.server.log.remote.metadata.storage.TopicBasedRemoteLogMetadataManager"), NonEmpty, ReadOnly, READ, "Tiered storage: not acted on."),

@@ -8,6 +8,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_request::{self, BrokerState};
 use crate::protocol::messages::alter_partition_response::{self, TopicData};
 use crate::protocol::messages::{AlterPartitionRequest, AlterPartitionResponse};
+use crate::sorted::sort;
 use alloc::vec::Vec;
 
 impl<'a> Decision<'a> {
@@ -108,7 +109,7 @@ fn check_proposal(
         return Err(ErrorCode::InvalidUpdateVersion);
     }
     let mut ids: Vec<NodeId> = members.iter().map(|member| member.broker_id).collect();
-    ids.sort_unstable();
+    sort(&mut ids);
     let unique = ids.windows(2).all(|pair| pair.first() != pair.last());
     if !unique || !ids.iter().all(|id| partition.replicas.contains(id)) || !ids.contains(&partition.leader) {
         return Err(ErrorCode::InvalidRequest);

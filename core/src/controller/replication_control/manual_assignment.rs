@@ -3,6 +3,7 @@
 use super::super::decision::{ApiError, Decision};
 use crate::ids::NodeId;
 use crate::protocol::ErrorCode;
+use crate::sorted::sort;
 use alloc::format;
 
 impl Decision<'_> {
@@ -17,7 +18,7 @@ impl Decision<'_> {
             return refused("The manual partition assignment includes an empty replica list.".into());
         }
         let mut sorted = replicas.to_vec();
-        sorted.sort_unstable();
+        sort(&mut sorted);
         let mut previous = None;
         for broker in sorted {
             if self.image.cluster.broker(broker).is_none() {

@@ -46,6 +46,7 @@ enum Later {
     Which,
     Bash,
     Environment,
+    Send,
     Let,
     Arguments,
     NoHangup,
@@ -98,7 +99,7 @@ const fn program(mut builtin: Builtin) -> Builtin {
     builtin
 }
 
-static BUILTINS: [Builtin; 57] = [
+static BUILTINS: [Builtin; 59] = [
     later(".", Later::Source),
     now(":", |_, _| Said::status(0)),
     later("[", Later::Bracket),
@@ -139,10 +140,12 @@ static BUILTINS: [Builtin; 57] = [
     later("read", Later::Read),
     now("readonly", variables::declare_readonly),
     now("return", run::return_from),
+    program(now("rz", run::receive)),
     now("set", variables::set),
     program(later("sh", Later::Bash)),
     now("shift", variables::shift),
     later("source", Later::Source),
+    program(later("sz", Later::Send)),
     later("test", Later::Test),
     now("true", |_, _| Said::status(0)),
     program(later("timeout", Later::TimeOut)),
@@ -232,6 +235,7 @@ impl Shell {
             Later::NoHangup => self.nohup(arguments).await,
             Later::TimeOut => self.timeout(arguments).await,
             Later::Environment => self.environment(arguments).await,
+            Later::Send => self.send(arguments).await,
             Later::Let => {
                 let mut value = 0;
                 for argument in arguments {

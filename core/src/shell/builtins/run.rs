@@ -8,6 +8,7 @@ use super::super::machine::Report;
 use super::super::syntax::RESERVED;
 use super::{Said, number};
 use crate::cli::file::{FileAnswer, FileError, FileRequest};
+use crate::sorted::sort;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -118,7 +119,7 @@ pub(super) fn help(_: &mut Shell, _: &[String]) -> Said {
     };
     let mut builtins = super::names().filter(|name| super::find(name).is_some_and(|builtin| !builtin.is_program));
     let mut programs: Vec<&'static str> = super::programs().chain(super::super::commands::commands()).collect();
-    programs.sort_unstable();
+    sort(&mut programs);
     programs.dedup();
     Said::output(
         section("A shell as GNU bash. Its commands:", &mut builtins)
@@ -144,7 +145,39 @@ pub(super) fn edit_with(shell: &mut Shell, name: &str, arguments: &[String]) -> 
     Said::status(0)
 }
 
+// Files that come and go: `rz` and `sz` of lrzsz, by which terminals of other machines do it.
+
+pub(super) fn receive(shell: &mut Shell, _: &[String]) -> Said {
+    let directory = shell.directory.to_string();
+    shell.kernel.report(Report::Upload { terminal: shell.terminal, directory });
+    Said::status(0)
+}
+
 impl Shell {
+    pub(super) async fn send(&mut self, arguments: &[String]) -> Done {
+        let files: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+        self.status = 0;
+        if files.is_empty() {
+            self.print_error("sz: need at least one file to send\n").await;
+            self.status = 1;
+        }
+        for file in files {
+            let path = absolute(&self.directory, file);
+            let status = self.kernel.ask_files(self.id, &self.directory, FileRequest::Status(path.clone())).await;
+            let wrong = match status {
+                Ok(FileAnswer::Status(status)) if !status.is_directory => {
+                    self.kernel.report(Report::Download { terminal: self.terminal, path: path.to_string() });
+                    continue;
+                }
+                Ok(_) => FileError::IsDirectory,
+                Err(error) => error,
+            };
+            self.print_error(&format!("sz: cannot open {file}: {wrong}\n")).await;
+            self.status = 1;
+        }
+        Ok(())
+    }
+
     // Directories.
 
     pub(super) async fn change_directory(&mut self, arguments: &[String]) -> Done {

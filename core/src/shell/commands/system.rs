@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 pub(super) const USER: &str = "kafka";
 
 /// The machine's own name.
-const HOST: &str = "localhost";
+const HOST: &str = "playground";
 
 const BASENAME: Syntax = Syntax {
     name: "basename",

@@ -287,9 +287,9 @@ fn time_is_local_where_it_is_known() {
 fn the_machine_says_what_it_is() {
     for (line, output) in [
         ("whoami", "kafka\n"),
-        ("hostname", "localhost\n"),
+        ("hostname", "playground\n"),
         ("uname", "BrokerPlayground\n"),
-        ("uname -nm", "localhost wasm32\n"),
+        ("uname -nm", "playground wasm32\n"),
     ] {
         assert_eq!(command(line).0, output, "{line}");
     }

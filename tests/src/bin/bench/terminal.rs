@@ -17,7 +17,6 @@ const BOOTSTRAP: &str = "--bootstrap-server localhost:9092";
 pub(super) fn measure(page: &Page) -> Result<()> {
     page.wait_for_brokers(&[0, 1, 2])?;
     page.show_terminals()?;
-    page.run_command(0, "clear")?;
     first_output(page)?;
     console_consumer(page)?;
     producer(page)
@@ -64,17 +63,23 @@ fn console_consumer(page: &Page) -> Result<()> {
     );
     timed_command(page, &produce)?;
     page.browser.run(
-        "window.frames = []; window.long = [];
+        "window.long = [];
          new PerformanceObserver(list => { for (const entry of list.getEntries()) window.long.push(entry.duration); }).observe({ type: 'longtask' });
-         let last = performance.now(); window.watching = true;
-         const look = now => { window.frames.push(now - last); last = now; if (window.watching) requestAnimationFrame(look); };
-         requestAnimationFrame(look);",
+         window.watch = () => { window.frames = []; let last = performance.now(); window.watching = true;
+             const look = now => { window.frames.push(now - last); last = now; if (window.watching) requestAnimationFrame(look); };
+             requestAnimationFrame(look); };
+         window.seen = () => { window.watching = false;
+             const frames = window.frames.slice(1).sort((one, other) => one - other);
+             return [frames[Math.floor(frames.length * 0.99)], frames.at(-1), frames.length, Math.max(0, ...window.long)]; };",
     )?;
+    // What this machine draws when nothing happens, to compare with.
+    page.browser.run_async("window.watch(); setTimeout(done, 2000)")?;
+    let idle = page.browser.run("return window.seen()[0]")?.as_f64().unwrap_or_default();
     let command =
         format!("kafka-console-consumer.sh {BOOTSTRAP} --topic printed --from-beginning --max-messages {PRINTED}");
     let input = page.browser.find(".terminal .entry input")?;
     page.browser.type_text(&input, &command)?;
-    page.browser.run("window.frames = []; window.long = []")?;
+    page.browser.run("window.long = []; window.watch()")?;
     page.browser.type_text(&input, ENTER)?;
     let total = format!("Processed a total of {PRINTED} messages");
     let ((), took) = page.until_within(PATIENCE, "all records to be printed", || {
@@ -82,16 +87,12 @@ fn console_consumer(page: &Page) -> Result<()> {
             page.browser.run("return document.querySelector('.terminal .chunk:last-of-type')?.textContent ?? ''")?;
         Ok(shown.as_str().unwrap_or_default().contains(&total).then_some(()))
     })?;
-    let figures = page.browser.run(
-        "window.watching = false;
-         const frames = window.frames.slice(1).sort((one, other) => one - other);
-         return [frames[Math.floor(frames.length * 0.99)], frames.at(-1), frames.length, Math.max(0, ...window.long)]",
-    )?;
+    let figures = page.browser.run("return window.seen()")?;
     let [p99, longest, count, task] = [0, 1, 2, 3].map(|index| figures[index].as_f64().unwrap_or_default());
     row(
         &format!("kafka-console-consumer.sh of {PRINTED} records"),
         &format!(
-            "{:.1} s, {count:.0} frames, p99 {p99:.1} ms, longest {longest:.0} ms, longest task {task:.0} ms",
+            "{:.1} s, {count:.0} frames, p99 {p99:.1} ms (idle {idle:.1}), longest {longest:.0} ms, longest task {task:.0} ms",
             took.as_secs_f64()
         ),
     );
@@ -130,11 +131,15 @@ fn producer(page: &Page) -> Result<()> {
 
 /// Enters a command that may take long; what it printed.
 fn timed_command(page: &Page, command: &str) -> Result<String> {
-    page.run_command(0, "clear")?;
+    page.enter(0, "clear")?;
+    page.until("an empty screen", || {
+        let screen = page.screen(0)?;
+        Ok((screen.ends_with("$ ") && !screen.trim_start().contains('\n')).then_some(()))
+    })?;
     page.enter(0, command)?;
     let (printed, _) = page.until_within(PATIENCE, command, || {
         let screen = page.screen(0)?;
-        Ok(screen.split_once('\n').and_then(|(_, printed)| printed.strip_suffix("$ ")).map(str::to_owned))
+        Ok(screen.trim_start().split_once('\n').and_then(|(_, printed)| printed.strip_suffix("$ ")).map(str::to_owned))
     })?;
     Ok(printed)
 }

@@ -115,6 +115,7 @@ fn editor_view(store: Store, path: String) -> AnyView {
         is_checked.then(|| broker_key(at.split(['=', ':', ' ']).next()?.trim()).map(|key| explanation(store, key)))?
     };
     let close = move |_| store.edited.set(None);
+    let downloaded = path.clone();
     view! {
         <section class="editor" aria-label=path.clone()>
             <header>
@@ -122,6 +123,9 @@ fn editor_view(store: Store, path: String) -> AnyView {
                 <span class="state" class:warn=is_changed>
                     {move || if is_changed.get() { store.words().not_written } else { store.words().written }}
                 </span>
+                <button class="quiet" on:click=move |_| store.download(downloaded.clone())>
+                    {store.say(|words| words.download)}
+                </button>
                 <button class="filled" on:click=move |_| save()>{store.say(|words| words.write_file)}</button>
                 <button class="quiet" on:click=close title=store.say(|words| words.close)>"×"</button>
             </header>

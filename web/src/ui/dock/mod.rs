@@ -6,7 +6,6 @@ mod records;
 mod terminal;
 
 pub(crate) use records::records_table;
-pub(crate) use terminal::Mistake;
 
 use crate::ui::store::Store;
 use editor::Editor;

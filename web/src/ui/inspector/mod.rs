@@ -130,7 +130,13 @@ fn confirmed(
 fn bytes(number: u64) -> String {
     match number {
         small if small < 1024 => format!("{small} B"),
-        middle if middle < 1024 * 1024 => format!("{:.1} KiB", middle as f64 / 1024.0),
-        large => format!("{:.1} MiB", large as f64 / 1_048_576.0),
+        middle if middle < 1024 * 1024 => format!("{} KiB", with_tenths(middle, 1024)),
+        large => format!("{} MiB", with_tenths(large, 1024 * 1024)),
     }
+}
+
+/// A number in units of another, with one digit behind the point. Formatting `f64` would be 10 KB of every visitor's wasm.
+fn with_tenths(number: u64, unit: u64) -> String {
+    let tenths = (number * 10 + unit / 2) / unit;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }

@@ -1,7 +1,7 @@
 //! A producer.
 
 use super::{command, facts, head};
-use crate::ui::producers::Refused;
+use crate::ui::producers::{Refused, rate_text};
 use crate::ui::store::Store;
 use leptos::prelude::*;
 
@@ -23,7 +23,7 @@ pub(super) fn producer(store: Store, number: u32) -> AnyView {
             (words.acknowledged_name.to_owned(), producer.acknowledged.to_string()),
             (words.under_way.to_owned(), producer.outstanding.to_string()),
             (words.failed.to_owned(), producer.failed.to_string()),
-            (words.rate.to_owned(), format!("{}", producer.rate)),
+            (words.rate.to_owned(), rate_text(producer.rate)),
         ];
         view! {
             {facts(rows)}

@@ -15,10 +15,10 @@ fn stand(store: Store, place: Place) -> (i64, String) {
     match place {
         Place::Producers => (0, "var(--label)".to_owned()),
         Place::Broker(id) => store.picture.with_untracked(|picture| {
-            let all = picture.brokers.len().max(1) as f64;
+            let halves = 2 * picture.brokers.len().max(1);
             let at = picture.brokers.iter().position(|(known, _)| *known == id).unwrap_or(0);
-            let part = (at as f64 + 0.5) / all;
-            let left = format!("calc(var(--before) + (100% - var(--before) - var(--after)) * {part:.4})");
+            let left =
+                format!("calc(var(--before) + (100% - var(--before) - var(--after)) * {} / {halves})", 2 * at + 1);
             (1 + at as i64, left)
         }),
         Place::Consumer(number) => {
@@ -41,7 +41,7 @@ fn arrow(store: Store, from: Place, to: Place, class: &'static str, delay: Optio
     let class = format!("arrow {class}{}", if back { " back" } else { "" });
     let style = format!(
         "left:{left};right:calc(100% - {right});{}",
-        delay.map_or(String::new(), |delay| format!("--delay:{delay:.0}ms"))
+        delay.map_or(String::new(), |delay| format!("--delay:{}ms", delay.round() as i64))
     );
     view! { <span class=class style=style>{token}</span> }.into_any()
 }
@@ -104,9 +104,10 @@ pub(crate) fn Lane() -> impl IntoView {
         let room = room.get();
         let label = if room.extent == Extent::Wide { 168 } else { 124 };
         format!(
-            "--before:{}px;--after:{}px;--label:{label}px;--flight:{FLIGHT}ms",
+            "--before:{}px;--after:{}px;--label:{label}px;--flight:{}ms",
             room.before,
-            GROUP * room.groups as i64
+            GROUP * room.groups as i64,
+            FLIGHT as i64
         )
     };
     view! {

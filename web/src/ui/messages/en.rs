@@ -1,7 +1,7 @@
 //! English.
 
 use super::Messages;
-use crate::ui::dock::Mistake;
+use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
 use broker_core::event::Event;
 use std::fmt::Write;
@@ -91,7 +91,7 @@ pub(super) static MESSAGES: Messages = Messages {
     stopping: |leaders| format!("stopping: {} to move", many(leaders, "leader", "leaders")),
     stopped: "stopped",
     killed: "killed",
-    notice_in: |seconds| format!("others notice in {seconds:.1} s"),
+    notice_in: |tenths| format!("others notice in {}.{} s", tenths / 10, tenths % 10),
     powered_off: "powered off",
     failed: "failed",
     add_broker: "+ Broker",
@@ -143,6 +143,7 @@ pub(super) static MESSAGES: Messages = Messages {
     power_hint: "Gone at once, and what was not yet stored is lost. With the playground's flush setting it loses nothing that was acknowledged; with Kafka's default it can.",
     properties_hint: |path| format!("What it was last started with. It starts with {path} as that file is then."),
     edit_file: "Edit the file",
+    download: "Download",
     wipe: "Wipe the disk",
     wipe_asks: |replicas, records, size| {
         format!(
@@ -323,6 +324,8 @@ fn say(line: &Line) -> String {
         What::Stopping(id) => return format!("You asked broker {id} to stop: it hands its leaders over first."),
         What::Starting(id) => return format!("Broker {id} starts."),
         What::Wiped(id) => return format!("You wiped the disk of broker {id}."),
+        What::Command { terminal, line } => return format!("You ran in terminal {terminal}: {line}"),
+        What::Refused { broker, reason } => return format!("Broker {broker} did not start: {reason}"),
         What::WorkerFailed { worker, reason } => return format!("The worker of {worker} failed: {reason}"),
         What::Node(event) => event,
     };

@@ -1,7 +1,7 @@
 //! Korean. A variable never bears a particle: the noun after it does.
 
 use super::Messages;
-use crate::ui::dock::Mistake;
+use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
 use broker_core::event::Event;
 use std::fmt::Write;
@@ -86,7 +86,7 @@ pub(super) static MESSAGES: Messages = Messages {
     stopping: |leaders| format!("종료 중: 옮길 리더 {leaders}개"),
     stopped: "종료됨",
     killed: "강제 종료됨",
-    notice_in: |seconds| format!("{seconds:.1}초 뒤 다른 브로커가 알아챕니다"),
+    notice_in: |tenths| format!("{}.{}초 뒤 다른 브로커가 알아챕니다", tenths / 10, tenths % 10),
     powered_off: "전원 꺼짐",
     failed: "실패",
     add_broker: "+ 브로커",
@@ -134,6 +134,7 @@ pub(super) static MESSAGES: Messages = Messages {
     power_hint: "바로 사라지고, 아직 저장되지 않은 것은 잃습니다. 이 플레이그라운드의 flush 설정에서는 확인된 레코드를 잃지 않지만 Kafka 기본값에서는 잃을 수 있습니다.",
     properties_hint: |path| format!("마지막으로 시작할 때 쓴 설정입니다. 다음에는 그때의 {path} 파일로 시작합니다."),
     edit_file: "파일 편집",
+    download: "내려받기",
     wipe: "디스크 지우기",
     wipe_asks: |replicas, records, size| {
         format!(
@@ -318,6 +319,8 @@ fn say(line: &Line) -> String {
         What::Stopping(id) => return format!("브로커 {id}번을 정상 종료합니다. 먼저 리더를 넘깁니다."),
         What::Starting(id) => return format!("브로커 {id}번을 시작합니다."),
         What::Wiped(id) => return format!("브로커 {id}번의 디스크를 지웠습니다."),
+        What::Command { terminal, line } => return format!("터미널 {terminal}에서 실행: {line}"),
+        What::Refused { broker, reason } => return format!("브로커 {broker}번이 시작하지 못했습니다: {reason}"),
         What::WorkerFailed { worker, reason } => return format!("워커 오류({worker}): {reason}"),
         What::Node(event) => event,
     };

@@ -3,7 +3,7 @@
 mod en;
 mod ko;
 
-use crate::ui::dock::Mistake;
+use crate::mistakes::Mistake;
 use crate::ui::store::Line;
 
 /// A language of the page.
@@ -115,7 +115,7 @@ pub(crate) struct Messages {
     pub(crate) stopping: fn(usize) -> String,
     pub(crate) stopped: Text,
     pub(crate) killed: Text,
-    pub(crate) notice_in: fn(f64) -> String,
+    pub(crate) notice_in: fn(tenths: u32) -> String,
     pub(crate) powered_off: Text,
     pub(crate) failed: Text,
     pub(crate) add_broker: Text,
@@ -154,6 +154,7 @@ pub(crate) struct Messages {
     pub(crate) power_hint: Text,
     pub(crate) properties_hint: fn(&str) -> String,
     pub(crate) edit_file: Text,
+    pub(crate) download: Text,
     pub(crate) wipe: Text,
     pub(crate) wipe_asks: fn(usize, i64, &str) -> String,
     pub(crate) danger: Text,

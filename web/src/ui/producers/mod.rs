@@ -70,6 +70,11 @@ pub(crate) fn Producers() -> impl IntoView {
     }
 }
 
+/// Records a second, as the browser writes numbers: formatting `f32` would be 10 KB of every visitor's wasm.
+pub(crate) fn rate_text(rate: f32) -> String {
+    js_sys::Number::from(f64::from(rate)).to_string_with_radix(10).map(String::from).unwrap_or_default()
+}
+
 /// A field that keeps its text in a signal.
 fn field(label: impl Fn() -> &'static str + Copy + Send + Sync + 'static, text: RwSignal<String>) -> impl IntoView {
     view! {
@@ -112,7 +117,7 @@ fn Producer(
         acks.set(draft.acks.to_string());
         partition.set(draft.partition.map(|partition| partition.to_string()).unwrap_or_default());
         count.set(draft.count.to_string());
-        rate.set(draft.rate.to_string());
+        rate.set(rate_text(draft.rate));
         lines.set(draft.headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n"));
     });
     let busy = move || outcome.get().get() == Outcome::Waiting;
@@ -127,7 +132,8 @@ fn Producer(
             value: value.get_untracked(),
             headers: headers(&lines.get_untracked()),
             count: count.get_untracked().trim().parse().unwrap_or(1),
-            rate: rate.get_untracked().trim().parse().unwrap_or(0.0),
+            // Not a number is no rate.
+            rate: (js_sys::Number::parse_float(&rate.get_untracked()) as f32).max(0.0),
         }));
     };
     let runs = move || view.with(|view| view.as_ref().is_some_and(|view| view.rate > 0.0 || view.outstanding > 0));

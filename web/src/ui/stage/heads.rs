@@ -14,9 +14,13 @@ pub(crate) fn broker_state(store: Store, id: i32) -> (&'static str, Glyph, Strin
         (picture.process(id), picture.fenced.contains(&id), picture.roles(id).0, another, session)
     });
     let gone = |word: &str, at: f64| {
-        let left = (session - (store.tick.get() - at)) / 1000.0;
-        let noticed = left <= 0.0 || fenced || !another;
-        let text = if noticed { word.to_owned() } else { format!("{word} · {}", (words.notice_in)(left)) };
+        let left_ms = session - (store.tick.get() - at);
+        let noticed = left_ms <= 0.0 || fenced || !another;
+        let text = if noticed {
+            word.to_owned()
+        } else {
+            format!("{word} · {}", (words.notice_in)((left_ms / 100.0).round() as u32))
+        };
         ("state err", Glyph::Down, text)
     };
     match process {

@@ -20,6 +20,20 @@ pub(crate) enum What {
     Starting(i32),
     /// Someone wiped a broker's disk here.
     Wiped(i32),
+    /// Someone gave a command of Kafka's to a terminal here.
+    Command {
+        /// The terminal's number.
+        terminal: u32,
+        /// As it was typed.
+        line: String,
+    },
+    /// A broker refused to start.
+    Refused {
+        /// Which.
+        broker: i32,
+        /// Why, in Kafka's words.
+        reason: String,
+    },
     /// A worker died of a fault.
     WorkerFailed {
         /// Which.
@@ -81,6 +95,7 @@ impl Line {
             self.what,
             What::Killed(_)
                 | What::PoweredOff(_)
+                | What::Refused { .. }
                 | What::WorkerFailed { .. }
                 | What::Node(Event::LeaderChanged { .. } | Event::BrokerFenced { .. } | Event::Fatal { .. })
         );
@@ -112,7 +127,9 @@ impl Line {
     /// Bad news, a warning, or neither.
     pub(crate) fn gravity(&self) -> &'static str {
         match &self.what {
-            What::WorkerFailed { .. } | What::Node(Event::Fatal { .. } | Event::LogDirectoryOffline { .. }) => "err",
+            What::Refused { .. }
+            | What::WorkerFailed { .. }
+            | What::Node(Event::Fatal { .. } | Event::LogDirectoryOffline { .. }) => "err",
             What::Killed(_)
             | What::PoweredOff(_)
             | What::Wiped(_)

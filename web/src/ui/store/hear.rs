@@ -70,14 +70,24 @@ impl Store {
         self.lease.set_value(Some((lease, now())));
     }
 
-    pub(super) fn failed(self, worker: &str, reason: &str) {
+    fn failed(self, worker: &str, reason: &str) {
         if let Some(id) = worker.strip_prefix("broker ").and_then(|id| id.parse::<i32>().ok()) {
-            self.note_broker(id, |broker| {
-                broker.process = Process::Failed;
-                broker.reason = Some(reason.to_owned());
-            });
+            self.broker_failed(id, reason);
         }
         self.note(What::WorkerFailed { worker: worker.to_owned(), reason: reason.to_owned() });
+    }
+
+    /// A broker refused to start.
+    pub(super) fn refused(self, broker: i32, reason: String) {
+        self.broker_failed(broker, &reason);
+        self.note(What::Refused { broker, reason });
+    }
+
+    fn broker_failed(self, id: i32, reason: &str) {
+        self.note_broker(id, |broker| {
+            broker.process = Process::Failed;
+            broker.reason = Some(reason.to_owned());
+        });
     }
 
     pub(super) fn note_broker(self, id: i32, change: impl FnOnce(&mut Broker)) {
@@ -115,7 +125,8 @@ impl Store {
                     other => other,
                 };
             }),
-            BrokerReport::Refused { reason } | BrokerReport::Panicked(reason) => {
+            BrokerReport::Refused { reason } => self.refused(id, reason),
+            BrokerReport::Panicked(reason) => {
                 self.failed(&format!("broker {id}"), &reason);
             }
             BrokerReport::Files { ticket, answer } => {

@@ -13,6 +13,7 @@ mod picture;
 mod servers;
 mod terminals;
 mod traffic;
+mod transfer;
 
 pub(crate) use actions::Draft;
 pub(crate) use events::{Line, What};

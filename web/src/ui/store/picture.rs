@@ -55,7 +55,8 @@ impl Broker {
     /// How long the others take to notice its end, in milliseconds.
     pub(crate) fn session_ms(&self) -> f64 {
         const KAFKA: f64 = 9_000.0;
-        self.setting("broker.session.timeout.ms").and_then(|text| text.parse().ok()).unwrap_or(KAFKA)
+        let known = self.setting("broker.session.timeout.ms").and_then(|text| text.parse::<u32>().ok());
+        known.map_or(KAFKA, f64::from)
     }
 
     /// It votes on the metadata.

@@ -65,10 +65,7 @@ impl Store {
         };
         let Some(text) = text else {
             self.enter(id, String::new());
-            return self.failed(
-                &format!("broker {id}"),
-                &format!("java.nio.file.NoSuchFileException: {}", launch.short_path()),
-            );
+            return self.refused(id, format!("java.nio.file.NoSuchFileException: {}", launch.short_path()));
         };
         let properties = text + &launch.overrides;
         // Another id in it makes it another broker.

@@ -1,6 +1,6 @@
 //! The terminals of the page: which there are, what they are to show, who takes what is typed.
 
-use super::Store;
+use super::{Store, What};
 use crate::bridge::{Awaits, TerminalsCommand, TerminalsReport, pack_text, unpack_text};
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
@@ -53,11 +53,15 @@ pub(crate) struct Completions {
 }
 
 impl Terminal {
-    /// Takes what is to be shown.
-    pub(crate) fn take(self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.waiting.update_value(|waiting| bytes = std::mem::take(waiting));
-        bytes
+    /// Takes so many bytes of what is to be shown; true where there are more.
+    pub(crate) fn take(self, limit: usize) -> (Vec<u8>, bool) {
+        let (mut bytes, mut is_more) = (Vec::new(), false);
+        self.waiting.update_value(|waiting| {
+            let rest = waiting.split_off(limit.min(waiting.len()));
+            is_more = !rest.is_empty();
+            bytes = std::mem::replace(waiting, rest);
+        });
+        (bytes, is_more)
     }
 }
 
@@ -130,11 +134,14 @@ impl Store {
                     }
                 }
             }
-            TerminalsReport::Command { terminal, text } => {
-                if let Some(terminal) = self.terminal(terminal) {
+            TerminalsReport::Command { terminal: number, text } => {
+                if let Some(terminal) = self.terminal(number) {
                     terminal.entered.set_value(text.clone());
                     terminal.command.set(text.clone());
                     self.remember_terminals();
+                }
+                if text.contains("kafka-") {
+                    self.note(What::Command { terminal: number, line: text.clone() });
                 }
                 self.command_history.update_value(|history| {
                     if history.last() != Some(&text) {
@@ -146,6 +153,8 @@ impl Store {
             }
             TerminalsReport::File { ticket, result } => self.file_answered(ticket, result),
             TerminalsReport::Edit { path, .. } => self.edit(path),
+            TerminalsReport::Download { path } => self.download(path),
+            TerminalsReport::Upload { directory } => self.upload(directory),
             TerminalsReport::Ended(number) => self.close_terminal(number),
             TerminalsReport::Completions { ticket, from, to, candidates, option } => {
                 let mut asked = None;

@@ -1,85 +1,11 @@
 //! What to do about a mistake, in one plain line under what Kafka says of it. What Kafka prints stays as it is; this stands
 //! apart from it, and offers the command that helps where there is one.
 
+use crate::mistakes::{Mistake, configuration, with_bootstrap};
 use crate::ui::store::Store;
 use broker_core::config::playground::BROKERS;
 use leptos::prelude::*;
 use std::fmt::{self, Display, Formatter};
-
-/// A mistake that is known by what is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mistake {
-    /// A file or a script of Kafka before 4.
-    ZooKeeper,
-    /// An option that tools had before they spoke to brokers.
-    OldOption,
-    /// No broker was named.
-    NoBootstrap,
-    /// Nobody listens there.
-    NobodyListens,
-    /// Fewer brokers than replicas.
-    TooFewBrokers,
-    /// A log directory that was never formatted.
-    Unformatted,
-    /// Another process has the port.
-    PortTaken,
-    /// Another process has the log directory.
-    DirectoryTaken,
-    /// A log directory of another cluster.
-    OtherCluster,
-    /// A log directory of another node.
-    OtherNode,
-    /// A topic that is not there.
-    NoTopic,
-    /// Fewer replicas in sync than the topic wants.
-    NotEnoughReplicas,
-    /// A group whose offsets are to be set has members.
-    GroupIsActive,
-    /// A file that is not there.
-    NoFile,
-    /// There is no network.
-    NoNetwork,
-    /// There is no such program.
-    NoProgram,
-}
-
-/// What is printed, each with the mistake behind it; the first that is found counts.
-const SIGNS: [(&str, Mistake); 24] = [
-    ("zookeeper-server-start.sh: No such file", Mistake::ZooKeeper),
-    ("zookeeper-server-start.sh: command not found", Mistake::ZooKeeper),
-    ("zookeeper-shell.sh: No such file", Mistake::ZooKeeper),
-    ("Missing required configuration \"process.roles\"", Mistake::ZooKeeper),
-    ("zookeeper is not a recognized option", Mistake::OldOption),
-    ("broker-list is not a recognized option", Mistake::OldOption),
-    ("Missing required argument \"[bootstrap-server]\"", Mistake::NoBootstrap),
-    ("Missing required option(s) [bootstrap-server]", Mistake::NoBootstrap),
-    ("--bootstrap-server must be specified", Mistake::NoBootstrap),
-    ("could not be established. Node may not be available.", Mistake::NobodyListens),
-    ("Unable to replicate the partition", Mistake::TooFewBrokers),
-    ("No readable meta.properties files found", Mistake::Unformatted),
-    ("have you run `kafka-storage.sh` to format", Mistake::Unformatted),
-    ("Address already in use", Mistake::PortTaken),
-    ("Failed to acquire lock on file .lock", Mistake::DirectoryTaken),
-    ("Invalid cluster.id in", Mistake::OtherCluster),
-    ("doesn't match previous node id", Mistake::OtherNode),
-    ("NOT_ENOUGH_REPLICAS", Mistake::NotEnoughReplicas),
-    ("does not exist as expected", Mistake::NoTopic),
-    ("Assignments can only be reset if the group", Mistake::GroupIsActive),
-    ("java.nio.file.NoSuchFileException", Mistake::NoFile),
-    ("ailure in name resolution", Mistake::NoNetwork),
-    ("Could not resolve host", Mistake::NoNetwork),
-    ("command not found", Mistake::NoProgram),
-];
-
-/// Programs that would fetch something.
-const NETWORK: [&str; 7] = ["apt", "apt-get", "brew", "docker", "git", "ssh", "sudo"];
-
-/// The mistake that a line tells of.
-pub(super) fn mistake_in(line: &str) -> Option<Mistake> {
-    let (_, mistake) = SIGNS.iter().find(|(sign, _)| line.contains(sign))?;
-    let is_of_network = || NETWORK.iter().any(|program| line.contains(&format!("{program}: ")));
-    Some(if *mistake == Mistake::NoProgram && is_of_network() { Mistake::NoNetwork } else { *mistake })
-}
 
 /// What there is to say of a mistake, and what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,79 +53,4 @@ pub(super) fn hint(store: Store, mistake: Mistake, entered: &str) -> Hint {
         _ => None,
     };
     Hint { words, command }
-}
-
-/// The line with the option of today in the place of `--zookeeper host:port` or `--broker-list host:port`.
-fn with_bootstrap(entered: &str, bootstrap: &str) -> Option<String> {
-    let mut is_value = false;
-    let mut found = false;
-    let mut words: Vec<String> = Vec::new();
-    for word in entered.split(' ') {
-        let old = ["--zookeeper", "--broker-list"].into_iter().find(|option| word.starts_with(option));
-        match old {
-            Some(option) => {
-                words.push(format!("--bootstrap-server {bootstrap}"));
-                (is_value, found) = (word == option, true);
-            }
-            // It was the old option's.
-            None if is_value => is_value = false,
-            None => words.push(word.to_owned()),
-        }
-    }
-    found.then(|| words.join(" "))
-}
-
-/// The file that a broker was to start with.
-fn configuration(entered: &str) -> Option<&str> {
-    let mut words = entered.split_whitespace().skip_while(|word| !word.ends_with("kafka-server-start.sh"));
-    words.next()?;
-    words.find(|word| !word.starts_with('-'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Mistake, configuration, mistake_in, with_bootstrap};
-
-    #[test]
-    fn a_mistake_is_known_by_what_is_printed() {
-        for (line, mistake) in [
-            ("bash: ./bin/zookeeper-server-start.sh: No such file or directory", Some(Mistake::ZooKeeper)),
-            ("bash: docker: command not found", Some(Mistake::NoNetwork)),
-            ("bash: kafka-topic.sh: command not found", Some(Mistake::NoProgram)),
-            ("zookeeper is not a recognized option", Some(Mistake::OldOption)),
-            ("Created topic first-topic.", None),
-        ] {
-            assert_eq!(mistake_in(line), mistake, "{line}");
-        }
-    }
-
-    #[test]
-    fn an_old_option_becomes_that_of_today() {
-        for (entered, today) in [
-            (
-                "./bin/kafka-topics.sh --create --zookeeper localhost:2181 --topic a",
-                Some("./bin/kafka-topics.sh --create --bootstrap-server localhost:9092 --topic a"),
-            ),
-            (
-                "kafka-topics.sh --list --zookeeper=localhost:2181",
-                Some("kafka-topics.sh --list --bootstrap-server localhost:9092"),
-            ),
-            (
-                "kafka-console-producer.sh --broker-list localhost:9092,localhost:9093 --topic a",
-                Some("kafka-console-producer.sh --bootstrap-server localhost:9092 --topic a"),
-            ),
-            ("kafka-topics.sh --list", None),
-        ] {
-            assert_eq!(with_bootstrap(entered, "localhost:9092").as_deref(), today);
-        }
-    }
-
-    #[test]
-    fn the_file_of_a_broker_is_found() {
-        assert_eq!(
-            configuration("./bin/kafka-server-start.sh -daemon a.properties --override a=b"),
-            Some("a.properties")
-        );
-        assert_eq!(configuration("kafka-topics.sh"), None);
-    }
 }

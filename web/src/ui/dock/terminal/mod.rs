@@ -6,8 +6,8 @@ mod line;
 mod screen;
 
 use crate::bridge::{Awaits, TerminalsCommand};
+use crate::clock::host_us;
 use crate::ui::store::{Store, Terminal};
-pub(crate) use hints::Mistake;
 use hints::{Hint, hint};
 use leptos::html::{Div, Input, Span};
 use leptos::prelude::*;
@@ -16,7 +16,12 @@ use screen::Screen;
 
 /// What a new terminal offers to run: the first command of most tutorials.
 const FIRST: &str = "./bin/kafka-topics.sh --create --topic first-topic --bootstrap-server localhost:9092";
-/// Lines at once from which on they are not read aloud.
+/// What drawing may take of an animation frame, in microseconds: the rest is the browser's, and the stage's.
+const SPAN: usize = 3_000;
+/// Bounds of what is drawn with one frame, in bytes.
+const SLOWEST: usize = 2 * 1024;
+const FASTEST: usize = 64 * 1024;
+/// Bytes at once from which on they are not read aloud.
 const FLOOD: usize = 4096;
 
 /// What the code of a terminal's view works on. A copy is the same.
@@ -40,6 +45,8 @@ struct Parts {
     /// What the last Tab could have meant.
     candidates: RwSignal<Vec<String>>,
     is_drawing: StoredValue<bool>,
+    /// Bytes that are drawn with one animation frame: as many as leave it short.
+    pace: StoredValue<usize>,
     /// Nothing was typed here yet.
     is_new: RwSignal<bool>,
     /// What is to say of a mistake of the command that was entered last.
@@ -54,7 +61,7 @@ impl Parts {
         if self.terminal.awaits.get_untracked() == Awaits::Command {
             let hint = self.hint.try_update(Option::take).flatten();
             self.screen.update_value(|screen| {
-                for screen in screen {
+                if let Some(screen) = screen {
                     hint.iter().for_each(|hint| screen.note(&hint.to_string()));
                     screen.begin_command();
                 }
@@ -87,12 +94,14 @@ impl Parts {
         request_animation_frame(move || {
             let _ = self.is_drawing.try_set_value(false);
             let Some(scroller) = self.scroller.get_untracked() else { return };
-            let bytes = self.terminal.take();
+            let began = host_us();
+            let pace = self.pace.get_value();
+            let (bytes, is_more) = self.terminal.take(pace);
             let is_at_end = scroller.scroll_top() + scroller.client_height() + 24 >= scroller.scroll_height();
-            let _ = scroller.set_attribute("aria-live", if bytes.len() > FLOOD { "off" } else { "polite" });
+            let _ = scroller.set_attribute("aria-live", if is_more || bytes.len() > FLOOD { "off" } else { "polite" });
             let mut mistake = None;
             self.screen.update_value(|screen| {
-                for screen in screen {
+                if let Some(screen) = screen {
                     screen.print(&bytes);
                     mistake = screen.mistake();
                 }
@@ -106,6 +115,13 @@ impl Parts {
             }
             let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: bytes.len() as u32 };
             self.store.tell_terminals(&credit);
+            if is_more {
+                // Where the end was followed the browser has laid the lines out by now.
+                let took = (host_us() - began).max(1) as usize;
+                let better = (pace * SPAN / took).clamp(pace / 2, pace * 3 / 2);
+                self.pace.set_value(better.clamp(SLOWEST, FASTEST));
+                self.draw();
+            }
         });
     }
 }
@@ -144,6 +160,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         tab_leaves: RwSignal::default(),
         candidates: RwSignal::default(),
         is_drawing: StoredValue::default(),
+        pace: StoredValue::new(SLOWEST),
         is_new: RwSignal::new(terminal.lost.with_value(Option::is_none)),
         hint: RwSignal::default(),
     };

@@ -1,7 +1,7 @@
 //! What a terminal shows: real text in the document, so that it is selected, copied, found and read aloud as any other. Lines
 //! lie in chunks that the browser lays out only where they are seen; the oldest go.
 
-use super::hints::{Mistake, mistake_in};
+use crate::mistakes::{Mistake, mistake_in};
 use leptos::prelude::document;
 use vte::{Params, Parser, Perform};
 use web_sys::Element;
