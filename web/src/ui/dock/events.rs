@@ -52,7 +52,9 @@ pub(super) fn Events() -> impl IntoView {
     };
     Effect::new(move |_| {
         newest.track();
-        if at_end.get_untracked() {
+        // What is not shown cannot scroll.
+        let is_shown = store.tab.get() == "events";
+        if is_shown && at_end.get_untracked() {
             request_animation_frame(to_end);
         }
     });

@@ -109,6 +109,10 @@ impl Parts {
             if let Some(mistake) = mistake.filter(|_| self.hint.with_untracked(Option::is_none)) {
                 let entered = self.terminal.entered.get_value();
                 self.hint.set(Some(hint(self.store, mistake, &entered)));
+                if is_at_end {
+                    // It stands below what is in sight now.
+                    request_animation_frame(move || self.follow());
+                }
             }
             if is_at_end {
                 scroller.set_scroll_top(scroller.scroll_height());
