@@ -159,6 +159,25 @@ impl ConfigKey {
         Ok(value)
     }
 
+    /// The values there are to choose from, of a list for each entry; none where any may be given. Its default is one of them.
+    pub fn choices(&self) -> Vec<&'static str> {
+        let mut choices = match self.valid {
+            Valid::OneOf(allowed)
+            | Valid::OneOfAnyCase(allowed)
+            | Valid::ListOf(allowed)
+            | Valid::ListOrEmptyOf(allowed) => allowed.to_vec(),
+            _ if self.value_type == ValueType::Boolean => Vec::from(["true", "false"]),
+            _ => Vec::new(),
+        };
+        if let DefaultValue::Text(default) = self.default
+            && !choices.contains(&default)
+            && !default.is_empty()
+        {
+            choices.push(default);
+        }
+        choices
+    }
+
     fn read(&self, text: &str) -> Result<Value, &'static str> {
         let trimmed = text.trim();
         match self.value_type {

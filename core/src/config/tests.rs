@@ -34,6 +34,19 @@ fn config(changes: &str) -> BrokerConfig {
 }
 
 #[test]
+fn a_key_tells_what_its_values_are_chosen_from() {
+    for (name, choices) in [
+        ("process.roles", &["broker", "controller"][..]),
+        ("auto.create.topics.enable", &["true", "false"]),
+        ("log.cleanup.policy", &["compact", "delete"]),
+        ("num.partitions", &["1"]),
+        ("node.id", &[]),
+    ] {
+        assert_eq!(table::broker_key(name).map(key::ConfigKey::choices).as_deref(), Some(choices), "{name}");
+    }
+}
+
+#[test]
 fn mistakes_are_answered_in_kafkas_words() {
     for case in include_str!("mistakes.txt").split("\n\n") {
         let (changes, expected) = case.trim().split_once('\n').unwrap();

@@ -263,3 +263,26 @@ fn a_broker_of_the_page_starts_with_its_file_as_it_is_then() -> Done {
     })?;
     page.expect_no_complaint()
 }
+
+#[test]
+fn the_editor_completes_keys_and_their_values() -> Done {
+    const TAB: &str = "\u{e004}";
+    let page = Page::open()?;
+    page.show_terminals()?;
+    page.run_command(0, "nano /tmp/new.properties")?;
+    page.until("the editor", || Ok(page.browser.find(".editor textarea").ok()))?;
+    let area = page.browser.find(".editor textarea")?;
+    page.browser.type_text(&area, &format!("process.ro{TAB}br{TAB},c{TAB}\nauto.cr{TAB}"))?;
+    page.until("what was completed", || {
+        let text = page.browser.run("return document.querySelector('.editor textarea').value")?;
+        Ok((text.as_str() == Some("process.roles=broker,controller\nauto.create.topics.enable=")).then_some(()))
+    })?;
+    page.browser.type_text(&area, TAB)?;
+    page.until("the values there are", || Ok((page.text(".editor .findings .data")? == "true  false").then_some(())))?;
+    // Tab is no trap.
+    page.browser.type_text(&area, TAB)?;
+    page.until("the focus to go on", || {
+        Ok(page.browser.run("return document.activeElement?.tagName !== 'TEXTAREA'")?.as_bool().filter(|left| *left))
+    })?;
+    page.expect_no_complaint()
+}

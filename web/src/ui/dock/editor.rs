@@ -219,23 +219,36 @@ fn line_of(text: &str, at: u32) -> u32 {
     before.count() as u32 + 1
 }
 
-/// Completes a key at the beginning of a line; false where there is none to complete.
+/// Completes a key at the beginning of a line, or its value; false where there is nothing to complete.
 fn complete(area: &HtmlTextAreaElement, text: RwSignal<String>, candidates: RwSignal<Vec<&'static str>>) -> bool {
     let value: Vec<u16> = area.value().encode_utf16().collect();
     let at = area.selection_start().ok().flatten().map_or(value.len(), |at| at as usize).min(value.len());
     let before = String::from_utf16_lossy(&value[..at]);
-    let typed = before.rsplit('\n').next().unwrap_or_default();
-    if typed.is_empty() || typed.contains(['=', ' ', '#']) {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let (typed, words, end) = match line.split_once('=') {
+        // A list is given entry by entry.
+        Some((key, values)) => {
+            let Some(key) = broker_key(key.trim()) else { return false };
+            (values.rsplit(',').next().unwrap_or_default().trim_start(), key.choices(), "")
+        }
+        None if line.is_empty() => return false,
+        None => (line, broker_keys().map(|key| key.name).collect(), "="),
+    };
+    if line.contains('#') {
         return false;
     }
-    let found: Vec<&'static str> = broker_keys().map(|key| key.name).filter(|name| name.starts_with(typed)).collect();
+    let found: Vec<&'static str> = words.into_iter().filter(|word| word.starts_with(typed)).collect();
     let Some((first, others)) = found.split_first() else { return false };
     let common = others.iter().fold(first.len(), |common, other| {
         first.bytes().zip(other.bytes()).take(common).take_while(|(one, other)| one == other).count()
     });
     let mut added = first[typed.len()..common].to_owned();
     if others.is_empty() {
-        added.push('=');
+        added.push_str(end);
+    }
+    // Who has seen all there is goes on with Tab.
+    if added.is_empty() && (others.is_empty() || candidates.with_untracked(|shown| *shown == found)) {
+        return false;
     }
     let after = String::from_utf16_lossy(&value[at..]);
     let whole = format!("{before}{added}{after}");

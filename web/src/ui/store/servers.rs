@@ -70,7 +70,11 @@ impl Store {
         let properties = text + &launch.overrides;
         // Another id in it makes it another broker.
         let config = Properties::parse(&properties).and_then(|parsed| BrokerConfig::from_properties(&parsed));
+        let asked = id;
         let id = config.map_or(id, |config| config.node_id);
+        if id != asked {
+            self.remember_launch(id, launch.clone());
+        }
         let is_formatted = launch.is_formatted;
         if self.begin_broker(id, BrokerStart { properties, is_formatted, ..BrokerStart::default() }) {
             self.adopt(id, &launch);
@@ -201,9 +205,13 @@ impl Store {
         if is_taken {
             return self.with_cluster(|cluster| cluster.start_broker(worker, BrokerStart { seed: seed(), ..start }));
         }
+        self.remember_launch(id, launch);
+        self.begin_broker(id, start);
+    }
+
+    fn remember_launch(self, id: i32, launch: Launch) {
         self.with_cluster(|cluster| cluster.remember(&format!("{SERVER}{id}"), Some(pack_text(&launch))));
         self.launches.update_value(|all| drop(all.insert(id, launch)));
-        self.begin_broker(id, start);
     }
 
     /// False where it runs already.
