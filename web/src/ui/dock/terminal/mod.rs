@@ -24,6 +24,15 @@ const FASTEST: usize = 64 * 1024;
 /// Bytes at once from which on they are not read aloud.
 const FLOOD: usize = 4096;
 
+/// How output comes to be shown.
+#[derive(Clone, Copy)]
+struct Drawing {
+    /// It will be with the next animation frame.
+    is_due: bool,
+    /// Bytes that are drawn with one frame: as many as leave it short.
+    pace: usize,
+}
+
 /// What the code of a terminal's view works on. A copy is the same.
 #[derive(Clone, Copy)]
 struct Parts {
@@ -44,9 +53,7 @@ struct Parts {
     tab_leaves: RwSignal<bool>,
     /// What the last Tab could have meant.
     candidates: RwSignal<Vec<String>>,
-    is_drawing: StoredValue<bool>,
-    /// Bytes that are drawn with one animation frame: as many as leave it short.
-    pace: StoredValue<usize>,
+    drawing: StoredValue<Drawing>,
     /// Nothing was typed here yet.
     is_new: RwSignal<bool>,
     /// What is to say of a mistake of the command that was entered last.
@@ -87,15 +94,15 @@ impl Parts {
 
     /// Shows what has come, with the next animation frame, and grants as much again.
     fn draw(self) {
-        if self.is_drawing.get_value() {
+        if self.drawing.get_value().is_due {
             return;
         }
-        self.is_drawing.set_value(true);
+        self.drawing.update_value(|drawing| drawing.is_due = true);
         request_animation_frame(move || {
-            let _ = self.is_drawing.try_set_value(false);
+            let _ = self.drawing.try_update_value(|drawing| drawing.is_due = false);
             let Some(scroller) = self.scroller.get_untracked() else { return };
             let began = host_us();
-            let pace = self.pace.get_value();
+            let pace = self.drawing.get_value().pace;
             let (bytes, is_more) = self.terminal.take(pace);
             let is_at_end = scroller.scroll_top() + scroller.client_height() + 24 >= scroller.scroll_height();
             let _ = scroller.set_attribute("aria-live", if is_more || bytes.len() > FLOOD { "off" } else { "polite" });
@@ -123,7 +130,7 @@ impl Parts {
                 // Where the end was followed the browser has laid the lines out by now.
                 let took = (host_us() - began).max(1) as usize;
                 let better = (pace * SPAN / took).clamp(pace / 2, pace * 3 / 2);
-                self.pace.set_value(better.clamp(SLOWEST, FASTEST));
+                self.drawing.update_value(|drawing| drawing.pace = better.clamp(SLOWEST, FASTEST));
                 self.draw();
             }
         });
@@ -163,8 +170,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         at: StoredValue::default(),
         tab_leaves: RwSignal::default(),
         candidates: RwSignal::default(),
-        is_drawing: StoredValue::default(),
-        pace: StoredValue::new(SLOWEST),
+        drawing: StoredValue::new(Drawing { is_due: false, pace: SLOWEST }),
         is_new: RwSignal::new(terminal.lost.with_value(Option::is_none)),
         hint: RwSignal::default(),
     };
