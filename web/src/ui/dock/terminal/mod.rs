@@ -69,7 +69,9 @@ impl Parts {
             let hint = self.hint.try_update(Option::take).flatten();
             self.screen.update_value(|screen| {
                 if let Some(screen) = screen {
-                    hint.iter().for_each(|hint| screen.note(&hint.to_string()));
+                    if let Some(hint) = &hint {
+                        screen.note(&hint.to_string());
+                    }
                     screen.begin_command();
                 }
             });
