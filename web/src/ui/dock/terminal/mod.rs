@@ -17,9 +17,9 @@ use screen::Screen;
 /// What a new terminal offers to run: the first command of most tutorials.
 const FIRST: &str = "./bin/kafka-topics.sh --create --topic first-topic --bootstrap-server localhost:9092";
 /// What drawing may take of an animation frame, in microseconds: the rest is the browser's, and the stage's.
-const SPAN: usize = 3_000;
+const SPAN: usize = 5_000;
 /// Bounds of what is drawn with one frame, in bytes.
-const SLOWEST: usize = 2 * 1024;
+const SLOWEST: usize = 16 * 1024;
 const FASTEST: usize = 64 * 1024;
 /// Bytes at once from which on they are not read aloud.
 const FLOOD: usize = 4096;
