@@ -11,6 +11,8 @@ pub enum Mistake {
     NoBootstrap,
     /// Nobody listens there.
     NobodyListens,
+    /// Nobody listens anywhere.
+    NoBroker,
     /// Fewer brokers than replicas.
     TooFewBrokers,
     /// A log directory that was never formatted.

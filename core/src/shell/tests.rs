@@ -109,6 +109,14 @@ fn the_page_is_told_of_commands_editors_and_the_end() {
 }
 
 #[test]
+fn a_screen_that_was_emptied_begins_with_the_prompt() {
+    let mut typist = Typist::new();
+    typist.sees();
+    typist.types("clear");
+    assert_eq!(typist.sees(), "clear\n\x1b[H\x1b[2J\x1b[3J~$ ");
+}
+
+#[test]
 fn the_host_reads_files_that_it_keeps_itself_through_the_machine() {
     let now = Now { monotonic: Instant::ZERO, wall_ms: 0 };
     let mut machine = Machine::new(now, 1, 0, Vec::new());

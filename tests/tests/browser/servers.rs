@@ -203,6 +203,16 @@ fn a_mistake_has_a_plain_line_under_it_that_says_what_to_do() -> Done {
     })?;
     page.interrupt(0)?;
     page.wait_for_prompt(0)?;
+    // A broker that is down listens nowhere.
+    page.kill(0)?;
+    page.enter(0, "kafka-console-producer.sh --topic t --bootstrap-server localhost:9092")?;
+    page.until("the hint that names those that run", || {
+        Ok(page.hint(0)?.ends_with("Brokers listen on: localhost:9093, localhost:9094").then_some(()))
+    })?;
+    page.interrupt(0)?;
+    page.wait_for_prompt(0)?;
+    page.start(0)?;
+    page.wait_for_brokers(&[0, 1, 2])?;
 
     page.run_command(0, "./bin/zookeeper-server-start.sh ./config/zookeeper.properties")?;
     page.until("the hint", || Ok((!page.hint(0)?.is_empty()).then_some(())))?;

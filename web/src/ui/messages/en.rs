@@ -266,6 +266,7 @@ pub(super) static MESSAGES: Messages = Messages {
         Mistake::OldOption => "That option is of an older Kafka: tools now speak to brokers alone.",
         Mistake::NoBootstrap => "A tool wants to know where a broker listens.",
         Mistake::NobodyListens => "Nobody listens there. Brokers listen on:",
+        Mistake::NoBroker => "Nobody listens there: no broker runs. The three of this page:",
         Mistake::TooFewBrokers => {
             "Each replica needs a broker of its own: start more brokers, or ask for fewer replicas."
         }
@@ -325,6 +326,7 @@ fn say(line: &Line) -> String {
         What::Starting(id) => return format!("Broker {id} starts."),
         What::Wiped(id) => return format!("You wiped the disk of broker {id}."),
         What::Command { terminal, line } => return format!("You ran in terminal {terminal}: {line}"),
+        What::NotTransferred { file, reason } => return format!("{file} was not transferred: {reason}"),
         What::Refused { broker, reason } => return format!("Broker {broker} did not start: {reason}"),
         What::WorkerFailed { worker, reason } => return format!("The worker of {worker} failed: {reason}"),
         What::Node(event) => event,

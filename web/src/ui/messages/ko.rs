@@ -257,6 +257,7 @@ pub(super) static MESSAGES: Messages = Messages {
         Mistake::OldOption => "예전 Kafka의 옵션입니다. 지금 도구는 브로커하고만 통신합니다.",
         Mistake::NoBootstrap => "브로커의 주소를 알려 주어야 합니다.",
         Mistake::NobodyListens => "그 주소에는 아무도 없습니다. 브로커의 주소:",
+        Mistake::NoBroker => "그 주소에는 아무도 없습니다. 실행 중인 브로커가 없습니다. 이 페이지의 브로커 세 대:",
         Mistake::TooFewBrokers => "복제본마다 브로커가 하나씩 필요합니다. 브로커를 더 시작하거나 복제본 수를 줄이세요.",
         Mistake::Unformatted => {
             "로그 디렉터리를 아직 포맷하지 않았습니다. 다른 브로커와 함께 쓰려면 random-uuid 대신 그 클러스터의 ID를 쓰세요:"
@@ -320,6 +321,7 @@ fn say(line: &Line) -> String {
         What::Starting(id) => return format!("브로커 {id}번을 시작합니다."),
         What::Wiped(id) => return format!("브로커 {id}번의 디스크를 지웠습니다."),
         What::Command { terminal, line } => return format!("터미널 {terminal}에서 실행: {line}"),
+        What::NotTransferred { file, reason } => return format!("{file} 파일을 옮기지 못했습니다: {reason}"),
         What::Refused { broker, reason } => return format!("브로커 {broker}번이 시작하지 못했습니다: {reason}"),
         What::WorkerFailed { worker, reason } => return format!("워커 오류({worker}): {reason}"),
         What::Node(event) => event,

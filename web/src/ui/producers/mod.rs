@@ -72,7 +72,11 @@ pub(crate) fn Producers() -> impl IntoView {
 
 /// Records a second, as the browser writes numbers: formatting `f32` would be 10 KB of every visitor's wasm.
 pub(crate) fn rate_text(rate: f32) -> String {
-    js_sys::Number::from(f64::from(rate)).to_string_with_radix(10).map(String::from).unwrap_or_default()
+    // What an `f32` adds to a decimal fraction is not what was typed.
+    js_sys::Number::from((f64::from(rate) * 1000.0).round() / 1000.0)
+        .to_string_with_radix(10)
+        .map(String::from)
+        .unwrap_or_default()
 }
 
 /// A field that keeps its text in a signal.

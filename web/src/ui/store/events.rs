@@ -27,6 +27,13 @@ pub(crate) enum What {
         /// As it was typed.
         line: String,
     },
+    /// A file did not come or go.
+    NotTransferred {
+        /// Its name.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// A broker refused to start.
     Refused {
         /// Which.
@@ -95,6 +102,7 @@ impl Line {
             self.what,
             What::Killed(_)
                 | What::PoweredOff(_)
+                | What::NotTransferred { .. }
                 | What::Refused { .. }
                 | What::WorkerFailed { .. }
                 | What::Node(Event::LeaderChanged { .. } | Event::BrokerFenced { .. } | Event::Fatal { .. })
@@ -127,7 +135,8 @@ impl Line {
     /// Bad news, a warning, or neither.
     pub(crate) fn gravity(&self) -> &'static str {
         match &self.what {
-            What::Refused { .. }
+            What::NotTransferred { .. }
+            | What::Refused { .. }
             | What::WorkerFailed { .. }
             | What::Node(Event::Fatal { .. } | Event::LogDirectoryOffline { .. }) => "err",
             What::Killed(_)

@@ -193,10 +193,13 @@ impl Store {
         ticket
     }
 
-    /// Where clients of the cluster look for it: the listeners of its brokers.
+    /// Where clients of the cluster find it: the listeners of its brokers that run.
     pub(crate) fn addresses(self) -> Vec<String> {
         let listeners = |broker: &super::picture::Broker| broker.setting("listeners").unwrap_or_default();
-        let all = self.brokers.with_untracked(|all| all.values().map(listeners).collect::<Vec<_>>().join(","));
+        let all = self.brokers.with_untracked(|all| {
+            let living = all.values().filter(|broker| broker.process.lives());
+            living.map(listeners).collect::<Vec<_>>().join(",")
+        });
         let of_clients = all.split(',').filter(|one| !one.trim().starts_with("CONTROLLER"));
         of_clients.filter_map(|one| Some(one.split_once("://")?.1.to_owned())).collect()
     }

@@ -1,6 +1,7 @@
 //! Files between the machine and the visitor's own computer, as `sz` and `rz` ask for.
 
-use super::Store;
+use super::{Store, What};
+use broker_core::cli::file::FileError;
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::{document, window};
 use wasm_bindgen::closure::Closure;
@@ -13,9 +14,10 @@ impl Store {
     pub(crate) fn download(self, path: String) {
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
         self.read_file(&path, move |result| {
-            if let Ok(Some(content)) = result {
-                // Refused only where there is no memory for it.
-                let _ = save(&name, &content);
+            let content = result.and_then(|content| content.ok_or_else(|| FileError::NotFound.to_string()));
+            let saved = content.and_then(|content| save(&name, &content).map_err(|error| format!("{error:?}")));
+            if let Err(reason) = saved {
+                self.note(What::NotTransferred { file: name, reason });
             }
         });
     }
@@ -30,8 +32,13 @@ impl Store {
             for file in files.iter().filter_map(|file| file.dyn_into::<web_sys::File>().ok()) {
                 let path = format!("{}/{}", directory.trim_end_matches('/'), file.name());
                 spawn_local(async move {
-                    if let Ok(content) = JsFuture::from(file.array_buffer()).await {
-                        self.write_file(&path, Uint8Array::new(&content).to_vec(), |_| {});
+                    let name = file.name();
+                    let refused = move |reason| self.note(What::NotTransferred { file: name, reason });
+                    match JsFuture::from(file.array_buffer()).await {
+                        Ok(content) => self.write_file(&path, Uint8Array::new(&content).to_vec(), move |result| {
+                            result.unwrap_or_else(refused);
+                        }),
+                        Err(error) => refused(format!("{error:?}")),
                     }
                 });
             }

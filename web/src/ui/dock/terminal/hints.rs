@@ -26,6 +26,10 @@ impl Display for Hint {
 /// The hint for a mistake that `entered` made.
 pub(super) fn hint(store: Store, mistake: Mistake, entered: &str) -> Hint {
     let addresses = store.addresses();
+    let mistake = match mistake {
+        Mistake::NobodyListens if addresses.is_empty() => Mistake::NoBroker,
+        other => other,
+    };
     let bootstrap = addresses.first().map_or("localhost:9092", String::as_str);
     let said = (store.words().mistake)(mistake);
     let words =
@@ -36,7 +40,7 @@ pub(super) fn hint(store: Store, mistake: Mistake, entered: &str) -> Hint {
         {
             Some(format!("./bin/kafka-metadata-quorum.sh --bootstrap-server {bootstrap} describe --replication"))
         }
-        Mistake::ZooKeeper => Some(
+        Mistake::ZooKeeper | Mistake::NoBroker => Some(
             "for id in 0 1 2; do ./bin/kafka-server-start.sh -daemon config/playground/server-$id.properties; done"
                 .into(),
         ),

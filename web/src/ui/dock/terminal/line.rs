@@ -74,7 +74,8 @@ fn control(parts: Parts, input: &HtmlInputElement, event: &KeyboardEvent) -> boo
         "enter" => {
             let hint = parts.hint.get_untracked();
             let Some(command) = hint.and_then(|hint| hint.command) else { return false };
-            enter(parts, input, &command);
+            input.set_value("");
+            parts.run(&command);
         }
         "c" => {
             if is_something_selected() {

@@ -81,6 +81,15 @@ impl Parts {
         self.follow();
     }
 
+    /// Runs a command here, or beside what runs here: that would take it for its input.
+    fn run(self, command: &str) {
+        if self.terminal.awaits.get_untracked() == Awaits::Command {
+            self.say(command);
+        } else {
+            self.store.run_in_terminal(command);
+        }
+    }
+
     /// The end is in sight.
     fn follow(self) {
         if let Some(scroller) = self.scroller.get_untracked() {
@@ -262,7 +271,7 @@ fn hint_view(parts: Parts, hint: Hint) -> AnyView {
     let run = hint.command.map(|command| {
         let shown = command.clone();
         view! {
-            <button class="quiet data" lang="en" title="Ctrl+Enter" on:click=move |_| parts.say(&command)>{shown}</button>
+            <button class="quiet data" lang="en" title="Ctrl+Enter" on:click=move |_| parts.run(&command)>{shown}</button>
         }
     });
     view! {
