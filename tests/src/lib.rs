@@ -2,5 +2,6 @@
 
 #[cfg(feature = "browser")]
 pub mod browser;
+pub mod fidelity;
 pub mod oracle;
 pub mod tcp;

@@ -4,6 +4,7 @@
 use crate::clock::Lease;
 use crate::worker::Seen;
 use crate::worker::link::Endpoint;
+use broker_core::cli::TopicChange;
 use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
 use broker_core::event::Event;
 use broker_core::node::NodeView;
@@ -163,57 +164,21 @@ pub enum ClientsCommand {
         /// For its random numbers.
         seed: u64,
     },
-    /// Create a topic; -1 leaves a number to the broker's default.
-    CreateTopic {
+    /// Change a topic, as `kafka-topics.sh` does.
+    ChangeTopic {
         /// Names the answer.
         ticket: u32,
-        /// Its name.
-        name: String,
-        /// Its partitions.
-        partitions: i32,
-        /// Replicas of each.
-        replication_factor: i16,
-        /// What its configurations override: key, value.
-        configs: Vec<(String, String)>,
-    },
-    /// Delete a topic.
-    DeleteTopic {
-        /// Names the answer.
-        ticket: u32,
-        /// Its name.
-        name: String,
-    },
-    /// Raise the number of partitions; what Kafka says of lowering it is the answer.
-    CreatePartitions {
-        /// Names the answer.
-        ticket: u32,
-        /// The topic.
-        name: String,
-        /// How many it shall have.
-        count: i32,
+        /// `--bootstrap-server`.
+        bootstrap: String,
+        /// What to do.
+        change: TopicChange,
     },
     /// Produce one record, or several.
     Produce {
         /// Names the answer, which comes once all are acknowledged or one failed.
         ticket: u32,
-        /// Which producer; one that does not exist is started.
-        producer: u32,
-        /// `-1` all, `0`, `1`.
-        acks: i16,
-        /// Where to.
-        topic: String,
-        /// The partition, or the partitioner's choice.
-        partition: Option<i32>,
-        /// The key. `{n}` in it stands for the number of the record.
-        key: Option<String>,
-        /// The value. `{n}` in it stands for the number of the record.
-        value: String,
-        /// Headers.
-        headers: Vec<(String, String)>,
-        /// How many.
-        count: u32,
-        /// Records a second; 0 for all at once.
-        rate: f32,
+        /// What; a producer that does not exist is started.
+        draft: Draft,
     },
     /// A producer stops what it repeats and closes.
     RemoveProducer {
@@ -258,6 +223,29 @@ pub enum ClientsCommand {
     },
     /// Asks for [`ClientsReport::View`]; at most once an animation frame.
     TakeView,
+}
+
+/// What a producer is to send.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Which producer.
+    pub producer: u32,
+    /// `-1` all, `0`, `1`.
+    pub acks: i16,
+    /// Where to.
+    pub topic: String,
+    /// The partition, or the partitioner's choice.
+    pub partition: Option<i32>,
+    /// The key. `{n}` in it stands for the number of the record.
+    pub key: Option<String>,
+    /// The value. `{n}` in it stands for the number of the record.
+    pub value: String,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// How many.
+    pub count: u32,
+    /// Records a second; 0 for all at once.
+    pub rate: f32,
 }
 
 /// Records to be produced for the sake of measuring.
@@ -399,6 +387,8 @@ pub struct ConsumerView {
     pub group: Option<String>,
     /// What it subscribed to.
     pub topics: Vec<String>,
+    /// It began at the beginning where its group had no committed offset.
+    pub from_beginning: bool,
     /// What it does, in a word: `joining`, `stable`, `closing`, `alone`.
     pub state: String,
     /// Its member id.

@@ -7,6 +7,7 @@
 //! - [`clock`]: playground time.
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
 //! - [`journal_frames`]: how a journal lies in two files; `journal_file` carries it out.
+//! - [`commands`]: what people do on the page as lines of Kafka's tools.
 //! - [`shell_words`]: a line as a shell reads it; [`mistakes`]: what went wrong at one, known by what is printed.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
@@ -22,6 +23,7 @@ pub mod chunk_index;
 pub mod clock;
 #[cfg(target_arch = "wasm32")]
 pub mod cluster;
+pub mod commands;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 mod entry;
 #[cfg(target_arch = "wasm32")]

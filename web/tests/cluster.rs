@@ -1,6 +1,7 @@
 //! Three brokers and the clients of a page, on real ports and real disks: a topic, a kill, and everybody back.
 #![cfg(target_arch = "wasm32")]
 
+use broker_core::cli::{NewTopic, TopicChange};
 use broker_core::config::playground::playground_properties;
 use broker_core::node::{Node, NodeView};
 use broker_web::bridge::{
@@ -131,8 +132,9 @@ async fn three_brokers_keep_a_topic_over_a_kill_and_a_restart_of_all() {
     }
     cluster.all_run().await;
 
-    let (name, configs) = ("first-topic".into(), Vec::new());
-    let create = ClientsCommand::CreateTopic { ticket: 1, name, partitions: 3, replication_factor: -1, configs };
+    let topic = NewTopic { topic: "first-topic".into(), partitions: Some(3), ..NewTopic::default() };
+    let (bootstrap, change) = ("localhost:9092".into(), TopicChange::Create(topic));
+    let create = ClientsCommand::ChangeTopic { ticket: 1, bootstrap, change };
     let done = ClientsReport::Answer { ticket: 1, result: Ok(Acknowledged::Done) };
     assert_eq!(cluster.ask(create.clone()).await, done);
     let ClientsReport::Answer { result: Err(refusal), .. } = cluster.ask(create).await else {

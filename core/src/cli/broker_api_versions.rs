@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, thrown};
 use super::option_parser::{OptionSpec, Options, value};
 use super::properties_file::{self, admin_config};
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ApiKey;
 use crate::protocol::messages::metadata_response::MetadataResponseBroker;
@@ -142,8 +141,8 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let bootstrap = config.bootstrap.clone();
     terminal.start_legacy_admin(config);
     let request = MetadataRequest { topics: None, allow_auto_topic_creation: true, ..MetadataRequest::default() };
-    let answer = terminal.ask_while_reachable(AdminRequest::DescribeTopics(request)).await;
-    let Some(Ok(AdminResponse::DescribeTopics(MetadataResponse { mut brokers, .. }))) = answer else {
+    let answer = terminal.ask_while_reachable(request).await;
+    let Some(Ok(MetadataResponse { mut brokers, .. })) = answer else {
         let servers = bootstrap.iter().zip(1..).map(|((host, port), index)| node(host, i32::from(*port), -index, None));
         let servers = servers.collect::<Vec<_>>().join(", ");
         let message = format!("Request METADATA failed on brokers [{servers}]");
@@ -151,12 +150,8 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     };
     hash_map_order(&mut brokers, 16, node_hash);
     for broker in brokers {
-        let request = AdminRequest::DescribeFeatures(ApiVersionsRequest::default());
-        let answer = match terminal.ask_broker(broker.node_id, request).await {
-            Ok(AdminResponse::DescribeFeatures(response)) => thrown(response.error_code, None).map(|()| response),
-            Ok(_) => Ok(ApiVersionsResponse::default()),
-            Err(exception) => Err(exception),
-        };
+        let answer = terminal.ask_broker(broker.node_id, ApiVersionsRequest::default()).await;
+        let answer = answer.and_then(|response| thrown(response.error_code, None).map(|()| response));
         let answer = answer.map_or_else(|error| format!("ERROR: {}", error.message), |response| versions(&response));
         let node = node(&broker.host, broker.port, broker.node_id, broker.rack.as_deref());
         terminal.line(&format!("{node} -> {answer}"));

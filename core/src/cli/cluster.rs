@@ -2,7 +2,6 @@
 
 use super::failure::{Exception, Failure, thrown, wrapped};
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ErrorCode;
@@ -25,13 +24,9 @@ pub(super) const EARLIEST: i64 = -2;
 /// All topics as brokers know them, by name.
 pub(super) async fn metadata(terminal: &Terminal) -> Result<MetadataResponse, Exception> {
     let request = MetadataRequest { topics: None, allow_auto_topic_creation: false, ..MetadataRequest::default() };
-    match terminal.ask(AdminRequest::DescribeTopics(request)).await? {
-        AdminResponse::DescribeTopics(mut response) => {
-            sort_by(&mut response.topics, |one, other| one.name.cmp(&other.name));
-            Ok(response)
-        }
-        _ => Ok(MetadataResponse::default()),
-    }
+    let mut response = terminal.ask(request).await?;
+    sort_by(&mut response.topics, |one, other| one.name.cmp(&other.name));
+    Ok(response)
 }
 
 /// How many partitions each topic has.
@@ -75,13 +70,12 @@ pub(super) async fn offsets_or_errors(
     let topics = topics.into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions }).collect();
     let request = ListOffsetsRequest { topics, ..ListOffsetsRequest::default() };
     let mut offsets = SortedMap::new();
-    if let AdminResponse::ListOffsets(response) = terminal.ask(AdminRequest::ListOffsets(request)).await? {
-        for topic in response.topics {
-            for partition in topic.partitions {
-                let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
-                let error = ErrorCode::from_code(partition.error_code).unwrap_or(ErrorCode::UnknownServerError);
-                offsets.insert(at, if error.is_error() { Err(error) } else { Ok(partition.offset) });
-            }
+    let response = terminal.ask(request).await?;
+    for topic in response.topics {
+        for partition in topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
+            let error = ErrorCode::from_code(partition.error_code).unwrap_or(ErrorCode::UnknownServerError);
+            offsets.insert(at, if error.is_error() { Err(error) } else { Ok(partition.offset) });
         }
     }
     Ok(offsets)
@@ -103,13 +97,9 @@ pub(super) async fn describe_cluster(
     let execution = |cause: &Exception| wrapped("java.util.concurrent.ExecutionException", cause);
     let endpoint_type = if terminal.is_for_controllers() { 2 } else { 1 };
     let request = DescribeClusterRequest { endpoint_type, include_fenced_brokers, ..Default::default() };
-    match terminal.ask(AdminRequest::DescribeCluster(request)).await.map_err(|cause| execution(&cause))? {
-        AdminResponse::DescribeCluster(response) => {
-            thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
-            Ok(response)
-        }
-        _ => Ok(DescribeClusterResponse::default()),
-    }
+    let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
+    thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
+    Ok(response)
 }
 
 /// All groups of consumers, in the order in which Kafka's admin has them.
@@ -125,10 +115,8 @@ pub(super) async fn groups(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exce
 
 /// All groups of every kind.
 pub(super) async fn listed(terminal: &Terminal) -> Result<Vec<ListedGroup>, Exception> {
-    let request = AdminRequest::ListGroups(ListGroupsRequest::default());
-    let mut groups = match terminal.ask(request).await {
-        Ok(AdminResponse::ListGroups(response)) => response.groups,
-        Ok(_) => Vec::new(),
+    let mut groups = match terminal.ask(ListGroupsRequest::default()).await {
+        Ok(response) => response.groups,
         Err(cause) if cause.class.ends_with(".TimeoutException") => {
             let failed = "Failed to find brokers to send ListGroups";
             return Err(Exception::new("org.apache.kafka.common.KafkaException", failed).because(&cause));

@@ -5,7 +5,6 @@ use super::cluster::describe_cluster;
 use super::failure::{Exception, Failure, thrown, wrapped};
 use super::properties_file;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::config::Properties;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::UnregisterBrokerRequest;
@@ -97,9 +96,8 @@ async fn execute(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failu
 }
 
 async fn unregister(terminal: &Terminal, broker_id: i32) -> Result<(), Failure> {
-    let request = AdminRequest::UnregisterBroker(UnregisterBrokerRequest { broker_id });
-    let unregistered = match terminal.ask(request).await {
-        Ok(AdminResponse::UnregisterBroker(response)) => {
+    let unregistered = match terminal.ask(UnregisterBrokerRequest { broker_id }).await {
+        Ok(response) => {
             let unregistered = thrown(response.error_code, response.error_message.as_deref());
             if unregistered.is_err() && response.error_code != ErrorCode::RequestTimedOut.code() {
                 let message = response.error_message.as_deref().unwrap_or("null");
@@ -111,7 +109,6 @@ async fn unregister(terminal: &Terminal, broker_id: i32) -> Result<(), Failure> 
             }
             unregistered
         }
-        Ok(_) => Ok(()),
         Err(exception) => Err(exception),
     };
     match unregistered {

@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, thrown, wrapped};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::{admin_config, read};
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
 use crate::protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
@@ -319,8 +318,7 @@ async fn describe(
         include_synonyms: true,
         ..DescribeConfigsRequest::default()
     };
-    let answer = terminal.ask(AdminRequest::DescribeConfigs(request)).await.map_err(|cause| execution(&cause))?;
-    let AdminResponse::DescribeConfigs(response) = answer else { return Ok(()) };
+    let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
     for result in response.results {
         thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
         let mut configs = result.configs;
@@ -412,12 +410,9 @@ async fn alter(
     let name = entity.name.as_deref().unwrap_or_default();
     let resource = AlterConfigsResource { resource_type, resource_name: name.into(), configs };
     let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
-    let answer =
-        terminal.ask(AdminRequest::IncrementalAlterConfigs(request)).await.map_err(|cause| execution(&cause))?;
-    if let AdminResponse::IncrementalAlterConfigs(response) = answer {
-        for result in response.responses {
-            thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
-        }
+    let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
+    for result in response.responses {
+        thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
     }
     terminal.line(&match name {
         "" => format!("Completed updating default config for {} in the cluster.", entity.kind),

@@ -8,7 +8,6 @@ use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::client::consumer::decode_assignment;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::describe_groups_response::DescribedGroup;
@@ -272,9 +271,8 @@ pub(super) async fn chosen(terminal: &Terminal, options: &Options) -> Result<Vec
 /// What the coordinator says, as Kafka's admin throws it.
 pub(super) async fn described(terminal: &Terminal, group: &Str) -> Result<DescribedGroup, Exception> {
     let request = DescribeGroupsRequest { groups: vec![group.clone()], include_authorized_operations: false };
-    let answer = match terminal.ask(AdminRequest::DescribeGroups(request)).await {
-        Ok(AdminResponse::DescribeGroups(response)) => response.groups.into_iter().next().unwrap_or_default(),
-        Ok(_) => DescribedGroup::default(),
+    let answer = match terminal.ask(request).await {
+        Ok(response) => response.groups.into_iter().next().unwrap_or_default(),
         Err(cause) => return Err(wrapped("java.util.concurrent.ExecutionException", &cause)),
     };
     match thrown(answer.error_code, answer.error_message.as_deref()) {
@@ -476,13 +474,11 @@ async fn state(terminal: &Terminal, options: &Options, group: &DescribedGroup) -
         coordinator_keys: vec![id.clone()],
         ..FindCoordinatorRequest::default()
     };
-    let mut coordinator = String::new();
-    if let AdminResponse::FindCoordinator(response) = terminal.ask(AdminRequest::FindCoordinator(request)).await? {
-        coordinator = match response.coordinators.first() {
-            Some(found) => format!("{}:{}  ({})", found.host, found.port, found.node_id),
-            None => format!("{}:{}  ({})", response.host, response.port, response.node_id),
-        };
-    }
+    let response = terminal.ask(request).await?;
+    let coordinator = match response.coordinators.first() {
+        Some(found) => format!("{}:{}  ({})", found.host, found.port, found.node_id),
+        None => format!("{}:{}  ({})", response.host, response.port, response.node_id),
+    };
     let (groups, coordinators) = (id.len().max(15), coordinator.len().max(25));
     let verbose = options.has("verbose");
     let line = |cells: [&str; 5], epochs: [&str; 2]| {
@@ -504,10 +500,7 @@ async fn delete(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
     let (mut deleted, mut failed) = (Vec::new(), Vec::new());
     for id in ids {
         let request = DeleteGroupsRequest { groups_names: vec![id.clone()] };
-        let result = match terminal.ask(AdminRequest::DeleteGroups(request)).await? {
-            AdminResponse::DeleteGroups(response) => response.results.into_iter().next(),
-            _ => None,
-        };
+        let result = terminal.ask(request).await?.results.into_iter().next();
         let code = result.map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code);
         match thrown(code, None) {
             Ok(()) => deleted.push(format!("'{id}'")),

@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, thrown};
 use super::option_parser::{OptionSpec, Options, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::DeleteRecordsRequest;
@@ -74,9 +73,7 @@ async fn delete(
     let partitions = vec![DeleteRecordsPartition { partition_index: at.partition, offset }];
     let topics = vec![DeleteRecordsTopic { name: at.topic.clone(), partitions }];
     let request = DeleteRecordsRequest { topics, timeout_ms: 60_000 };
-    let AdminResponse::DeleteRecords(response) = terminal.ask(AdminRequest::DeleteRecords(request)).await? else {
-        return Ok(Ok(-1));
-    };
+    let response = terminal.ask(request).await?;
     let found = response.topics.iter().flat_map(|topic| &topic.partitions).next();
     let (code, low_watermark) = found.map_or((-1, -1), |partition| (partition.error_code, partition.low_watermark));
     if let Err(exception) = thrown(code, None) {

@@ -39,6 +39,12 @@ impl Exception {
         Self::new(&class_of(error), message.unwrap_or(error.message()))
     }
 
+    /// The error of the protocol that this is thrown for.
+    pub(super) fn error(&self) -> Option<ErrorCode> {
+        self.class.strip_prefix(ERRORS)?;
+        (-1..200).filter_map(ErrorCode::from_code).find(|error| class_of(*error) == self.class)
+    }
+
     /// With this as its cause.
     pub(super) fn because(mut self, cause: &Self) -> Self {
         self.causes.push(format!("{}: {}", cause.class, cause.message));

@@ -7,11 +7,10 @@ use super::feature_versions::{
 };
 use super::properties_file;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::config::Properties;
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::messages::update_features_request::FeatureUpdateKey;
-use crate::protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, UpdateFeaturesRequest};
+use crate::protocol::messages::{ApiVersionsRequest, UpdateFeaturesRequest};
 use crate::sorted::SortedMap;
 use crate::sorted::sort_by;
 use crate::text::Str;
@@ -130,7 +129,7 @@ async fn execute(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failu
 }
 
 async fn describe(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failure> {
-    let request = AdminRequest::DescribeFeatures(ApiVersionsRequest::default());
+    let request = ApiVersionsRequest::default();
     let answer = match arguments.integer("node-id") {
         Some(node) if node < 0 => {
             let message = format!("Invalid node id {node}: must be non-negative.");
@@ -141,10 +140,7 @@ async fn describe(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fail
     };
     // The tool tells the message of an `ExecutionException`: the cause with its class.
     let execution = |cause: &Exception| wrapped("java.util.concurrent.ExecutionException", cause);
-    let response = match answer.map_err(|cause| execution(&cause))? {
-        AdminResponse::DescribeFeatures(response) => response,
-        _ => ApiVersionsResponse::default(),
-    };
+    let response = answer.map_err(|cause| execution(&cause))?;
     thrown(response.error_code, None).map_err(|cause| execution(&cause))?;
     let mut features = response.supported_features;
     sort_by(&mut features, |one, other| one.name.cmp(&other.name));
@@ -243,14 +239,12 @@ async fn update(terminal: &Terminal, command: &str, updates: Updates, is_dry_run
     let mut feature_updates: Vec<FeatureUpdateKey> = updates.values().cloned().collect();
     hash_map_order(&mut feature_updates, 16, |update| string_hash(&update.feature));
     let request = UpdateFeaturesRequest { feature_updates, validate_only: is_dry_run, timeout_ms: 60_000 };
-    let answer = terminal.ask(AdminRequest::UpdateFeatures(request)).await;
+    let answer = terminal.ask(request).await;
     let error_of = |name: &str| match &answer {
-        Ok(AdminResponse::UpdateFeatures(response)) => thrown(response.error_code, response.error_message.as_deref())
-            .and_then(|()| {
-                let result = response.results.iter().find(|result| *result.feature == *name);
-                result.map_or(Ok(()), |result| thrown(result.error_code, result.error_message.as_deref()))
-            }),
-        Ok(_) => Ok(()),
+        Ok(response) => thrown(response.error_code, response.error_message.as_deref()).and_then(|()| {
+            let result = response.results.iter().find(|result| *result.feature == *name);
+            result.map_or(Ok(()), |result| thrown(result.error_code, result.error_message.as_deref()))
+        }),
         Err(exception) => Err(exception.clone()),
     };
     let mut failures = 0;

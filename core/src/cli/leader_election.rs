@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, thrown, wrapped};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::TopicPartition;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::ElectLeadersRequest;
@@ -66,9 +65,7 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
         topics.into_iter().map(|(topic, partitions)| TopicPartitions { topic, partitions }).collect()
     });
     let request = ElectLeadersRequest { election_type, topic_partitions, timeout_ms: 30_000 };
-    let AdminResponse::ElectLeaders(response) = terminal.ask(AdminRequest::ElectLeaders(request)).await? else {
-        return Ok(());
-    };
+    let response = terminal.ask(request).await?;
     thrown(response.error_code, None)?;
     let (mut elected, mut needless, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for topic in response.replica_election_results {

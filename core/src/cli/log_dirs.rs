@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, TERSE, class_of, terse, wrapped};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{NodeId, TopicPartition};
 use crate::java::{hash_map_order, topic_partition_hash};
 use crate::protocol::ErrorCode;
@@ -67,12 +66,10 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     terminal.line("Querying brokers for log directories information");
     let mut described = Vec::new();
     for broker in &brokers {
-        let request = AdminRequest::DescribeLogDirs(DescribeLogDirsRequest { topics: None });
-        let answer = terminal.ask_broker(*broker, request).await.map_err(|cause| execution(&cause))?;
-        if let AdminResponse::DescribeLogDirs(response) = answer {
-            described
-                .push(format!("{{\"broker\":{broker},\"logDirs\":[{}]}}", directories(&options, response.results)?));
-        }
+        let request = DescribeLogDirsRequest { topics: None };
+        let response = terminal.ask_broker(*broker, request).await.map_err(|cause| execution(&cause))?;
+        let directories = directories(&options, response.results)?;
+        described.push(format!("{{\"broker\":{broker},\"logDirs\":[{directories}]}}"));
     }
     terminal.line(&format!("Received log directory information from brokers {}", joined(&brokers)));
     terminal.line(&format!("{{\"brokers\":[{}],\"version\":1}}", described.join(",")));

@@ -7,13 +7,12 @@ use super::failure::{Exception, Failure, terse, thrown, wrapped};
 use super::properties_file;
 use super::table::print_table;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::config::Properties;
 use crate::ids::Uuid;
 use crate::protocol::messages::describe_quorum_request::{PartitionData as WantedPartition, TopicData as WantedTopic};
 use crate::protocol::messages::describe_quorum_response::{Node, PartitionData, ReplicaState};
 use crate::protocol::messages::{
-    AddRaftVoterRequest, DescribeQuorumRequest, DescribeQuorumResponse, RemoveRaftVoterRequest, add_raft_voter_request,
+    AddRaftVoterRequest, DescribeQuorumRequest, RemoveRaftVoterRequest, add_raft_voter_request,
 };
 use crate::text::Str;
 use alloc::format;
@@ -115,11 +114,8 @@ async fn quorum(terminal: &Terminal) -> Result<(PartitionData, Vec<Node>), Failu
     let execution = |cause: &Exception| wrapped("java.util.concurrent.ExecutionException", cause);
     let partitions = vec![WantedPartition { partition_index: 0 }];
     let topics = vec![WantedTopic { topic_name: Str::from_static("__cluster_metadata"), partitions }];
-    let request = AdminRequest::DescribeQuorum(DescribeQuorumRequest { topics });
-    let mut response = match terminal.ask(request).await.map_err(|cause| execution(&cause))? {
-        AdminResponse::DescribeQuorum(response) => response,
-        _ => DescribeQuorumResponse::default(),
-    };
+    let request = DescribeQuorumRequest { topics };
+    let mut response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
     thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
     let partition = response.topics.pop().and_then(|mut topic| topic.partitions.pop()).unwrap_or_default();
     thrown(partition.error_code, partition.error_message.as_deref()).map_err(|cause| execution(&cause))?;
@@ -233,7 +229,8 @@ async fn add_controller(terminal: &Terminal, properties: &Properties, is_dry_run
             listeners: endpoints.iter().map(listener).collect(),
             ack_when_committed: true,
         };
-        change(terminal, AdminRequest::AddRaftVoter(request)).await?;
+        let added = terminal.ask(request).await;
+        changed(added.and_then(|response| thrown(response.error_code, response.error_message.as_deref())))?;
     }
     let done = if is_dry_run { "DRY RUN of adding" } else { "Added" };
     let endpoints = endpoints.iter().map(|(name, host, port)| controller_file::url(name, host, *port));
@@ -252,19 +249,15 @@ async fn remove_controller(terminal: &Terminal, arguments: &Arguments, is_dry_ru
         .map_err(|why| terse(format!("Failed to parse --controller-directory-id: {why}")))?;
     if !is_dry_run {
         let request = RemoveRaftVoterRequest { cluster_id: None, voter_id: id, voter_directory_id: directory_id };
-        change(terminal, AdminRequest::RemoveRaftVoter(request)).await?;
+        let removed = terminal.ask(request).await;
+        changed(removed.and_then(|response| thrown(response.error_code, response.error_message.as_deref())))?;
     }
     let done = if is_dry_run { "DRY RUN of removing " } else { "Removed " };
     terminal.line(&format!("{done} KRaft controller {id} with directory id {directory_id}"));
     Ok(())
 }
 
-async fn change(terminal: &Terminal, request: AdminRequest) -> Result<(), Failure> {
-    let changed = match terminal.ask(request).await {
-        Ok(AdminResponse::AddRaftVoter(response)) => thrown(response.error_code, response.error_message.as_deref()),
-        Ok(AdminResponse::RemoveRaftVoter(response)) => thrown(response.error_code, response.error_message.as_deref()),
-        Ok(_) => Ok(()),
-        Err(exception) => Err(exception),
-    };
+/// What came of a change of the voters, as the tool gets it of a future.
+fn changed(changed: Result<(), Exception>) -> Result<(), Failure> {
     changed.map_err(|cause| wrapped("java.util.concurrent.ExecutionException", &cause).into())
 }

@@ -12,6 +12,7 @@
 //! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
 //! - `feature_versions`: features and their levels, for `features` and `storage`; `formatter` and `meta_file` are parts of
 //!   storage, `controller_file` of metadata-quorum. `table`: what `prettyPrintTable` prints.
+//! - [`TopicChange`]: what topics changes; a form of the page makes the same one as the tool's options.
 //! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `server_log` of server-start,
 //!   `offset_reset` of consumer-groups, `dump_index`, `dump_log_decoder` and `message_json` of dump-log, `performance` of
 //!   producer-perf-test, `reassignment_json` and `reassignment_throttle` of reassign-partitions; `producer_log` and
@@ -77,10 +78,12 @@ mod table;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod topic_change;
 mod topic_filter;
 mod topics;
 
-pub use program::{Environment, Program, ProgramInput, ProgramOutput};
+pub use program::{Environment, Program, ProgramInput, ProgramOutput, Uncaught};
+pub use topic_change::{NewTopic, TopicChange, topic_pattern};
 
 use alloc::boxed::Box;
 use core::future::Future;

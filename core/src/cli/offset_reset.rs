@@ -7,14 +7,13 @@ use super::date_time::{duration_ms, epoch_ms};
 use super::failure::{Exception, Failure, class_of, thrown, wrapped};
 use super::option_parser::Options;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{Offset, TopicPartition};
 use crate::java::{hash_map_order, string_hash, topic_partition_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use crate::protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use crate::protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
-use crate::protocol::messages::{OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest};
+use crate::protocol::messages::{OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest};
 use crate::sorted::SortedMap;
 use crate::sorted::sort;
 use crate::text::Str;
@@ -39,14 +38,13 @@ pub(super) async fn committed(terminal: &Terminal, group: &Str) -> Result<Sorted
         ..OffsetFetchRequest::default()
     };
     let mut all = SortedMap::new();
-    if let AdminResponse::OffsetFetch(response) = terminal.ask(AdminRequest::OffsetFetch(request)).await? {
-        for group in response.groups {
-            thrown(group.error_code, None)?;
-            for topic in group.topics {
-                for partition in topic.partitions.iter().filter(|partition| partition.committed_offset >= 0) {
-                    let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
-                    all.insert(at, partition.committed_offset);
-                }
+    let response = terminal.ask(request).await?;
+    for group in response.groups {
+        thrown(group.error_code, None)?;
+        for topic in group.topics {
+            for partition in topic.partitions.iter().filter(|partition| partition.committed_offset >= 0) {
+                let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
+                all.insert(at, partition.committed_offset);
             }
         }
     }
@@ -311,10 +309,9 @@ async fn commit(terminal: &Terminal, group: &Str, new: &[(TopicPartition, Offset
         topics: topics.into_iter().map(topic).collect(),
         ..OffsetCommitRequest::default()
     };
-    if let AdminResponse::OffsetCommit(response) = terminal.ask(AdminRequest::OffsetCommit(request)).await? {
-        for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
-            thrown(partition.error_code, None)?;
-        }
+    let response = terminal.ask(request).await?;
+    for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
+        thrown(partition.error_code, None)?;
     }
     Ok(())
 }
@@ -340,10 +337,7 @@ pub(super) async fn delete_offsets(terminal: &Terminal, options: &Options) -> Re
         topics.push(OffsetDeleteRequestTopic { name: name.into(), partitions });
     }
     let request = OffsetDeleteRequest { group_id: group.clone(), topics: topics.clone() };
-    let (mut code, mut answered) = (0, Vec::new());
-    if let AdminResponse::OffsetDelete(response) = terminal.ask(AdminRequest::OffsetDelete(request)).await? {
-        (code, answered) = (response.error_code, response.topics);
-    }
+    let OffsetDeleteResponse { error_code: code, topics: answered, .. } = terminal.ask(request).await?;
     let of_group = thrown(code, None).err();
     let is_of_partition = answered.iter().flat_map(|topic| &topic.partitions).any(|one| one.error_code != 0);
     match &of_group {

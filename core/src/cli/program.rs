@@ -5,10 +5,13 @@ use super::file::{FileAnswer, FileError, FileRequest};
 use super::process::{ProcessRequest, ProcessStatus};
 use super::server::{ServerEvent, ServerRequest};
 use super::terminal::Terminal;
+use super::topic_change::TopicChange;
 use super::{Run, TOOLS, Tool};
 use crate::client::{ClientInput, ClientOutput};
+use crate::protocol::ErrorCode;
 use crate::text::Str;
 use crate::time::{Instant, Now};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -111,6 +114,18 @@ pub enum ProgramOutput {
 pub struct Program {
     terminal: Terminal,
     run: Option<Run>,
+    uncaught: Option<Uncaught>,
+}
+
+/// An exception that ended a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncaught {
+    /// Kafka's error, where the exception stands for one.
+    pub error: Option<ErrorCode>,
+    /// The exception's class, in full.
+    pub class: String,
+    /// Its message.
+    pub message: String,
 }
 
 impl fmt::Debug for Program {
@@ -128,11 +143,25 @@ impl Program {
 
     /// Starts this one.
     pub(crate) fn of(now: Now, tool: &Tool, arguments: Vec<String>, environment: &Environment) -> Self {
-        let terminal = Terminal::new(now, arguments, environment);
-        let run = (tool.run)(terminal.clone());
-        let mut program = Self { terminal, run: Some(run) };
+        Self::running(Terminal::new(now, arguments, environment), tool.run)
+    }
+
+    /// Changes a topic, by the code of `kafka-topics.sh`; what that would catch and print is [`Program::uncaught`].
+    pub fn change_topic(now: Now, change: TopicChange, bootstrap_server: String, environment: &Environment) -> Self {
+        let terminal = Terminal::new(now, Vec::new(), environment);
+        Self::running(terminal, |terminal| Box::pin(change.run(terminal, bootstrap_server)))
+    }
+
+    fn running(terminal: Terminal, code: impl FnOnce(Terminal) -> Run) -> Self {
+        let run = code(terminal.clone());
+        let mut program = Self { terminal, run: Some(run), uncaught: None };
         program.go_on();
         program
+    }
+
+    /// The exception that ended it, where its code did not catch it.
+    pub fn uncaught(&self) -> Option<&Uncaught> {
+        self.uncaught.as_ref()
     }
 
     /// Its code awaits standard input: who has some may give it. A host may also give it at any other time.
@@ -168,6 +197,8 @@ impl Program {
             Poll::Ready(Err(Failure::Thrown(exception))) => {
                 // Nobody caught it: what the JVM says then.
                 self.terminal.error_line(&alloc::format!("Exception in thread \"main\" {exception}"));
+                let error = exception.error();
+                self.uncaught = Some(Uncaught { error, class: exception.class, message: exception.message });
                 self.end(1);
             }
         }

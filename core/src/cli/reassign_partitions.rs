@@ -10,7 +10,7 @@ use super::reassignment_json::{
 };
 use super::reassignment_throttle::{clear_throttles, throttle_brokers, throttle_log_dirs};
 use super::terminal::Terminal;
-use crate::client::{AdminConfig, AdminRequest, AdminResponse};
+use crate::client::AdminConfig;
 use crate::controller::replica_placer::{UsableBroker, place_on};
 use crate::ids::{NodeId, TopicPartition};
 use crate::java::{hash_map_order, topic_partition_hash};
@@ -192,10 +192,6 @@ impl Command<'_> {
         Ok(read_reassignment(&self.terminal.text_file(path).await?)?)
     }
 
-    async fn ask(&self, request: AdminRequest) -> Result<AdminResponse, Exception> {
-        self.terminal.ask(request).await.map_err(|cause| execution(&cause))
-    }
-
     async fn metadata(&self) -> Result<MetadataResponse, Exception> {
         metadata(self.terminal).await.map_err(|mut cause| {
             // Kafka's tool asks for the topics it needs.
@@ -214,15 +210,12 @@ impl Command<'_> {
         });
         let request = ListPartitionReassignmentsRequest { topics, ..Default::default() };
         let mut ongoing = Ongoing::new();
-        if let AdminResponse::ListPartitionReassignments(response) =
-            self.ask(AdminRequest::ListPartitionReassignments(request)).await?
-        {
-            thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
-            for topic in response.topics {
-                for partition in topic.partitions {
-                    let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
-                    ongoing.insert(at, partition);
-                }
+        let response = self.terminal.ask(request).await.map_err(|cause| execution(&cause))?;
+        thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
+        for topic in response.topics {
+            for partition in topic.partitions {
+                let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
+                ongoing.insert(at, partition);
             }
         }
         Ok(ongoing)
@@ -405,9 +398,8 @@ impl Command<'_> {
             ..Default::default()
         };
         let all_failed = |cause: &Exception| wanted.keys().map(|at| format!("{at}: {}", cause.message)).collect();
-        let response = match self.terminal.ask(AdminRequest::AlterPartitionReassignments(request)).await {
-            Ok(AdminResponse::AlterPartitionReassignments(response)) => response,
-            Ok(_) => return Ok(Vec::new()),
+        let response = match self.terminal.ask(request).await {
+            Ok(response) => response,
             Err(cause) => return Ok(all_failed(&cause)),
         };
         if let Err(cause) = thrown(response.error_code, response.error_message.as_deref()) {
@@ -520,12 +512,11 @@ impl Command<'_> {
         for (broker, partitions) in brokers {
             let topics = by_topic(&partitions).into_iter();
             let topics = topics.map(|(topic, partitions)| DescribableLogDirTopic { topic, partitions }).collect();
-            let request = AdminRequest::DescribeLogDirs(DescribeLogDirsRequest { topics: Some(topics) });
-            let answer = self.terminal.ask_broker(broker, request).await.map_err(|mut cause| {
+            let request = DescribeLogDirsRequest { topics: Some(topics) };
+            let response = self.terminal.ask_broker(broker, request).await.map_err(|mut cause| {
                 cause.message = cause.message.replace("describeLogDirs", "describeReplicaLogDirs");
                 execution(&cause)
             })?;
-            let AdminResponse::DescribeLogDirs(response) = answer else { continue };
             for directory in response.results {
                 for topic in directory.topics {
                     for partition in topic.partitions {
@@ -618,14 +609,13 @@ impl Command<'_> {
                 AlterReplicaLogDir { path: path.clone(), topics }
             };
             let dirs = directories.iter().map(directory).collect();
-            let request = AdminRequest::AlterReplicaLogDirs(AlterReplicaLogDirsRequest { dirs });
+            let request = AlterReplicaLogDirsRequest { dirs };
             let first = directories.values().flatten().next().map(|at| (broker, at.clone()));
             let answer = self.terminal.ask_broker(broker, request).await;
-            let answer = answer.map_err(|cause| match &first {
+            let response = answer.map_err(|cause| match &first {
                 Some(first) => failed(first, &cause),
                 None => cause,
             })?;
-            let AdminResponse::AlterReplicaLogDirs(response) = answer else { continue };
             for topic in response.results {
                 for partition in topic.partitions {
                     let at = TopicPartition { topic: topic.topic_name.clone(), partition: partition.partition_index };

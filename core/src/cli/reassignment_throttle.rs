@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, thrown};
 use super::reassign_partitions::execution;
 use super::reassignment_json::joined;
 use super::terminal::Terminal;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::ids::{NodeId, TopicPartition};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::messages::IncrementalAlterConfigsRequest;
@@ -54,15 +53,9 @@ async fn alter(
         configs: configs.iter().map(config).collect(),
     };
     let resources = alloc::vec![resource];
-    let request = AdminRequest::IncrementalAlterConfigs(IncrementalAlterConfigsRequest {
-        resources,
-        ..IncrementalAlterConfigsRequest::default()
-    });
-    let answer = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
-    if let AdminResponse::IncrementalAlterConfigs(response) = answer {
-        for response in response.responses {
-            thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
-        }
+    let request = IncrementalAlterConfigsRequest { resources, ..IncrementalAlterConfigsRequest::default() };
+    for response in terminal.ask(request).await.map_err(|cause| execution(&cause))?.responses {
+        thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
     }
     Ok(())
 }

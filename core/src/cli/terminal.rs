@@ -9,7 +9,7 @@ use super::server::{ServerEvent, ServerRequest};
 use crate::client::network_client::Notice;
 use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, ClientOutput, Consumer, ConsumerConfig,
-    ConsumerEvent, Producer, ProducerConfig, ProducerEvent,
+    ConsumerEvent, Operation, Producer, ProducerConfig, ProducerEvent,
 };
 use crate::ids::{ConnectionId, NodeId, Uuid};
 use crate::protocol::ErrorCode;
@@ -465,16 +465,18 @@ impl Terminal {
     ///
     /// # Errors
     /// What the admin says of the request as a whole, as the exception of Kafka's own admin.
-    pub(super) async fn ask(&self, request: AdminRequest) -> Result<AdminResponse, Exception> {
-        self.answer(|admin, now| admin.submit(now, request)).await
+    pub(super) async fn ask<R: Operation>(&self, request: R) -> Result<R::Response, Exception> {
+        let ticket = self.submit(None, request.into());
+        Ok(self.answer(ticket).await?.to::<R>()?)
     }
 
     /// Asks this broker.
     ///
     /// # Errors
     /// As [`Terminal::ask`].
-    pub(super) async fn ask_broker(&self, broker: NodeId, request: AdminRequest) -> Result<AdminResponse, Exception> {
-        self.answer(|admin, now| admin.submit_to(now, broker, request)).await
+    pub(super) async fn ask_broker<R: Operation>(&self, broker: NodeId, request: R) -> Result<R::Response, Exception> {
+        let ticket = self.submit(Some(broker), request.into());
+        Ok(self.answer(ticket).await?.to::<R>()?)
     }
 
     /// Makes the admin of an older kind: what it asks first fails as soon as no server of its bootstrap can be reached, and
@@ -486,7 +488,7 @@ impl Terminal {
     }
 
     /// As [`Terminal::ask`]; nothing where no server of the bootstrap of a legacy admin can be reached.
-    pub(super) async fn ask_while_reachable(&self, request: AdminRequest) -> Option<Result<AdminResponse, Exception>> {
+    pub(super) async fn ask_while_reachable<R: Operation>(&self, request: R) -> Option<Result<R::Response, Exception>> {
         let mut asked = pin!(self.ask(request));
         poll_fn(|context| match asked.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -496,12 +498,17 @@ impl Terminal {
         .await
     }
 
-    async fn answer(&self, submit: impl FnOnce(&mut Admin, Now) -> u64) -> Result<AdminResponse, Exception> {
-        let ticket = {
-            let state = &mut *self.0.borrow_mut();
-            let now = state.now;
-            state.admin.as_mut().map(|admin| submit(admin, now))
-        };
+    /// The admin's number for a request, of this broker or of whoever can answer; nothing where there is no admin.
+    fn submit(&self, broker: Option<NodeId>, request: AdminRequest) -> Option<u64> {
+        let state = &mut *self.0.borrow_mut();
+        let (now, admin) = (state.now, state.admin.as_mut()?);
+        Some(match broker {
+            Some(broker) => admin.submit_to(now, broker, request),
+            None => admin.submit(now, request),
+        })
+    }
+
+    async fn answer(&self, ticket: Option<u64>) -> Result<AdminResponse, Exception> {
         let Some(ticket) = ticket else {
             return Err(Exception::new("java.lang.IllegalStateException", "no admin was started"));
         };

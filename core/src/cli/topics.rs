@@ -5,17 +5,12 @@ use super::failure::{Exception, Failure, class_of, thrown};
 use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
+use super::topic_change::{NewTopic, TopicChange, existing};
 use super::topic_filter::TopicFilter;
-use crate::client::{AdminRequest, AdminResponse};
 use crate::config::validate_topic_config;
 use crate::ids::{NO_NODE, NodeId, Uuid};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ErrorCode;
-use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
-use crate::protocol::messages::create_topics_request::{
-    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
-};
-use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
 use crate::protocol::messages::describe_configs_response::DescribeConfigsResult;
 use crate::protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
@@ -24,16 +19,12 @@ use crate::protocol::messages::describe_topic_partitions_response::{
     DescribeTopicPartitionsResponseTopic as DescribedTopic,
 };
 use crate::protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
-use crate::protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    DescribeTopicPartitionsRequest, MetadataResponse,
-};
+use crate::protocol::messages::{DescribeConfigsRequest, DescribeTopicPartitionsRequest, MetadataResponse};
 use crate::sorted::SortedMap;
 use crate::sorted::{sort, sort_by_key};
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 
 const CLASS: &str = "org.apache.kafka.tools.TopicCommand";
@@ -92,6 +83,10 @@ const LIMIT: OptionSpec = value(
     "At most so many partitions are asked for at once.",
 );
 
+fn specs() -> Vec<OptionSpec> {
+    OPTIONS.into_iter().chain([LIMIT]).collect()
+}
+
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     let options = terminal.catch(begin(&terminal).await)?;
@@ -107,8 +102,7 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
 
 /// What comes before the topic service has its admin.
 async fn begin(terminal: &Terminal) -> Result<Options, Failure> {
-    let specs: Vec<OptionSpec> = OPTIONS.into_iter().chain([LIMIT]).collect();
-    let options = Options::parse(&specs, &terminal.arguments())?;
+    let options = Options::parse(&specs(), &terminal.arguments())?;
     check(terminal, &options)?;
     let server = options.value("bootstrap-server")?.unwrap_or_default();
     terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
@@ -116,18 +110,16 @@ async fn begin(terminal: &Terminal) -> Result<Options, Failure> {
 }
 
 async fn execute(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
-    if options.has("create") {
-        create(terminal, options).await
-    } else if options.has("alter") {
-        alter(terminal, options).await
+    if let Some(change) = change(options)? {
+        let filter = options.value("topic")?.map(TopicFilter::new).transpose()?;
+        let is_meant = |there: &MetadataResponseTopic| {
+            filter.as_ref().is_none_or(|filter| filter.is_match(there.name.as_deref().unwrap_or_default()))
+        };
+        change.carry_out(terminal, &is_meant).await
     } else if options.has("list") {
-        let names = topics(terminal, options).await?;
-        terminal.line(&names.join("\n"));
-        Ok(())
-    } else if options.has("describe") {
-        describe(terminal, options).await
+        list(terminal, options).await
     } else {
-        delete(terminal, options).await
+        describe(terminal, options).await
     }
 }
 
@@ -264,126 +256,54 @@ fn configs(options: &Options) -> Result<SortedMap<String, String>, Exception> {
     Ok(configs)
 }
 
-async fn create(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
-    let name = options.value("topic")?.unwrap_or_default();
-    let partitions = options.number::<i32>("partitions")?;
-    let replication_factor = options.number::<i32>("replication-factor")?;
-    let assignment = assignment(options)?;
-    let configs = configs(options)?;
-    if name.contains(['.', '_']) {
-        terminal.line(
-            "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To \
-             avoid issues it is best to use either, but not both.",
-        );
-    }
-    if replication_factor.is_some_and(|factor| !(1..=i32::from(i16::MAX)).contains(&factor)) {
-        return Err(Exception::illegal_argument("The replication factor must be between 1 and 32767 inclusive").into());
-    }
-    if partitions.is_some_and(|count| count < 1) {
-        return Err(Exception::illegal_argument("The partitions must be greater than 0").into());
-    }
-    if name.is_empty() {
-        let message = "The given topic name '' cannot be represented in a request.";
-        return Err(Exception::of(ErrorCode::InvalidTopicException, Some(message)).into());
-    }
-    let assignments: Vec<CreatableReplicaAssignment> = (0..)
-        .zip(assignment)
-        .map(|(partition_index, broker_ids)| CreatableReplicaAssignment { partition_index, broker_ids })
-        .collect();
-    let config =
-        |(name, value): (String, String)| CreatableTopicConfig { name: name.into(), value: Some(value.into()) };
-    let topic = CreatableTopic {
-        name: name.into(),
-        num_partitions: partitions.unwrap_or(-1),
-        replication_factor: replication_factor.map_or(-1, |factor| factor as i16),
-        assignments,
-        configs: configs.into_iter().map(config).collect(),
-    };
-    let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
-    let AdminResponse::CreateTopics(response) = terminal.ask(AdminRequest::CreateTopics(request)).await? else {
-        return Ok(());
-    };
-    for topic in response.topics {
-        if topic.error_code == ErrorCode::TopicAlreadyExists.code() && options.has("if-not-exists") {
-            return Ok(());
-        }
-        thrown(topic.error_code, topic.error_message.as_deref())?;
-        terminal.line(&format!("Created topic {name}."));
-    }
-    Ok(())
+/// The change that the options ask for; nothing where they only ask.
+fn change(options: &Options) -> Result<Option<TopicChange>, Failure> {
+    let topic = options.value("topic")?.unwrap_or_default().to_string();
+    let if_exists = options.has("if-exists");
+    Ok(if options.has("create") {
+        let partitions = options.number::<i32>("partitions")?;
+        let replication_factor = options.number::<i32>("replication-factor")?;
+        let assignment = assignment(options)?;
+        let configs = configs(options)?.into_iter().collect();
+        let if_not_exists = options.has("if-not-exists");
+        Some(TopicChange::Create(NewTopic {
+            topic,
+            partitions,
+            replication_factor,
+            assignment,
+            configs,
+            if_not_exists,
+        }))
+    } else if options.has("alter") {
+        let partitions = options.number::<i32>("partitions")?.unwrap_or(-1);
+        Some(TopicChange::Alter { topic, partitions, assignment: assignment(options)?, if_exists })
+    } else {
+        options.has("delete").then_some(TopicChange::Delete { topic, if_exists })
+    })
 }
 
-/// The topics that are meant.
-fn chosen(response: &MetadataResponse, options: &Options) -> Result<Vec<MetadataResponseTopic>, Failure> {
+/// The change that arguments ask for.
+#[cfg(test)]
+pub(super) fn read(arguments: &[String]) -> Option<TopicChange> {
+    change(&Options::parse(&specs(), arguments).ok()?).ok()?
+}
+
+/// The cluster with those topics alone that are meant.
+async fn chosen(terminal: &Terminal, options: &Options, if_exists: bool) -> Result<MetadataResponse, Failure> {
     let excludes = options.has("exclude-internal");
-    let filter = options.value("topic")?.map(TopicFilter::new).transpose()?;
-    let is_meant = |topic: &&MetadataResponseTopic| {
-        let name = topic.name.as_deref().unwrap_or_default();
-        !(excludes && topic.is_internal) && filter.as_ref().is_none_or(|filter| filter.is_match(name))
+    let topic = options.value("topic")?;
+    let filter = topic.map(TopicFilter::new).transpose()?;
+    let is_meant = |there: &MetadataResponseTopic| {
+        let name = there.name.as_deref().unwrap_or_default();
+        !(excludes && there.is_internal) && filter.as_ref().is_none_or(|filter| filter.is_match(name))
     };
-    Ok(response.topics.iter().filter(is_meant).cloned().collect())
+    existing(terminal, topic.unwrap_or_default(), &is_meant, if_exists).await
 }
 
-async fn topics(terminal: &Terminal, options: &Options) -> Result<Vec<String>, Failure> {
-    let response = metadata(terminal).await?;
-    let names = chosen(&response, options)?.into_iter().filter_map(|topic| topic.name);
-    Ok(names.map(|name| name.to_string()).collect())
-}
-
-/// The topics that are meant; that there are none is an error where one was named.
-async fn existing(
-    terminal: &Terminal,
-    options: &Options,
-) -> Result<(Vec<MetadataResponseTopic>, Vec<NodeId>), Failure> {
-    let response = metadata(terminal).await?;
-    let brokers = response.brokers.iter().map(|broker| broker.node_id).collect();
-    let topics = chosen(&response, options)?;
-    match options.value("topic")? {
-        Some(name) if topics.is_empty() && !name.is_empty() && !options.has("if-exists") => {
-            Err(Exception::illegal_argument(format!("Topic '{name}' does not exist as expected")).into())
-        }
-        _ => Ok((topics, brokers)),
-    }
-}
-
-async fn alter(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
-    let count = options.number::<i32>("partitions")?.unwrap_or(-1);
-    let assignment = assignment(options)?;
-    configs(options)?;
-    let (topics, _) = existing(terminal, options).await?;
-    if topics.is_empty() {
-        return Ok(());
-    }
-    let topic = |topic: MetadataResponseTopic| {
-        let new = assignment.iter().skip(topic.partitions.len());
-        let new = new.map(|broker_ids| CreatePartitionsAssignment { broker_ids: broker_ids.clone() }).collect();
-        let assignments = (!assignment.is_empty()).then_some(new);
-        CreatePartitionsTopic { name: topic.name.unwrap_or_default(), count, assignments }
-    };
-    let topics = topics.into_iter().map(topic).collect();
-    let request = CreatePartitionsRequest { topics, timeout_ms: 60_000, ..CreatePartitionsRequest::default() };
-    if let AdminResponse::CreatePartitions(response) = terminal.ask(AdminRequest::CreatePartitions(request)).await? {
-        for result in response.results {
-            thrown(result.error_code, result.error_message.as_deref())?;
-        }
-    }
-    Ok(())
-}
-
-async fn delete(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
-    let (topics, _) = existing(terminal, options).await?;
-    if topics.is_empty() {
-        return Ok(());
-    }
-    let state = |topic: MetadataResponseTopic| DeleteTopicState { name: topic.name, ..DeleteTopicState::default() };
-    let topics: Vec<DeleteTopicState> = topics.into_iter().map(state).collect();
-    let topic_names = topics.iter().filter_map(|topic| topic.name.clone()).collect();
-    let request = DeleteTopicsRequest { topics, topic_names, timeout_ms: 60_000 };
-    if let AdminResponse::DeleteTopics(response) = terminal.ask(AdminRequest::DeleteTopics(request)).await? {
-        for result in response.responses {
-            thrown(result.error_code, result.error_message.as_deref())?;
-        }
-    }
+async fn list(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
+    let topics = chosen(terminal, options, true).await?.topics;
+    let names: Vec<String> = topics.into_iter().filter_map(|topic| Some(topic.name?.to_string())).collect();
+    terminal.line(&names.join("\n"));
     Ok(())
 }
 
@@ -392,18 +312,19 @@ async fn describe(terminal: &Terminal, options: &Options) -> Result<(), Failure>
         Some(text) => Some(topic_id(text)?).filter(|id| *id != Uuid::ZERO),
         None => None,
     };
-    let (topics, live) = match id {
+    let response = match id {
         Some(id) => {
-            let response = metadata(terminal).await?;
-            let live = response.brokers.iter().map(|broker| broker.node_id).collect();
-            let topics: Vec<_> = response.topics.into_iter().filter(|topic| topic.topic_id == id).collect();
-            if topics.is_empty() && !options.has("if-exists") {
+            let mut response = metadata(terminal).await?;
+            response.topics.retain(|topic| topic.topic_id == id);
+            if response.topics.is_empty() && !options.has("if-exists") {
                 return Err(Exception::illegal_argument(format!("TopicId '{id}' does not exist as expected")).into());
             }
-            (topics, live)
+            response
         }
-        None => existing(terminal, options).await?,
+        None => chosen(terminal, options, options.has("if-exists")).await?,
     };
+    let live: Vec<NodeId> = response.brokers.iter().map(|broker| broker.node_id).collect();
+    let topics = response.topics;
     if topics.is_empty() {
         return Ok(());
     }
@@ -437,13 +358,12 @@ async fn described(
     };
     let mut described: Vec<DescribedTopic> = Vec::new();
     loop {
-        let page = match terminal.ask(AdminRequest::DescribeTopicPartitions(request.clone())).await {
-            Ok(AdminResponse::DescribeTopicPartitions(page)) => page,
+        let page = match terminal.ask(request.clone()).await {
+            Ok(page) => page,
             Err(exception) if exception.class == class_of(ErrorCode::UnsupportedVersion) => {
                 return Ok(topics.iter().map(without_pages).collect());
             }
             Err(exception) => return Err(exception.into()),
-            Ok(_) => return Ok(described),
         };
         for topic in page.topics {
             match described.last_mut().filter(|last| last.name == topic.name) {
@@ -514,11 +434,9 @@ async fn topic_configs(
     let resources = topics.iter().map(resource).collect();
     let request = DescribeConfigsRequest { resources, ..DescribeConfigsRequest::default() };
     let mut configs = SortedMap::new();
-    if let AdminResponse::DescribeConfigs(response) = terminal.ask(AdminRequest::DescribeConfigs(request)).await? {
-        for result in response.results {
-            thrown(result.error_code, result.error_message.as_deref())?;
-            configs.insert(result.resource_name.clone(), result);
-        }
+    for result in terminal.ask(request).await?.results {
+        thrown(result.error_code, result.error_message.as_deref())?;
+        configs.insert(result.resource_name.clone(), result);
     }
     Ok(configs)
 }

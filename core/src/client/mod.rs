@@ -1,7 +1,8 @@
 //! Clients as sans-I/O state machines, speaking to brokers only in Kafka's protocol.
 //!
 //! # Code map
-//! - [`network_client`]: connections, API versions, correlation ids, timeouts, backoff; what every client stands on.
+//! - [`network_client`]: what every client stands on; inside, `network` has connections, API versions, correlation ids, timeouts
+//!   and backoff, `peer` one broker.
 //! - [`metadata`]: brokers, topics and leaders as a client last heard of them; `quorum_metadata`: of controllers.
 //! - [`consumer`]: reads topics, alone or in a classic group.
 //! - [`producer`]: batches, sequences, retries.
@@ -14,6 +15,7 @@ pub mod admin;
 pub mod assignor;
 pub mod consumer;
 pub mod metadata;
+mod network;
 pub mod network_client;
 pub mod partitioner;
 mod peer;
@@ -22,7 +24,7 @@ mod quorum_metadata;
 #[cfg(test)]
 mod scripted_broker;
 
-pub use admin::{Admin, AdminConfig, AdminError, AdminRequest, AdminResponse};
+pub use admin::{Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, Operation};
 pub use consumer::{Consumer, ConsumerConfig, ConsumerEvent, ConsumerView};
 pub use metadata::ClusterMetadata;
 pub use network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};

@@ -60,17 +60,17 @@ impl fmt::Debug for AnyRequest {
 
 /// Why a request was sent.
 #[derive(Clone, Debug)]
-pub(super) enum Why<P> {
+pub(super) enum Why {
     ApiVersions,
     Metadata,
-    Caller(P),
+    Caller(u64),
 }
 
 /// A request that waits for its connection.
 #[derive(Clone, Debug)]
-pub(super) struct Queued<P> {
+pub(super) struct Queued {
     pub(super) request: AnyRequest,
-    pub(super) why: Why<P>,
+    pub(super) why: Why,
     /// Given up then if still not sent.
     pub(super) deadline: Instant,
     /// For the answer, counted from when it is sent.
@@ -80,10 +80,10 @@ pub(super) struct Queued<P> {
 
 /// A request that was sent.
 #[derive(Clone, Debug)]
-pub(super) struct InFlight<P> {
+pub(super) struct InFlight {
     pub(super) correlation_id: i32,
     pub(super) version: i16,
-    pub(super) why: Why<P>,
+    pub(super) why: Why,
     pub(super) deadline: Instant,
 }
 
@@ -118,7 +118,7 @@ pub(super) enum Link {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Peer<P> {
+pub(super) struct Peer {
     pub(super) host: Str,
     pub(super) port: u16,
     pub(super) link: Link,
@@ -130,11 +130,11 @@ pub(super) struct Peer<P> {
     pub(super) is_wanted: bool,
     /// By API key: lowest and highest version the broker takes.
     pub(super) versions: SortedMap<i16, (i16, i16)>,
-    pub(super) queue: VecDeque<Queued<P>>,
-    pub(super) in_flight: VecDeque<InFlight<P>>,
+    pub(super) queue: VecDeque<Queued>,
+    pub(super) in_flight: VecDeque<InFlight>,
 }
 
-impl<P> Peer<P> {
+impl Peer {
     pub(super) fn new(host: Str, port: u16) -> Self {
         Self {
             host,

@@ -124,7 +124,7 @@ impl Workload {
     /// The request that creates the lasting topics.
     pub fn create_lasting(&self, replicas: i16) -> AdminRequest {
         let topics = LASTING_TOPICS.iter().map(|(name, partitions)| creatable(name, *partitions, replicas)).collect();
-        AdminRequest::CreateTopics(CreateTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() })
+        CreateTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() }.into()
     }
 
     /// A request of an admin who changes topics.
@@ -133,29 +133,25 @@ impl Workload {
         match self.rng.below(6) {
             0 | 1 => {
                 let topics = vec![creatable(name, 1 + self.rng.below(3) as i32, replicas)];
-                AdminRequest::CreateTopics(CreateTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() })
+                CreateTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() }.into()
             }
             2 | 3 => {
                 let topic = DeleteTopicState { name: Some(Str::from_static(name)), ..Default::default() };
                 let topics = vec![topic];
-                AdminRequest::DeleteTopics(DeleteTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() })
+                DeleteTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() }.into()
             }
             4 => {
                 // Up to the high watermark.
                 let partition = DeleteRecordsPartition { partition_index: 0, offset: -1 };
                 let topic = DeleteRecordsTopic { name: Str::from_static(name), partitions: vec![partition] };
-                AdminRequest::DeleteRecords(DeleteRecordsRequest { topics: vec![topic], timeout_ms: 5_000 })
+                DeleteRecordsRequest { topics: vec![topic], timeout_ms: 5_000 }.into()
             }
             _ => {
                 let (name, fewest) = LASTING_TOPICS[self.rng.below(2) as usize];
                 let count = fewest + 1 + self.rng.below((MOST_PARTITIONS - fewest) as u64) as i32;
                 let topic = CreatePartitionsTopic { name: Str::from_static(name), count, ..Default::default() };
                 let topics = vec![topic];
-                AdminRequest::CreatePartitions(CreatePartitionsRequest {
-                    topics,
-                    timeout_ms: 5_000,
-                    ..Default::default()
-                })
+                CreatePartitionsRequest { topics, timeout_ms: 5_000, ..Default::default() }.into()
             }
         }
     }

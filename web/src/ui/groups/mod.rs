@@ -1,9 +1,15 @@
 //! Groups and their members: the form of a new consumer, and lists where there is no room for columns.
 
+use crate::commands;
 use crate::ui::room::{Extent, Room};
 use crate::ui::stage::heads::{add_to, chips};
 use crate::ui::store::{Selection, Store};
 use leptos::prelude::*;
+
+/// The topics a text names, with commas or blanks between.
+fn topics_of(text: &str) -> Vec<String> {
+    text.split([',', ' ']).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect()
+}
 
 /// The form.
 #[component]
@@ -17,18 +23,13 @@ pub(crate) fn NewConsumer() -> impl IntoView {
     let add = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let group = Some(drafts.group.get_untracked().trim().to_owned()).filter(|group| !group.is_empty());
-        let names = drafts.topics.get_untracked();
-        let topics = names.split([',', ' ']).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
+        let topics = topics_of(&drafts.topics.get_untracked());
         store.add_consumer(group, topics, drafts.from.get_untracked() == "beginning");
     };
     let command = move || {
-        let group = drafts.group.get();
-        let group = if group.trim().is_empty() { String::new() } else { format!(" --group {}", group.trim()) };
-        let from = if drafts.from.get() == "beginning" { " --from-beginning" } else { "" };
-        format!(
-            "kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic {}{group}{from}",
-            drafts.topics.get().trim()
-        )
+        let group = Some(drafts.group.get().trim().to_owned()).filter(|group| !group.is_empty());
+        let from_beginning = drafts.from.get() == "beginning";
+        commands::consume(&store.bootstrap(), &topics_of(&drafts.topics.get()), group.as_deref(), from_beginning)
     };
     view! {
         <form class="form" on:submit=add>

@@ -1,6 +1,8 @@
 //! A consumer, and what it received.
 
 use super::{command, facts, head};
+use crate::bridge::ConsumerView as Consumes;
+use crate::commands;
 use crate::ui::dock::records_table;
 use crate::ui::producers::Refused;
 use crate::ui::store::{Selection, Store};
@@ -44,9 +46,8 @@ pub(super) fn consumer(store: Store, number: u32) -> AnyView {
     let line = move || {
         view.with(|view| {
             let Some(consumer) = view else { return String::new() };
-            let group = consumer.group.as_ref().map(|group| format!(" --group {group}")).unwrap_or_default();
-            let topics = consumer.topics.join(",");
-            format!("kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic {topics}{group}")
+            let Consumes { topics, group, from_beginning, .. } = consumer;
+            commands::consume(&store.bootstrap(), topics, group.as_deref(), *from_beginning)
         })
     };
     let of_group = move || {

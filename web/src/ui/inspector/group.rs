@@ -1,6 +1,7 @@
 //! A group: its members, what each owns, where it stands in every partition.
 
 use super::{command, facts, head};
+use crate::commands;
 use crate::ui::stage::heads::{add_to, chips};
 use crate::ui::store::{Picture, Store};
 use broker_core::sorted::sort_by_key;
@@ -80,7 +81,7 @@ pub(super) fn group(store: Store, id: String) -> AnyView {
         {chips(store, id, false)}
         <button on:click=move |_| add_to(store, &added)>{store.say(|words| words.add_consumer)}</button>
         {body}
-        {command(store, move || format!("kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group {line}"))}
+        {command(store, move || commands::describe_group(&store.bootstrap(), &line))}
     }
     .into_any()
 }

@@ -1,6 +1,8 @@
 //! A producer.
 
 use super::{command, facts, head};
+use crate::bridge::Draft;
+use crate::commands;
 use crate::ui::producers::{Refused, rate_text};
 use crate::ui::store::Store;
 use leptos::prelude::*;
@@ -32,17 +34,16 @@ pub(super) fn producer(store: Store, number: u32) -> AnyView {
         }
         .into_any()
     };
-    let line = move || {
-        let acks = view.with(|view| view.as_ref().map_or(-1, |view| view.acks));
-        format!(
-            "kafka-console-producer.sh --bootstrap-server localhost:9092 --topic first-topic \
-             --reader-property parse.key=true --command-property acks={acks}"
-        )
-    };
+    let line = Memo::new(move |_| {
+        let bootstrap = store.bootstrap();
+        let of_this = |drafts: &Vec<Draft>| drafts.iter().find(|draft| draft.producer == number).cloned();
+        commands::produce(&bootstrap, &store.producers.with(of_this)?)
+    });
+    let as_command = move || line.with(Option::is_some).then(|| command(store, move || line.get().unwrap_or_default()));
     view! {
         {head(store, move || (words().producer)(number))}
         {body}
-        {command(store, line)}
+        {as_command}
     }
     .into_any()
 }

@@ -1,8 +1,10 @@
 //! The first minute: four steps, each with one button, done also when done by hand.
 
+use crate::bridge::Draft;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::producers::Answer;
-use crate::ui::store::{Draft, Outcome, Process, Store};
+use crate::ui::store::{Outcome, Process, Store};
+use broker_core::cli::{NewTopic, TopicChange};
 use leptos::prelude::*;
 
 /// The topic the steps speak of: the first there is.
@@ -80,7 +82,12 @@ pub(super) fn steps(store: Store) -> AnyView {
         }
         let topic = topic.get_untracked().unwrap_or_else(|| "first-topic".to_owned());
         match at {
-            0 => outcomes[0].set(store.create_topic(topic, 3, 3, Vec::new())),
+            0 => outcomes[0].set(store.change_topic(TopicChange::Create(NewTopic {
+                topic,
+                partitions: Some(3),
+                replication_factor: Some(3),
+                ..NewTopic::default()
+            }))),
             1 => outcomes[1].set(store.produce(Draft {
                 producer: 1,
                 acks: -1,
@@ -134,6 +141,8 @@ pub(super) fn steps(store: Store) -> AnyView {
             <button class="quiet" on:click=move |_| store.show_steps(false)>{store.say(|words| words.close_steps)}</button>
         </Show>
         {keys(store)}
+        // Beside the page: who leaves it ends the cluster.
+        <p class="differs"><a href="fidelity.html" target="_blank" rel="noopener">{store.say(|words| words.differs)}</a></p>
     }
     .into_any()
 }

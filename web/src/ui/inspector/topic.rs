@@ -1,9 +1,10 @@
 //! A topic, a partition, and the form of a new topic.
 
 use super::{bytes, command, confirmed, facts, head};
-use crate::shell_words;
 use crate::ui::producers::Answer;
 use crate::ui::store::{Outcome, Selection, Store};
+use crate::{commands, shell_words};
+use broker_core::cli::{NewTopic, TopicChange};
 use leptos::prelude::*;
 
 /// The form of a new topic.
@@ -13,27 +14,30 @@ pub(super) fn new_topic(store: Store) -> AnyView {
     let (name, partitions, replication) = (drafts.topic, drafts.partitions, drafts.replication);
     let configs = drafts.configs;
     let outcome = RwSignal::new(RwSignal::new(Outcome::None));
-    let create = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
-        let number = |text: RwSignal<String>| text.get_untracked().trim().parse().unwrap_or(-1_i32);
+    let change = move || {
+        // Nothing is the cluster's default; what is no number is for Kafka to refuse.
+        let number = |text: RwSignal<String>| {
+            text.with(|text| (!text.trim().is_empty()).then(|| text.trim().parse().unwrap_or(-1_i32)))
+        };
         // What is no key=value is for Kafka to refuse.
         let config = |one: &str| {
             let (key, value) = one.split_once('=').unwrap_or((one, ""));
             (key.to_owned(), value.to_owned())
         };
-        let configs = configs.with_untracked(|text| shell_words::words(text).iter().map(|one| config(one)).collect());
-        outcome.set(store.create_topic(name.get_untracked(), number(partitions), number(replication) as i16, configs));
+        let configs = configs.with(|text| shell_words::words(text).iter().map(|one| config(one)).collect());
+        TopicChange::Create(NewTopic {
+            topic: name.get(),
+            partitions: number(partitions),
+            replication_factor: number(replication),
+            configs,
+            ..NewTopic::default()
+        })
     };
-    let line = move || {
-        let config = |one: &String| format!(" --config {}", shell_words::quoted(one));
-        let configs = configs.with(|text| shell_words::words(text).iter().map(config).collect::<String>());
-        format!(
-            "kafka-topics.sh --bootstrap-server localhost:9092 --create --topic {} --partitions {} --replication-factor {}{configs}",
-            name.get(),
-            partitions.get(),
-            replication.get()
-        )
+    let create = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        outcome.set(store.change_topic(untrack(change)));
     };
+    let line = move || commands::change_topic(&store.bootstrap(), &change());
     view! {
         {head(store, move || words().create.to_owned())}
         <form class="form" on:submit=create>
@@ -84,16 +88,20 @@ fn raise(store: Store, topic: String) -> AnyView {
     let now = store.picture.with_untracked(|picture| picture.topic(&topic).map_or(0, |topic| topic.partitions.len()));
     let count = RwSignal::new(now.to_string());
     let outcome = RwSignal::new(RwSignal::new(Outcome::None));
-    let name = topic.clone();
-    let change = move |event: leptos::ev::SubmitEvent| {
+    let topic = StoredValue::new(topic);
+    let change = move || TopicChange::Alter {
+        topic: topic.get_value(),
+        partitions: count.get().trim().parse().unwrap_or(-1),
+        assignment: Vec::new(),
+        if_exists: false,
+    };
+    let raise = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        outcome.set(store.create_partitions(topic.clone(), count.get_untracked().trim().parse().unwrap_or(-1)));
+        outcome.set(store.change_topic(untrack(change)));
     };
-    let line = move || {
-        format!("kafka-topics.sh --bootstrap-server localhost:9092 --alter --topic {name} --partitions {}", count.get())
-    };
+    let line = move || commands::change_topic(&store.bootstrap(), &change());
     view! {
-        <form class="line" on:submit=change>
+        <form class="line" on:submit=raise>
             <label class="field">
                 <span>{store.say(|words| words.raise)}</span><input class="data" inputmode="numeric" bind:value=count />
             </label>
@@ -115,7 +123,8 @@ pub(super) fn topic(store: Store, name: String) -> AnyView {
         let records = store.picture.with(|picture| kept.with_value(|name| picture.records_of(name)));
         (words().delete_asks)(records)
     };
-    let delete = move || deleted.set(store.delete_topic(kept.get_value()));
+    let deletion = move || TopicChange::Delete { topic: kept.get_value(), if_exists: false };
+    let delete = move || deleted.set(store.change_topic(deletion()));
     let shown = name.clone();
     let body = move || match rows.get() {
         Some(rows) => facts(rows),
@@ -130,6 +139,7 @@ pub(super) fn topic(store: Store, name: String) -> AnyView {
             <h3>{store.say(|words| words.danger)}</h3>
             {confirmed(store, |words| words.delete_topic, loss, delete)}
             {move || view! { <Answer outcome=deleted.get() /> }}
+            {command(store, move || commands::change_topic(&store.bootstrap(), &deletion()))}
         </section>
     }
     .into_any()
@@ -189,7 +199,7 @@ pub(super) fn partition(store: Store, name: String, index: i32) -> AnyView {
             <button class="quiet" on:click=move |_| store.tab.set("records")>{store.say(|words| words.see_records)}</button>
         </div>
         {body}
-        {command(store, move || format!("kafka-topics.sh --bootstrap-server localhost:9092 --describe --topic {line}"))}
+        {command(store, move || commands::describe_topic(&store.bootstrap(), &line))}
     }
     .into_any()
 }

@@ -248,6 +248,7 @@ pub(super) static MESSAGES: Messages = Messages {
     follow: "Follow",
     pin: "Pin",
     see_records: "See its records",
+    differs: "What differs from Apache Kafka",
     keyboard: "Keys",
     keys: [
         ("Tab", "into the grid, and out of it"),

@@ -239,6 +239,7 @@ pub(super) static MESSAGES: Messages = Messages {
     follow: "따라가기",
     pin: "고정",
     see_records: "레코드 보기",
+    differs: "Apache Kafka와 다른 점",
     keyboard: "단축키",
     keys: [
         ("Tab", "표 안팎으로 이동"),

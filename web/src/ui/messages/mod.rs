@@ -238,6 +238,8 @@ pub(crate) struct Messages {
     pub(crate) follow: Text,
     pub(crate) pin: Text,
     pub(crate) see_records: Text,
+    /// Leads to the list of it.
+    pub(crate) differs: Text,
     pub(crate) keyboard: Text,
     pub(crate) keys: [(Text, Text); 6],
     pub(crate) as_last_seen: Text,

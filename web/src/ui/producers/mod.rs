@@ -1,8 +1,8 @@
 //! Producers: a form each, and what came of it.
 
-use crate::bridge::ProducerView;
+use crate::bridge::{Draft, ProducerView};
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::store::{Draft, Outcome, Selection, Store};
+use crate::ui::store::{Outcome, Selection, Store};
 use leptos::prelude::*;
 
 /// What came of something asked for, in words: Kafka's name of an error, what it says, and what helps.

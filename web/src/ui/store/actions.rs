@@ -3,33 +3,11 @@
 use super::definitions::KILLED;
 use super::servers::directories;
 use super::{Outcome, Phase, Process, Selection, Store, What, now};
-use crate::bridge::{Acknowledged, ClientsCommand, Refusal};
+use crate::bridge::{Acknowledged, ClientsCommand, Draft, Refusal};
 use crate::ui::messages::Language;
 use crate::worker::disk::database_name;
+use broker_core::cli::TopicChange;
 use leptos::prelude::*;
-
-/// One thing to produce.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Draft {
-    /// Which producer.
-    pub(crate) producer: u32,
-    /// `-1` all, `0`, `1`.
-    pub(crate) acks: i16,
-    /// Where to.
-    pub(crate) topic: String,
-    /// The partition, or the partitioner's choice.
-    pub(crate) partition: Option<i32>,
-    /// The key.
-    pub(crate) key: Option<String>,
-    /// The value.
-    pub(crate) value: String,
-    /// Headers.
-    pub(crate) headers: Vec<(String, String)>,
-    /// How many.
-    pub(crate) count: u32,
-    /// Records a second; 0 for all at once.
-    pub(crate) rate: f32,
-}
 
 impl Store {
     /// SIGTERM.
@@ -59,43 +37,16 @@ impl Store {
         self.with_cluster(|cluster| cluster.power_off(id));
     }
 
-    /// Creates a topic; `configs` are keys and values.
-    pub(crate) fn create_topic(
-        self,
-        name: String,
-        partitions: i32,
-        replication_factor: i16,
-        configs: Vec<(String, String)>,
-    ) -> RwSignal<Outcome> {
-        self.ask(|ticket| ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor, configs })
-    }
-
-    /// Deletes a topic.
-    pub(crate) fn delete_topic(self, name: String) -> RwSignal<Outcome> {
-        self.ask(|ticket| ClientsCommand::DeleteTopic { ticket, name })
-    }
-
-    /// Raises the number of partitions; also asks for fewer, which Kafka refuses.
-    pub(crate) fn create_partitions(self, name: String, count: i32) -> RwSignal<Outcome> {
-        self.ask(|ticket| ClientsCommand::CreatePartitions { ticket, name, count })
+    /// Changes a topic; [`crate::commands::change_topic`] is the line that does the same.
+    pub(crate) fn change_topic(self, change: TopicChange) -> RwSignal<Outcome> {
+        let bootstrap = self.bootstrap();
+        self.ask(|ticket| ClientsCommand::ChangeTopic { ticket, bootstrap, change })
     }
 
     /// Produces.
     pub(crate) fn produce(self, draft: Draft) -> RwSignal<Outcome> {
         self.remember_producer(&draft);
-        let Draft { producer, acks, topic, partition, key, value, headers, count, rate } = draft;
-        self.ask(|ticket| ClientsCommand::Produce {
-            ticket,
-            producer,
-            acks,
-            topic,
-            partition,
-            key,
-            value,
-            headers,
-            count,
-            rate,
-        })
+        self.ask(|ticket| ClientsCommand::Produce { ticket, draft })
     }
 
     /// Ends a producer and what it repeats.

@@ -2,8 +2,8 @@
 //! their groups know where to go on; a producer's form has again what it last sent, and sends when told to. First steps that
 //! the cluster itself does not show as done are remembered too.
 
-use super::{Draft, Store};
-use crate::bridge::{ClientsCommand, pack_text, unpack_text};
+use super::Store;
+use crate::bridge::{ClientsCommand, Draft, pack_text, unpack_text};
 use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,10 @@ impl Store {
     /// Remembers what a producer sends.
     pub(super) fn remember_producer(self, draft: &Draft) {
         let name = format!("{PRODUCER}{}", draft.producer);
+        self.producers.update(|drafts| {
+            drafts.retain(|one| one.producer != draft.producer);
+            drafts.push(draft.clone());
+        });
         self.with_cluster(|cluster| cluster.remember(&name, Some(pack_text(draft))));
     }
 

@@ -15,13 +15,12 @@ mod terminals;
 mod traffic;
 mod transfer;
 
-pub(crate) use actions::Draft;
 pub(crate) use events::{Line, What};
 pub(crate) use picture::{Picture, Process};
 pub(crate) use terminals::{Completions, Terminal};
 pub(crate) use traffic::{FLIGHT, Load, Place, Stream, Token, Track, Traffic};
 
-use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, RecordView, Refusal, SwitchCommand};
+use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, Draft, RecordView, Refusal, SwitchCommand};
 use crate::clock::Lease;
 use crate::cluster::{Cluster, Program};
 use crate::ui::messages::{Language, Messages};
@@ -134,7 +133,7 @@ pub(crate) struct Signals {
     pub(crate) clients: RwSignal<ClientsView>,
     /// Member ids of its consumers that have one, by their numbers.
     own_members: Memo<Vec<(u32, String)>>,
-    /// What producers last sent, before the page was loaded again.
+    /// What producers last sent.
     pub(crate) producers: RwSignal<Vec<Draft>>,
     /// How the page stands to the cluster.
     pub(crate) phase: RwSignal<Phase>,

@@ -193,10 +193,15 @@ impl Store {
         ticket
     }
 
+    /// What a command of the page names to begin with: a broker that runs.
+    pub(crate) fn bootstrap(self) -> String {
+        self.addresses().into_iter().next().unwrap_or_else(|| "localhost:9092".to_owned())
+    }
+
     /// Where clients of the cluster find it: the listeners of its brokers that run.
     pub(crate) fn addresses(self) -> Vec<String> {
         let listeners = |broker: &super::picture::Broker| broker.setting("listeners").unwrap_or_default();
-        let all = self.brokers.with_untracked(|all| {
+        let all = self.brokers.with(|all| {
             let living = all.values().filter(|broker| broker.process.lives());
             living.map(listeners).collect::<Vec<_>>().join(",")
         });

@@ -1,4 +1,4 @@
-//! All clients of the page: producers, consumers, and a desk for what is asked now and then. Plain data, a [`Program`] like a
+//! All clients of the page: producers, consumers, tools that buttons stand for, and a desk where records are looked at. Plain data, a [`Program`] like a
 //! node; `clients_host` runs it in its worker.
 //!
 //! # Architecture Invariant
@@ -12,9 +12,10 @@ mod reader;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 use super::program::Program;
-use crate::bridge::{ClientsCommand, ClientsReport, ClientsView, RecordView, Refusal};
+use crate::bridge::{ClientsCommand, ClientsReport, ClientsView, Draft, RecordView, Refusal};
 use broker_core::client::{ClientInput, ClientOutput, NetworkConfig};
 use broker_core::ids::ConnectionId;
 use broker_core::node::{Input, Output};
@@ -25,11 +26,12 @@ use broker_core::sorted::{SortedMap, sort_by_key};
 use broker_core::text::Str;
 use broker_core::time::{Duration, Instant, Now};
 use browse::Browse;
-use desk::{Change, Desk};
+use desk::Desk;
 use load::LoadClient;
 use reader::Reader;
-use sender::{Order, Sender};
+use sender::Sender;
 use std::collections::VecDeque;
+use tool::Tool;
 
 /// Where clients look for the cluster first; they hear of other brokers from these.
 const BOOTSTRAP: [(&str, u16); 3] = [("localhost", 9092), ("localhost", 9093), ("localhost", 9094)];
@@ -68,6 +70,7 @@ enum Member {
     Load(Box<LoadClient>),
     Sender(Box<Sender>),
     Reader(Box<Reader>),
+    Tool(Box<Tool>),
 }
 
 impl Member {
@@ -77,6 +80,7 @@ impl Member {
             Self::Load(load) => &**load,
             Self::Sender(sender) => &**sender,
             Self::Reader(reader) => &**reader,
+            Self::Tool(tool) => &**tool,
         }
     }
 
@@ -86,6 +90,7 @@ impl Member {
             Self::Load(load) => &mut **load,
             Self::Sender(sender) => &mut **sender,
             Self::Reader(reader) => &mut **reader,
+            Self::Tool(tool) => &mut **tool,
         }
     }
 }
@@ -121,26 +126,17 @@ impl Clients {
     pub fn command(&mut self, now: Now, command: ClientsCommand) {
         let text = |text: String| Str::from(text);
         match command {
-            ClientsCommand::CreateTopic { ticket, name, partitions, replication_factor, configs } => {
-                let configs = configs.into_iter().map(|(key, value)| (text(key), text(value))).collect();
-                let change = Change::Create { name: text(name), partitions, replication_factor, configs };
-                self.desk(|desk| desk.change(now, ticket, change));
-            }
-            ClientsCommand::DeleteTopic { ticket, name } => {
-                self.desk(|desk| desk.change(now, ticket, Change::Delete { name: text(name) }));
-            }
-            ClientsCommand::CreatePartitions { ticket, name, count } => {
-                let change = Change::CreatePartitions { name: text(name), count };
-                self.desk(|desk| desk.change(now, ticket, change));
+            ClientsCommand::ChangeTopic { ticket, bootstrap, change } => {
+                let parameters = self.parameters("adminclient-1");
+                let tool = Tool::change_topic(now, ticket, change, bootstrap, parameters);
+                let range = self.join(Member::Tool(Box::new(tool)));
+                self.collect(range);
             }
             ClientsCommand::Browse { ticket, topic, partition, from, limit } => {
                 let browse = Browse::new(text(topic), partition, from, limit);
                 self.desk(|desk| desk.browse(now, ticket, browse));
             }
-            ClientsCommand::Produce { ticket, producer, acks, topic, partition, key, value, headers, count, rate } => {
-                let order = Order { topic: text(topic), partition, key, value, headers, count, rate };
-                self.produce(now, ticket, producer, acks, &order);
-            }
+            ClientsCommand::Produce { ticket, draft } => self.produce(now, ticket, draft),
             ClientsCommand::RemoveProducer { producer } => {
                 let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(producer, None));
                 self.each(is_meant, |member| {
@@ -172,7 +168,8 @@ impl Clients {
         self.reports.pop_front()
     }
 
-    fn produce(&mut self, now: Now, ticket: u32, number: u32, acks: i16, order: &Order) {
+    fn produce(&mut self, now: Now, ticket: u32, draft: Draft) {
+        let (number, acks) = (draft.producer, draft.acks);
         let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(number, Some(acks)));
         if !self.members.values().any(is_meant) {
             let parameters = self.parameters(&format!("p{number}"));
@@ -180,7 +177,7 @@ impl Clients {
         }
         self.each(is_meant, |member| {
             if let Member::Sender(sender) = member {
-                sender.produce(now, ticket, order.clone());
+                sender.produce(now, ticket, draft.clone());
             }
         });
     }
@@ -219,7 +216,7 @@ impl Clients {
         let mut view = ClientsView::default();
         for member in self.members.values() {
             match member {
-                Member::Desk(_) | Member::Load(_) => {}
+                Member::Desk(_) | Member::Load(_) | Member::Tool(_) => {}
                 Member::Sender(sender) => view.producers.push(sender.view()),
                 Member::Reader(reader) => view.consumers.push(reader.view()),
             }

@@ -18,6 +18,7 @@ pub(super) struct Reader {
     number: u32,
     group: Option<String>,
     topics: Vec<Str>,
+    from_beginning: bool,
     consumer: Consumer,
     /// Alone: how many partitions of each topic it reads.
     assigned: SortedMap<Str, i32>,
@@ -50,6 +51,7 @@ impl Reader {
             number,
             group,
             topics,
+            from_beginning,
             consumer,
             assigned: SortedMap::new(),
             received: 0,
@@ -102,6 +104,7 @@ impl Reader {
             consumer: self.number,
             group: self.group.clone(),
             topics: self.topics.iter().map(|topic| topic.as_str().to_owned()).collect(),
+            from_beginning: self.from_beginning,
             state: state.to_owned(),
             member_id: view.member_id.as_str().to_owned(),
             assignment: assignment.collect(),

@@ -1,7 +1,8 @@
 //! A producer and what it was asked to send: once, several times, or again and again at a rate.
 
 use super::{Client, Parameters, refusal};
-use crate::bridge::{Acknowledged, ClientsReport, ProducerView, Refusal};
+use crate::bridge::{Acknowledged, ClientsReport, Draft, ProducerView, Refusal};
+use crate::commands::NUMBER;
 use broker_core::client::producer::{Producer, ProducerConfig, ProducerEvent, ProducerRecord, SendError};
 use broker_core::client::{ClientInput, ClientOutput};
 use broker_core::protocol::ErrorCode;
@@ -13,22 +14,6 @@ use std::collections::VecDeque;
 
 /// Records a producer has on their way at most; what is asked beyond that waits here.
 const MOST_UNFINISHED: usize = 1000;
-/// What stands for the number of the record, in keys and values.
-const NUMBER: &str = "{n}";
-
-/// What is to be sent, how often.
-#[derive(Clone, Debug)]
-pub(super) struct Order {
-    pub(super) topic: Str,
-    pub(super) partition: Option<i32>,
-    pub(super) key: Option<String>,
-    pub(super) value: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) count: u32,
-    /// Records a second; 0 for all at once.
-    pub(super) rate: f32,
-}
-
 /// See the module.
 pub(super) struct Sender {
     number: u32,
@@ -47,7 +32,8 @@ pub(super) struct Sender {
 }
 
 struct Job {
-    order: Order,
+    draft: Draft,
+    topic: Str,
     sent: u32,
     acknowledged: u32,
     /// When the next record is sent.
@@ -87,8 +73,10 @@ impl Sender {
     }
 
     /// Takes an order; the answer names the ticket.
-    pub(super) fn produce(&mut self, now: Now, ticket: u32, order: Order) {
-        let job = Job { order, sent: 0, acknowledged: 0, due: now.monotonic, partitions: SortedMap::new() };
+    pub(super) fn produce(&mut self, now: Now, ticket: u32, draft: Draft) {
+        let topic = Str::from(draft.topic.as_str());
+        let due = now.monotonic;
+        let job = Job { draft, topic, sent: 0, acknowledged: 0, due, partitions: SortedMap::new() };
         self.jobs.insert(ticket, job);
         self.flow(now);
     }
@@ -99,7 +87,7 @@ impl Sender {
         for ticket in self.jobs.keys().copied().collect::<Vec<_>>() {
             let Some(job) = self.jobs.get_mut(&ticket) else { continue };
             // Its answer counts what was still on its way, so it comes with the last of that.
-            job.order.count = job.sent;
+            job.draft.count = job.sent;
             if job.acknowledged >= job.sent {
                 self.conclude(ticket, None);
             }
@@ -115,7 +103,7 @@ impl Sender {
             acknowledged: self.acknowledged,
             failed: self.failed,
             outstanding: self.producer.unfinished() as u64,
-            rate: self.jobs.values().map(|job| job.order.rate.max(0.0)).sum(),
+            rate: self.jobs.values().map(|job| job.draft.rate.max(0.0)).sum(),
             error: self.error.clone(),
         }
     }
@@ -139,11 +127,11 @@ impl Sender {
                 return;
             }
             let is_full = self.producer.unfinished() >= MOST_UNFINISHED;
-            match (!is_full).then(|| self.producer.send(now, job.order.record(job.sent))) {
+            match (!is_full).then(|| self.producer.send(now, job.record())) {
                 Some(Ok(id)) => {
                     self.tickets.insert(id, ticket);
                     job.sent = job.sent.saturating_add(1);
-                    job.due = job.due + job.order.interval();
+                    job.due = job.due + job.interval();
                 }
                 Some(Err(SendError::RecordTooLarge { size, max_request_size })) => {
                     let message = format!(
@@ -153,7 +141,7 @@ impl Sender {
                 }
                 Some(Err(SendError::BufferExhausted)) | None => {
                     // A rate is kept from now on, not made up for.
-                    job.due = now.monotonic + job.order.interval();
+                    job.due = now.monotonic + job.interval();
                     return;
                 }
             }
@@ -193,7 +181,7 @@ impl Sender {
         let (count, last) = job.partitions.entry(partition).or_default();
         *count += 1;
         *last = offset;
-        if job.acknowledged >= job.order.count {
+        if job.acknowledged >= job.draft.count {
             self.conclude(ticket, None);
         }
     }
@@ -221,7 +209,7 @@ impl Client for Sender {
         let producer = self.producer.next_deadline().map(|(due, _)| due);
         let is_full = self.producer.unfinished() >= MOST_UNFINISHED;
         // Where there is no room, what makes room is an answer.
-        let jobs = self.jobs.values().filter(|job| job.sent < job.order.count && !is_full).map(|job| job.due);
+        let jobs = self.jobs.values().filter(|job| job.sent < job.draft.count && !is_full).map(|job| job.due);
         jobs.chain(producer).min()
     }
 
@@ -240,28 +228,26 @@ impl Client for Sender {
 
 impl Job {
     fn is_due(&self, now: Now) -> bool {
-        self.sent < self.order.count && self.due <= now.monotonic
+        self.sent < self.draft.count && self.due <= now.monotonic
     }
-}
 
-impl Order {
-    /// The record of this number.
-    fn record(&self, number: u32) -> ProducerRecord {
-        let numbered = |text: &str| Bytes::from(text.replace(NUMBER, &number.to_string()));
+    /// The next record.
+    fn record(&self) -> ProducerRecord {
+        let numbered = |text: &str| Bytes::from(text.replace(NUMBER, &self.sent.to_string()));
         let header = |(key, value): &(String, String)| (Str::from(key.as_str()), Some(Bytes::from(value.clone())));
         ProducerRecord {
             topic: self.topic.clone(),
-            partition: self.partition,
-            key: self.key.as_deref().map(numbered),
-            value: Some(numbered(&self.value)),
-            headers: self.headers.iter().map(header).collect(),
+            partition: self.draft.partition,
+            key: self.draft.key.as_deref().map(numbered),
+            value: Some(numbered(&self.draft.value)),
+            headers: self.draft.headers.iter().map(header).collect(),
             timestamp: None,
         }
     }
 
     fn interval(&self) -> Duration {
-        if self.rate > 0.0 {
-            Duration::try_from_secs_f32(1.0 / self.rate).unwrap_or(Duration::MAX)
+        if self.draft.rate > 0.0 {
+            Duration::try_from_secs_f32(1.0 / self.draft.rate).unwrap_or(Duration::MAX)
         } else {
             Duration::ZERO
         }

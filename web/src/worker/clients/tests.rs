@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bridge::Acknowledged;
+use broker_core::cli::{NewTopic, TopicChange};
 use broker_core::ids::Uuid;
 use broker_core::protocol::api_versions::{Listener, ReleaseLine, listed_apis};
 use broker_core::protocol::messages::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
@@ -9,6 +10,7 @@ use broker_core::protocol::messages::fetch_response::{FetchResponse, FetchableTo
 use broker_core::protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
+use broker_core::protocol::messages::metadata_request::MetadataRequestTopic;
 use broker_core::protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -122,8 +124,9 @@ fn metadata(request: &MetadataRequest) -> MetadataResponse {
             ..Default::default()
         }
     };
-    let names = request.topics.iter().flatten().filter_map(|topic| topic.name.clone());
-    MetadataResponse { brokers: vec![broker], topics: names.map(topic).collect(), ..Default::default() }
+    let named = |topics: &Vec<MetadataRequestTopic>| topics.iter().filter_map(|topic| topic.name.clone()).collect();
+    let names: Vec<Str> = request.topics.as_ref().map_or_else(|| vec!["orders".into()], named);
+    MetadataResponse { brokers: vec![broker], topics: names.into_iter().map(topic).collect(), ..Default::default() }
 }
 
 /// The batch that holds the offset: two records, the first of them even.
@@ -192,28 +195,40 @@ impl World {
     }
 }
 
-fn create(name: &str) -> ClientsCommand {
-    ClientsCommand::CreateTopic {
-        ticket: 7,
-        name: name.into(),
-        partitions: 3,
-        replication_factor: -1,
-        configs: Vec::new(),
-    }
+fn create(topic: &str, partitions: i32) -> TopicChange {
+    TopicChange::Create(NewTopic { topic: topic.into(), partitions: Some(partitions), ..NewTopic::default() })
+}
+
+fn change(change: TopicChange) -> ClientsCommand {
+    ClientsCommand::ChangeTopic { ticket: 7, bootstrap: "localhost:9092".into(), change }
 }
 
 #[test]
 fn a_topic_is_created_or_kafka_says_why_not() {
     for (errors, expected) in [
         (vec![], Ok(Acknowledged::Done)),
-        (vec![ErrorCode::RequestTimedOut], Ok(Acknowledged::Done)),
+        (vec![ErrorCode::NotController], Ok(Acknowledged::Done)),
         (vec![ErrorCode::TopicAlreadyExists], Err(refusal(ErrorCode::TopicAlreadyExists, None))),
     ] {
         let mut world = World::new(BEGIN);
         world.broker.create_errors = errors.clone().into();
-        let report = world.report(create("first-topic"));
+        let report = world.report(change(create("first-topic", 3)));
         assert_eq!(report, ClientsReport::Answer { ticket: 7, result: expected }, "{errors:?}");
         assert!(world.broker.created.iter().all(|name| name == "first-topic"));
+        assert_eq!(world.clients.members.len(), 1, "the desk alone is left");
+    }
+}
+
+#[test]
+fn what_kafkas_tool_refuses_by_itself_is_refused_in_its_words() {
+    let gone = TopicChange::Delete { topic: "gone".into(), if_exists: false };
+    let cases =
+        [(create("t", 0), "The partitions must be greater than 0"), (gone, "Topic 'gone' does not exist as expected")];
+    for (asked, message) in cases {
+        let mut world = World::new(BEGIN);
+        let refusal = Refusal { name: "IllegalArgumentException".into(), message: message.into() };
+        assert_eq!(world.report(change(asked)), ClientsReport::Answer { ticket: 7, result: Err(refusal) });
+        assert_eq!(world.broker.created, [""; 0]);
     }
 }
 
@@ -257,15 +272,16 @@ fn records_are_produced_at_their_rate_and_counted() {
         let mut world = World::new(10);
         let report = world.report(ClientsCommand::Produce {
             ticket: 4,
-            producer: 1,
-            acks: -1,
-            topic: "orders".into(),
-            partition: None,
-            key: Some("k{n}".into()),
-            value: "{n} of 3".into(),
-            headers: Vec::new(),
-            count: 3,
-            rate,
+            draft: Draft {
+                producer: 1,
+                acks: -1,
+                topic: "orders".into(),
+                key: Some("k{n}".into()),
+                value: "{n} of 3".into(),
+                count: 3,
+                rate,
+                ..Draft::default()
+            },
         });
         let produced = Acknowledged::Produced { partitions: vec![(0, 3, 12)] };
         assert_eq!(report, ClientsReport::Answer { ticket: 4, result: Ok(produced) });

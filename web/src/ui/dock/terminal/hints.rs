@@ -25,7 +25,7 @@ impl Display for Hint {
 
 /// The hint for a mistake that `entered` made.
 pub(super) fn hint(store: Store, mistake: Mistake, entered: &str) -> Hint {
-    let addresses = store.addresses();
+    let addresses = untrack(|| store.addresses());
     let mistake = match mistake {
         Mistake::NobodyListens if addresses.is_empty() => Mistake::NoBroker,
         other => other,

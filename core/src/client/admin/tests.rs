@@ -1,14 +1,17 @@
-use super::super::scripted_broker::{Asked, ScriptedCluster};
 use super::*;
+use crate::client::scripted_broker::{Asked, ScriptedCluster};
 use crate::protocol::Request;
-use crate::protocol::messages::FindCoordinatorResponse;
 use crate::protocol::messages::create_topics_request::CreatableTopic;
 use crate::protocol::messages::create_topics_response::CreatableTopicResult;
 use crate::protocol::messages::describe_groups_response::DescribedGroup;
 use crate::protocol::messages::find_coordinator_response::Coordinator;
 use crate::protocol::messages::list_groups_response::ListedGroup;
-use crate::protocol::messages::list_offsets_request::ListOffsetsPartition;
+use crate::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use crate::protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use crate::protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse, DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorResponse,
+    ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, OffsetDeleteRequest,
+};
 
 struct Stage {
     admin: Admin,
@@ -62,9 +65,9 @@ impl Stage {
     }
 }
 
-fn create_orders() -> AdminRequest {
+fn create_orders() -> CreateTopicsRequest {
     let topic = CreatableTopic { name: Str::from("orders"), num_partitions: 3, ..Default::default() };
-    AdminRequest::CreateTopics(CreateTopicsRequest { topics: vec![topic], timeout_ms: 1000, ..Default::default() })
+    CreateTopicsRequest { topics: vec![topic], timeout_ms: 1000, ..Default::default() }
 }
 
 #[test]
@@ -87,7 +90,8 @@ fn any_broker_creates_topics_and_a_lost_answer_is_asked_for_again() {
     assert_eq!(stage.answer::<CreateTopicsRequest>(|_| response.clone()), 1);
     let (answered, result) = stage.admin.poll_event().expect("answered");
     assert_eq!(answered, id);
-    assert!(matches!(result, Ok(AdminResponse::CreateTopics(response)) if response.topics[0].num_partitions == 3));
+    let response = result.and_then(|response| response.to::<CreateTopicsRequest>()).expect("created");
+    assert_eq!(response.topics[0].num_partitions, 3);
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn requests_fail_after_the_api_timeout() {
     let now = stage.now();
     stage.admin.submit(now, create_orders());
     stage.run_until(59_000);
-    assert_eq!(stage.admin.poll_event(), None);
+    assert!(stage.admin.poll_event().is_none());
     stage.run_until(60_000);
     let error = stage.admin.poll_event().and_then(|event| event.1.err()).map(|error| error.error);
     assert_eq!(error, Some(ErrorCode::RequestTimedOut));
@@ -117,7 +121,7 @@ fn what_times_out_says_whether_a_broker_was_ever_asked() {
         }
         let now = stage.now();
         // OffsetDelete has version 0 only.
-        stage.admin.submit_to(now, 1, AdminRequest::OffsetDelete(OffsetDeleteRequest::default()));
+        stage.admin.submit_to(now, 1, OffsetDeleteRequest::default());
         stage.run_until(100);
         assert_eq!(stage.cluster.take_asked::<OffsetDeleteRequest>().len(), usize::from(is_reached));
         stage.cluster.refused_ports = vec![9092, 9093];
@@ -138,7 +142,7 @@ fn offsets_are_asked_of_each_leader_and_put_together() {
     let topic = ListOffsetsTopic { name: Str::from("orders"), partitions: vec![partition(0), partition(1)] };
     let now = stage.now();
     let request = ListOffsetsRequest { topics: vec![topic], ..Default::default() };
-    stage.admin.submit(now, AdminRequest::ListOffsets(request));
+    stage.admin.submit(now, request);
     stage.run_until(500);
     let asked = stage.answer::<ListOffsetsRequest>(|asked| {
         let request: ListOffsetsRequest = asked.decode();
@@ -153,7 +157,8 @@ fn offsets_are_asked_of_each_leader_and_put_together() {
         ListOffsetsResponse { topics: topics.collect(), ..Default::default() }
     });
     assert_eq!(asked, 2);
-    let Some((_, Ok(AdminResponse::ListOffsets(response)))) = stage.admin.poll_event() else { panic!("no offsets") };
+    let Some((_, Ok(response))) = stage.admin.poll_event() else { panic!("no offsets") };
+    let response = response.to::<ListOffsetsRequest>().expect("offsets");
     let mut offsets: Vec<i64> = response.topics.iter().map(|topic| topic.partitions[0].offset).collect();
     offsets.sort_unstable();
     assert_eq!(offsets, [9092, 9093]);
@@ -163,19 +168,20 @@ fn offsets_are_asked_of_each_leader_and_put_together() {
 fn groups_are_listed_by_all_and_described_by_their_coordinator() {
     let mut stage = Stage::new();
     let now = stage.now();
-    stage.admin.submit(now, AdminRequest::ListGroups(ListGroupsRequest::default()));
+    stage.admin.submit(now, ListGroupsRequest::default());
     stage.run_until(500);
     let listed = |asked: &Asked| {
         let group_id = Str::from(if asked.port == 9092 { "one" } else { "two" });
         ListGroupsResponse { groups: vec![ListedGroup { group_id, ..Default::default() }], ..Default::default() }
     };
     assert_eq!(stage.answer::<ListGroupsRequest>(listed), 2);
-    let Some((_, Ok(AdminResponse::ListGroups(response)))) = stage.admin.poll_event() else { panic!("no groups") };
-    assert_eq!(response.groups.len(), 2);
+    let Some((_, Ok(response))) = stage.admin.poll_event() else { panic!("no groups") };
+    assert_eq!(response.to::<ListGroupsRequest>().expect("groups").groups.len(), 2);
+    assert_eq!(response.to::<ListOffsetsRequest>().map_err(|error| error.error), Err(ErrorCode::CorruptMessage));
 
     let groups = vec![Str::from("two")];
     let now = stage.now();
-    stage.admin.submit(now, AdminRequest::DescribeGroups(DescribeGroupsRequest { groups, ..Default::default() }));
+    stage.admin.submit(now, DescribeGroupsRequest { groups, ..Default::default() });
     let described = |error: ErrorCode| {
         let group = DescribedGroup { group_id: Str::from("two"), error_code: error.code(), ..Default::default() };
         DescribeGroupsResponse { groups: vec![group], ..Default::default() }
@@ -190,5 +196,6 @@ fn groups_are_listed_by_all_and_described_by_their_coordinator() {
         stage.run_until(until + 10);
         assert_eq!(stage.answer::<DescribeGroupsRequest>(|_| described(error)), 1, "{error:?}");
     }
-    assert!(matches!(stage.admin.poll_event(), Some((1, Ok(AdminResponse::DescribeGroups(_))))));
+    let Some((1, Ok(response))) = stage.admin.poll_event() else { panic!("no group") };
+    assert_eq!(response.to::<DescribeGroupsRequest>().expect("described").groups.len(), 1);
 }
