@@ -1,8 +1,8 @@
 //! `kafka-broker-api-versions.sh`: which versions of which APIs brokers serve
 //! (`org.apache.kafka.tools.BrokerApiVersionsCommand`).
 
+use super::arguments::jopt::{OptionSpec, Options, value};
 use super::failure::{Exception, Failure, thrown};
-use super::option_parser::{OptionSpec, Options, value};
 use super::properties_file::{self, admin_config};
 use super::terminal::Terminal;
 use crate::java::{hash_map_order, string_hash};

@@ -1,6 +1,6 @@
 //! `kafka-cluster.sh`: a cluster's id, its endpoints, and brokers to be forgotten (`org.apache.kafka.tools.ClusterTool`).
 
-use super::argument_parser::{Argument, Arguments, Command, Group, Parser, store, store_true};
+use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, store, store_true};
 use super::cluster::describe_cluster;
 use super::failure::{Exception, Failure, thrown, wrapped};
 use super::properties_file;

@@ -1,8 +1,8 @@
 //! `kafka-configs.sh`: shows and changes dynamic configurations (`kafka.admin.ConfigCommand`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{groups, metadata};
 use super::failure::{Exception, Failure, thrown, wrapped};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::{admin_config, read};
 use super::terminal::Terminal;
 use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;

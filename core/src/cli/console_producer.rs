@@ -1,7 +1,7 @@
 //! `kafka-console-producer.sh`: a record for each line (`org.apache.kafka.tools.ConsoleProducer`, `LineMessageReader`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::failure::{Exception, Failure};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::producer_log::{failure, log_retry, too_large};
 use super::properties_file::{bootstrap, check_address, key_values, read};
 use super::terminal::{Came, Terminal};

@@ -1,9 +1,9 @@
 //! `kafka-consumer-perf-test.sh`: how fast records come (`org.apache.kafka.tools.ConsumerPerformance`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::console_consumer::{close, matching, subscribe};
 use super::date_time::DateFormat;
 use super::failure::{Exception, Failure};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::{bootstrap, key_values, millis, read};
 use super::terminal::{Came, Terminal};
 use super::topic_filter::TopicFilter;

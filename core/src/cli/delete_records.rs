@@ -1,8 +1,8 @@
 //! `kafka-delete-records.sh`: deletes the oldest records of partitions (`org.apache.kafka.tools.DeleteRecordsCommand`).
 
+use super::arguments::jopt::{OptionSpec, Options, value};
 use super::cluster::partition_counts;
 use super::failure::{Exception, Failure, thrown};
-use super::option_parser::{OptionSpec, Options, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::ids::{Offset, TopicPartition};

@@ -1,6 +1,6 @@
 //! `kafka-features.sh`: the features of a cluster and their levels (`org.apache.kafka.tools.FeatureCommand`).
 
-use super::argument_parser::{Argument, Arguments, Command, Group, Parser, Stopped, append, store, store_true};
+use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, Stopped, append, store, store_true};
 use super::failure::{Exception, Failure, terse, thrown, wrapped};
 use super::feature_versions::{
     FEATURES, METADATA_VERSION, level_of, name_and_level, print_dependencies, print_version_mapping, version_of,

@@ -1,8 +1,8 @@
 //! `kafka-get-offsets.sh`: offsets of partitions at a point in time (`org.apache.kafka.tools.GetOffsetShell`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{metadata, offsets_or_errors};
 use super::failure::{Exception, Failure, TERSE, wrapped};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::{admin_config, check_address};
 use super::terminal::Terminal;
 use super::topic_filter::TopicFilter;

@@ -1,8 +1,8 @@
 //! `kafka-groups.sh`: lists groups of every kind (`org.apache.kafka.tools.GroupsCommand`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{kind, listed};
 use super::failure::{Exception, Failure};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use alloc::format;

@@ -1,8 +1,8 @@
 //! `kafka-leader-election.sh`: makes preferred replicas leaders again, or replicas out of sync where no other lives
 //! (`org.apache.kafka.tools.LeaderElectionCommand`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::failure::{Exception, Failure, thrown, wrapped};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::ids::TopicPartition;

@@ -1,8 +1,8 @@
 //! `kafka-log-dirs.sh`: what lies in the log directories of brokers, as JSON (`org.apache.kafka.tools.LogDirsCommand`).
 
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::metadata;
 use super::failure::{Exception, Failure, TERSE, class_of, terse, wrapped};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::ids::{NodeId, TopicPartition};

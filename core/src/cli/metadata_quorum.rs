@@ -1,6 +1,6 @@
 //! `kafka-metadata-quorum.sh`: the quorum of controllers (`org.apache.kafka.tools.MetadataQuorumCommand`).
 
-use super::argument_parser::{Argument, Arguments, Command, Group, Parser, store, store_true};
+use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, store, store_true};
 use super::cluster::describe_cluster;
 use super::controller_file;
 use super::failure::{Exception, Failure, terse, thrown, wrapped};

@@ -4,19 +4,16 @@
 //! # Code map
 //! - [`Program`]: a tool that runs. What it is told and what it wants is [`ProgramInput`] and [`ProgramOutput`].
 //! - `terminal`: what a tool's code asks for and awaits: standard streams, files, time, the admin, producer and consumer.
-//! - `option_parser`: options as jopt-simple reads them, and its table of help; `argument_parser` and `argument_help`: the
-//!   same of argparse4j. `line_break`: where both cut lines.
+//! - `arguments`: options as the libraries of Kafka's tools read them, and their help.
 //! - [`file`]: what programs ask of the file system; [`process`]: what they ask about others.
 //! - [`server`]: what a broker's process asks of its host, and what it hears.
 //! - `failure`: how a tool ends early, and how Java shows an exception.
 //! - `cluster`, `properties_file`, `topic_filter`, `date_time`: what several tools ask the cluster, read or understand.
-//! - `feature_versions`: features and their levels, for `features` and `storage`; `formatter` and `meta_file` are parts of
-//!   storage, `controller_file` of metadata-quorum. `table`: what `prettyPrintTable` prints.
+//! - `feature_versions`: features and their levels, for features and storage; `meta_file` and `controller_file`: what
+//!   storage writes, and others read; `table`: what `prettyPrintTable` prints; `producer_log` and `producer_properties`: of
+//!   those that produce.
+//! - one file or folder per tool, named as the tool.
 //! - [`TopicChange`]: what topics changes; a form of the page makes the same one as the tool's options.
-//! - one file per tool, named as the tool; `message_formatter` is a part of the console consumer, `server_log` of server-start,
-//!   `offset_reset` of consumer-groups, `dump_index`, `dump_log_decoder` and `message_json` of dump-log, `performance` of
-//!   producer-perf-test, `reassignment_json` and `reassignment_throttle` of reassign-partitions; `producer_log` and
-//!   `producer_properties` are shared by those that produce.
 //!
 //! # Architecture Invariants
 //! A tool is an `async fn` that only awaits its `terminal`: the program polls it after each input, no waker and no executor
@@ -25,8 +22,7 @@
 //! What Kafka prints is printed to the letter; only the descriptions in `--help` are in our own words. A Java stack trace
 //! is shown without its `at` lines.
 
-mod argument_help;
-mod argument_parser;
+mod arguments;
 mod broker_api_versions;
 mod cluster;
 mod cluster_tool;
@@ -38,26 +34,17 @@ mod consumer_perf_test;
 mod controller_file;
 mod date_time;
 mod delete_records;
-mod dump_index;
 mod dump_log;
-mod dump_log_decoder;
 mod failure;
 mod feature_versions;
 mod features;
 pub mod file;
-mod formatter;
 mod get_offsets;
 mod groups;
 mod leader_election;
-mod line_break;
 mod log_dirs;
-mod message_formatter;
-mod message_json;
 mod meta_file;
 mod metadata_quorum;
-mod offset_reset;
-mod option_parser;
-mod performance;
 pub mod process;
 mod producer_log;
 mod producer_perf_test;
@@ -65,10 +52,7 @@ mod producer_properties;
 mod program;
 mod properties_file;
 mod reassign_partitions;
-mod reassignment_json;
-mod reassignment_throttle;
 pub mod server;
-mod server_log;
 mod server_start;
 mod server_stop;
 #[cfg(test)]
@@ -78,12 +62,11 @@ mod table;
 mod terminal;
 #[cfg(test)]
 mod tests;
-mod topic_change;
 mod topic_filter;
 mod topics;
 
 pub use program::{Environment, Program, ProgramInput, ProgramOutput, Uncaught};
-pub use topic_change::{NewTopic, TopicChange, topic_pattern};
+pub use topics::{NewTopic, TopicChange, topic_pattern};
 
 use alloc::boxed::Box;
 use core::future::Future;

@@ -5,7 +5,7 @@ use super::file::{FileAnswer, FileError, FileRequest};
 use super::process::{ProcessRequest, ProcessStatus};
 use super::server::{ServerEvent, ServerRequest};
 use super::terminal::Terminal;
-use super::topic_change::TopicChange;
+use super::topics::TopicChange;
 use super::{Run, TOOLS, Tool};
 use crate::client::{ClientInput, ClientOutput};
 use crate::protocol::ErrorCode;

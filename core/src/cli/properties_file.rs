@@ -1,9 +1,9 @@
 //! Files of properties that tools read, and settings of clients by Kafka's names.
 
-use super::argument_parser::Arguments;
+use super::arguments::argparse::Arguments;
+use super::arguments::jopt::Options;
 use super::failure::{Exception, Failure};
 use super::file::FileError;
-use super::option_parser::Options;
 use super::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::config::Properties;

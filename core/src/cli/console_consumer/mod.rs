@@ -1,9 +1,10 @@
 //! `kafka-console-consumer.sh`: records as lines (`org.apache.kafka.tools.consumer.ConsoleConsumer`).
 
+mod message_formatter;
+
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::metadata;
 use super::failure::{Exception, Failure};
-use super::message_formatter::MessageFormatter;
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::{bootstrap, key_values, millis, read};
 use super::terminal::{Came, Terminal};
 use super::topic_filter::TopicFilter;
@@ -19,6 +20,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
+use message_formatter::MessageFormatter;
 
 const CLASS: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 const FORMATTER: &str = "org.apache.kafka.tools.consumer.DefaultMessageFormatter";

@@ -1,7 +1,7 @@
 //! Indexes and snapshots of producers, as `kafka-dump-log.sh` shows them.
 
-use super::dump_log::{Dump, max_timestamp, next_batch, of_file, optional_long, start_offset};
-use super::failure::{Exception, Failure};
+use super::{Dump, max_timestamp, next_batch, of_file, optional_long, start_offset};
+use crate::cli::failure::{Exception, Failure};
 use crate::log::indexes::{OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use crate::log::producer_state::BatchMetadata;
 use crate::protocol::Reader;

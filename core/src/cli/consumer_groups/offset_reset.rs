@@ -1,12 +1,12 @@
 //! What a group committed, moved or deleted: `kafka-consumer-groups.sh --reset-offsets` and `--delete-offsets`
 //! (`org.apache.kafka.tools.OffsetsUtils`).
 
-use super::cluster::{EARLIEST, LATEST, offsets, partition_counts, unknown_partition};
-use super::consumer_groups::{SCENARIOS, chosen, described};
-use super::date_time::{duration_ms, epoch_ms};
-use super::failure::{Exception, Failure, class_of, thrown, wrapped};
-use super::option_parser::Options;
-use super::terminal::Terminal;
+use super::{SCENARIOS, chosen, described};
+use crate::cli::arguments::jopt::Options;
+use crate::cli::cluster::{EARLIEST, LATEST, offsets, partition_counts, unknown_partition};
+use crate::cli::date_time::{duration_ms, epoch_ms};
+use crate::cli::failure::{Exception, Failure, class_of, thrown, wrapped};
+use crate::cli::terminal::Terminal;
 use crate::ids::{Offset, TopicPartition};
 use crate::java::{hash_map_order, string_hash, topic_partition_hash};
 use crate::protocol::ErrorCode;

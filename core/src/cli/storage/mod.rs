@@ -1,11 +1,12 @@
 //! `kafka-storage.sh`: formats the log directories of a node, and tells what is in them (`kafka.tools.StorageTool`).
 
-use super::argument_parser::{Arguments, Command, Group, Parser, Stopped, append, store, store_true};
+mod formatter;
+
+use super::arguments::argparse::{Arguments, Command, Group, Parser, Stopped, append, store, store_true};
 use super::controller_file;
 use super::failure::{Exception, Failure, terse};
 use super::feature_versions::{level_of, name_and_level, print_dependencies, print_version_mapping};
 use super::file::FileError;
-use super::formatter::{Formatter, parse_voters};
 use super::meta_file::MetaFile;
 use super::properties_file;
 use super::terminal::Terminal;
@@ -14,8 +15,10 @@ use crate::sorted::sort;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use formatter::{Formatter, parse_voters};
 
-const CONFIG: super::argument_parser::Argument = store(&["--config", "-c"], "The node's server.properties.").required();
+const CONFIG: super::arguments::argparse::Argument =
+    store(&["--config", "-c"], "The node's server.properties.").required();
 
 const PARSER: Parser = Parser {
     name: "kafka-storage",

@@ -1,9 +1,9 @@
 //! Options as jopt-simple reads them, and its table of help: most of Kafka's tools stand on that library.
 
-use super::VERSION;
-use super::failure::{Exception, Failure};
 use super::line_break;
-use super::terminal::Terminal;
+use crate::cli::VERSION;
+use crate::cli::failure::{Exception, Failure};
+use crate::cli::terminal::Terminal;
 use crate::sorted::sort_by_key;
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -27,7 +27,7 @@ enum Argument {
 
 /// An option of a tool.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OptionSpec {
+pub(in crate::cli) struct OptionSpec {
     name: &'static str,
     argument: Argument,
     /// `Type: what it is`, between the brackets of the table.
@@ -39,30 +39,30 @@ pub(super) struct OptionSpec {
 }
 
 /// An option without an argument.
-pub(super) const fn flag(name: &'static str, help: &'static str) -> OptionSpec {
+pub(in crate::cli) const fn flag(name: &'static str, help: &'static str) -> OptionSpec {
     OptionSpec { name, argument: Argument::None, describes: "", help, default: None, is_required: false }
 }
 
 /// An option with an argument; `describes` is `Type: what it is`.
-pub(super) const fn value(name: &'static str, describes: &'static str, help: &'static str) -> OptionSpec {
+pub(in crate::cli) const fn value(name: &'static str, describes: &'static str, help: &'static str) -> OptionSpec {
     OptionSpec { name, argument: Argument::Required, describes, help, default: None, is_required: false }
 }
 
 impl OptionSpec {
     /// The argument may be left out.
-    pub(super) const fn optional(mut self) -> Self {
+    pub(in crate::cli) const fn optional(mut self) -> Self {
         self.argument = Argument::Optional;
         self
     }
 
     /// What counts where the option is not given.
-    pub(super) const fn or(mut self, default: &'static str) -> Self {
+    pub(in crate::cli) const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
     }
 
     /// The parser refuses to go on without it.
-    pub(super) const fn required(mut self) -> Self {
+    pub(in crate::cli) const fn required(mut self) -> Self {
         self.is_required = true;
         self
     }
@@ -74,7 +74,7 @@ impl OptionSpec {
 
 /// A tool's options, as they were given.
 #[derive(Debug)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     specs: Vec<OptionSpec>,
     given: Vec<(&'static str, Option<String>)>,
 }
@@ -88,7 +88,7 @@ impl Options {
     ///
     /// # Errors
     /// What jopt-simple throws: an unknown option, a missing argument.
-    pub(super) fn parse(specs: &[OptionSpec], arguments: &[String]) -> Result<Self, Exception> {
+    pub(in crate::cli) fn parse(specs: &[OptionSpec], arguments: &[String]) -> Result<Self, Exception> {
         let mut specs: Vec<OptionSpec> = COMMON.iter().chain(specs).copied().collect();
         sort_by_key(&mut specs, |spec| spec.name);
         let mut options = Self { specs, given: Vec::new() };
@@ -134,7 +134,7 @@ impl Options {
     }
 
     /// As [`Options::parse`]; what cannot be read ends the tool with the list of options.
-    pub(super) fn parse_or_usage(specs: &[OptionSpec], terminal: &Terminal) -> Result<Self, Failure> {
+    pub(in crate::cli) fn parse_or_usage(specs: &[OptionSpec], terminal: &Terminal) -> Result<Self, Failure> {
         Self::parse(specs, &terminal.arguments()).map_err(|exception| match Self::parse(specs, &[]) {
             Ok(none) => none.usage(terminal, &exception.message),
             Err(_) => exception.into(),
@@ -142,22 +142,22 @@ impl Options {
     }
 
     /// The option was given.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::cli) fn has(&self, name: &str) -> bool {
         self.given.iter().any(|given| given.0 == name)
     }
 
     /// What was given, in the order of the words.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+    pub(in crate::cli) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.given.iter().map(|given| given.0)
     }
 
     /// How many of these were given.
-    pub(super) fn count(&self, names: &[&str]) -> usize {
+    pub(in crate::cli) fn count(&self, names: &[&str]) -> usize {
         names.iter().filter(|name| self.has(name)).count()
     }
 
     /// All arguments of an option.
-    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(in crate::cli) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.given.iter().filter(move |given| given.0 == name).filter_map(|given| given.1.as_deref())
     }
 
@@ -165,7 +165,7 @@ impl Options {
     ///
     /// # Errors
     /// It was given more than once.
-    pub(super) fn value(&self, name: &'static str) -> Result<Option<&str>, Exception> {
+    pub(in crate::cli) fn value(&self, name: &'static str) -> Result<Option<&str>, Exception> {
         let mut values = self.values(name);
         match (values.next(), values.next()) {
             (None, _) => Ok(self.specs.iter().find(|spec| spec.name == name).and_then(|spec| spec.default)),
@@ -181,7 +181,7 @@ impl Options {
     ///
     /// # Errors
     /// It is none, or was given more than once.
-    pub(super) fn number<T: core::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Exception> {
+    pub(in crate::cli) fn number<T: core::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, Exception> {
         let Some(text) = self.value(name)? else { return Ok(None) };
         let none = || {
             let message = format!("Cannot parse argument '{text}' of option {name}");
@@ -194,7 +194,7 @@ impl Options {
     }
 
     /// Prints the help or the version and ends the tool, where that is asked for; `nothing` is said where nothing is.
-    pub(super) fn print_help_or_version(&self, terminal: &Terminal, help: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn print_help_or_version(&self, terminal: &Terminal, help: &str) -> Result<(), Failure> {
         if self.has("help") || terminal.arguments().is_empty() {
             return Err(self.usage(terminal, help));
         }
@@ -206,7 +206,7 @@ impl Options {
     }
 
     /// Prints why, and the options there are; the end of the tool.
-    pub(super) fn usage(&self, terminal: &Terminal, message: &str) -> Failure {
+    pub(in crate::cli) fn usage(&self, terminal: &Terminal, message: &str) -> Failure {
         terminal.error_line(message);
         for line in self.table() {
             terminal.error_line(&line);
@@ -215,7 +215,7 @@ impl Options {
     }
 
     /// Wants these options.
-    pub(super) fn require(&self, terminal: &Terminal, names: &[&str]) -> Result<(), Failure> {
+    pub(in crate::cli) fn require(&self, terminal: &Terminal, names: &[&str]) -> Result<(), Failure> {
         match names.iter().find(|name| !self.has(name)) {
             Some(name) => Err(self.usage(terminal, &format!("Missing required argument \"[{name}]\""))),
             None => Ok(()),
@@ -223,7 +223,7 @@ impl Options {
     }
 
     /// Wants none of `others` beside `used`.
-    pub(super) fn exclude(&self, terminal: &Terminal, used: &str, others: &[&str]) -> Result<(), Failure> {
+    pub(in crate::cli) fn exclude(&self, terminal: &Terminal, used: &str, others: &[&str]) -> Result<(), Failure> {
         match others.iter().find(|other| self.has(used) && self.has(other)) {
             Some(other) => {
                 Err(self.usage(terminal, &format!("Option \"[{used}]\" can't be used with option \"[{other}]\"")))

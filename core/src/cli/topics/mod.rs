@@ -1,11 +1,14 @@
 //! `kafka-topics.sh`: creates, lists, describes, alters and deletes topics (`org.apache.kafka.tools.TopicCommand`).
 
+mod change;
+
+pub use change::{NewTopic, TopicChange, topic_pattern};
+
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::metadata;
 use super::failure::{Exception, Failure, class_of, thrown};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
-use super::topic_change::{NewTopic, TopicChange, existing};
 use super::topic_filter::TopicFilter;
 use crate::config::validate_topic_config;
 use crate::ids::{NO_NODE, NodeId, Uuid};
@@ -26,6 +29,7 @@ use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use change::existing;
 
 const CLASS: &str = "org.apache.kafka.tools.TopicCommand";
 const BY_CONFIGS: &str = " (To alter topic configurations, the kafka-configs tool can be used.)";

@@ -1,9 +1,9 @@
 //! Arguments and sub-commands as argparse4j reads them: some of Kafka's tools stand on that library. Its usage lines, its
-//! help, its errors, all filled to the width of a line are in `argument_help`.
+//! help, its errors, all filled to the width of a line are in `argparse_help`.
 
-use super::argument_help;
-use super::failure::Failure;
-use super::terminal::Terminal;
+use super::argparse_help;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::Terminal;
 use crate::sorted::sort;
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 /// What an argument does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(in crate::cli) enum Action {
     /// Takes a value; the last counts.
     Store,
     /// Takes a value, as often as it is given.
@@ -28,21 +28,21 @@ pub(super) enum Action {
 
 /// An argument of a tool or of a sub-command.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Argument {
-    pub(super) flags: &'static [&'static str],
-    pub(super) action: Action,
-    pub(super) help: &'static str,
-    pub(super) is_required: bool,
-    pub(super) number: Number,
+pub(in crate::cli) struct Argument {
+    pub(in crate::cli) flags: &'static [&'static str],
+    pub(in crate::cli) action: Action,
+    pub(in crate::cli) help: &'static str,
+    pub(in crate::cli) is_required: bool,
+    pub(in crate::cli) number: Number,
     /// What the help calls its value; empty where that is made of its own name.
-    pub(super) value_name: &'static str,
+    pub(in crate::cli) value_name: &'static str,
     /// Which of the groups beside it.
-    pub(super) group: Option<usize>,
+    pub(in crate::cli) group: Option<usize>,
 }
 
 /// What kind of number a value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Number {
+pub(in crate::cli) enum Number {
     /// Any text.
     None,
     /// Java's `Integer`.
@@ -67,7 +67,7 @@ impl Number {
 }
 
 /// An argument that takes a value.
-pub(super) const fn store(flags: &'static [&'static str], help: &'static str) -> Argument {
+pub(in crate::cli) const fn store(flags: &'static [&'static str], help: &'static str) -> Argument {
     Argument {
         flags,
         action: Action::Store,
@@ -80,65 +80,65 @@ pub(super) const fn store(flags: &'static [&'static str], help: &'static str) ->
 }
 
 /// An argument that takes a value each time it is given.
-pub(super) const fn append(flags: &'static [&'static str], help: &'static str) -> Argument {
+pub(in crate::cli) const fn append(flags: &'static [&'static str], help: &'static str) -> Argument {
     Argument { action: Action::Append, ..store(flags, help) }
 }
 
 /// An argument that takes all values that follow it.
-pub(super) const fn several(flags: &'static [&'static str], help: &'static str) -> Argument {
+pub(in crate::cli) const fn several(flags: &'static [&'static str], help: &'static str) -> Argument {
     Argument { action: Action::Several, ..store(flags, help) }
 }
 
 /// An argument without a value.
-pub(super) const fn store_true(flags: &'static [&'static str], help: &'static str) -> Argument {
+pub(in crate::cli) const fn store_true(flags: &'static [&'static str], help: &'static str) -> Argument {
     Argument { action: Action::StoreTrue, ..store(flags, help) }
 }
 
 /// Every parser has it.
-pub(super) const HELP: Argument =
+pub(in crate::cli) const HELP: Argument =
     Argument { action: Action::Help, ..store(&["-h", "--help"], "Print this help and exit.") };
 
 impl Argument {
     /// Must be given.
-    pub(super) const fn required(mut self) -> Self {
+    pub(in crate::cli) const fn required(mut self) -> Self {
         self.is_required = true;
         self
     }
 
     /// Its value is an integer.
-    pub(super) const fn integer(self) -> Self {
+    pub(in crate::cli) const fn integer(self) -> Self {
         self.number(Number::Integer)
     }
 
     /// Its value is a number of this kind.
-    pub(super) const fn number(mut self, number: Number) -> Self {
+    pub(in crate::cli) const fn number(mut self, number: Number) -> Self {
         self.number = number;
         self
     }
 
     /// What the help calls its value.
-    pub(super) const fn called(mut self, value_name: &'static str) -> Self {
+    pub(in crate::cli) const fn called(mut self, value_name: &'static str) -> Self {
         self.value_name = value_name;
         self
     }
 
     /// It is in this of the groups.
-    pub(super) const fn in_group(mut self, group: usize) -> Self {
+    pub(in crate::cli) const fn in_group(mut self, group: usize) -> Self {
         self.group = Some(group);
         self
     }
 
-    pub(super) const fn takes_value(&self) -> bool {
+    pub(in crate::cli) const fn takes_value(&self) -> bool {
         matches!(self.action, Action::Store | Action::Append | Action::Several)
     }
 
     /// How messages name it.
-    pub(super) fn textual_name(&self) -> String {
+    pub(in crate::cli) fn textual_name(&self) -> String {
         self.flags.join("/")
     }
 
     /// The first long flag, else the first, without its dashes.
-    pub(super) fn name(&self) -> &'static str {
+    pub(in crate::cli) fn name(&self) -> &'static str {
         let long = self.flags.iter().find(|flag| flag.starts_with("--"));
         long.or(self.flags.first()).map_or("", |flag| flag.trim_start_matches('-'))
     }
@@ -146,7 +146,7 @@ impl Argument {
 
 /// Arguments that belong together.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Group {
+pub(in crate::cli) enum Group {
     /// The help has a part of this title for them.
     Titled(&'static str),
     /// One of them at most may be given.
@@ -160,7 +160,7 @@ pub(super) enum Group {
 
 impl Group {
     /// Where one argument at most may be given: whether one must.
-    pub(super) const fn exclusive(self) -> Option<bool> {
+    pub(in crate::cli) const fn exclusive(self) -> Option<bool> {
         match self {
             Self::Titled(_) => None,
             Self::Exclusive { is_required } => Some(is_required),
@@ -171,70 +171,70 @@ impl Group {
 
 /// A sub-command.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Command {
+pub(in crate::cli) struct Command {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(in crate::cli) name: &'static str,
     /// What it does.
-    pub(super) help: &'static str,
+    pub(in crate::cli) help: &'static str,
     /// Its arguments.
-    pub(super) arguments: &'static [Argument],
+    pub(in crate::cli) arguments: &'static [Argument],
     /// Groups of them.
-    pub(super) groups: &'static [Group],
+    pub(in crate::cli) groups: &'static [Group],
 }
 
 /// A tool with sub-commands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parser {
+pub(in crate::cli) struct Parser {
     /// What it calls itself.
-    pub(super) name: &'static str,
+    pub(in crate::cli) name: &'static str,
     /// What it is for.
-    pub(super) description: &'static str,
+    pub(in crate::cli) description: &'static str,
     /// Arguments before the sub-command.
-    pub(super) arguments: &'static [Argument],
+    pub(in crate::cli) arguments: &'static [Argument],
     /// Groups of them.
-    pub(super) groups: &'static [Group],
+    pub(in crate::cli) groups: &'static [Group],
     /// Its sub-commands; none where it does one thing.
-    pub(super) commands: &'static [Command],
+    pub(in crate::cli) commands: &'static [Command],
 }
 
 /// What was given.
 #[derive(Debug, Default)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The sub-command.
-    pub(super) command: &'static str,
+    pub(in crate::cli) command: &'static str,
     given: Vec<(&'static str, String)>,
 }
 
 impl Arguments {
     /// It was given.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::cli) fn has(&self, name: &str) -> bool {
         self.given.iter().any(|given| given.0 == name)
     }
 
     /// The last value that was given.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(in crate::cli) fn value(&self, name: &str) -> Option<&str> {
         self.given.iter().rev().find(|given| given.0 == name).map(|given| given.1.as_str())
     }
 
     /// All values, in their order.
-    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(in crate::cli) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.given.iter().filter(move |given| given.0 == name).map(|given| given.1.as_str())
     }
 
     /// The value of an argument that is an integer.
-    pub(super) fn integer(&self, name: &str) -> Option<i32> {
+    pub(in crate::cli) fn integer(&self, name: &str) -> Option<i32> {
         self.number(name)
     }
 
     /// The value of an argument that is a number.
-    pub(super) fn number<T: core::str::FromStr>(&self, name: &str) -> Option<T> {
+    pub(in crate::cli) fn number<T: core::str::FromStr>(&self, name: &str) -> Option<T> {
         self.value(name).and_then(|text| text.trim().parse().ok())
     }
 }
 
 /// Why there are no [`Arguments`].
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(in crate::cli) enum Stopped {
     /// The help was asked for: this is it.
     Help(String),
     /// A mistake.
@@ -248,7 +248,7 @@ pub(super) enum Stopped {
 
 impl Stopped {
     /// Prints it as argparse4j does; the end of the tool, with this code after the help.
-    pub(super) fn end(&self, terminal: &Terminal, code_of_help: i32) -> Failure {
+    pub(in crate::cli) fn end(&self, terminal: &Terminal, code_of_help: i32) -> Failure {
         match self {
             Self::Help(text) => {
                 terminal.print(text);
@@ -267,7 +267,7 @@ impl Parser {
     ///
     /// # Errors
     /// The help, or what is wrong with them.
-    pub(super) fn parse(&self, words: &[String]) -> Result<Arguments, Stopped> {
+    pub(in crate::cli) fn parse(&self, words: &[String]) -> Result<Arguments, Stopped> {
         let mut state = State { parser: self, words, at: 0, is_separated: false, deferred: None, given: Vec::new() };
         let command = state.read(&Level::top(self))?;
         match state.deferred {
@@ -277,43 +277,43 @@ impl Parser {
     }
 
     /// A mistake that the tool itself found.
-    pub(super) fn wrong(&self, command: Option<&str>, message: String) -> Stopped {
+    pub(in crate::cli) fn wrong(&self, command: Option<&str>, message: String) -> Stopped {
         let command = command.and_then(|name| self.commands.iter().find(|command| command.name == name));
         command.map_or_else(|| Level::top(self), Level::of).wrong(self, message, "")
     }
 }
 
 /// The tool's own arguments, or those of a sub-command.
-pub(super) struct Level<'a> {
-    pub(super) command: Option<&'a Command>,
-    pub(super) arguments: Vec<&'a Argument>,
-    pub(super) groups: &'a [Group],
+pub(in crate::cli) struct Level<'a> {
+    pub(in crate::cli) command: Option<&'a Command>,
+    pub(in crate::cli) arguments: Vec<&'a Argument>,
+    pub(in crate::cli) groups: &'a [Group],
 }
 
 impl<'a> Level<'a> {
-    pub(super) fn top(parser: &'a Parser) -> Self {
+    pub(in crate::cli) fn top(parser: &'a Parser) -> Self {
         let arguments = [&HELP].into_iter().chain(parser.arguments).collect();
         Self { command: None, arguments, groups: parser.groups }
     }
 
-    pub(super) fn of(command: &'a Command) -> Self {
+    pub(in crate::cli) fn of(command: &'a Command) -> Self {
         let arguments = [&HELP].into_iter().chain(command.arguments).collect();
         Self { command: Some(command), arguments, groups: command.groups }
     }
 
     /// The arguments of a group.
-    pub(super) fn members(&self, group: usize) -> impl Iterator<Item = &'a Argument> {
+    pub(in crate::cli) fn members(&self, group: usize) -> impl Iterator<Item = &'a Argument> {
         self.arguments.iter().copied().filter(move |argument| argument.group == Some(group))
     }
 
-    pub(super) fn is_exclusive(&self, argument: &Argument) -> bool {
+    pub(in crate::cli) fn is_exclusive(&self, argument: &Argument) -> bool {
         let group = argument.group.and_then(|group| self.groups.get(group));
         group.is_some_and(|group| group.exclusive().is_some())
     }
 
     /// A mistake in this level's arguments; `similar` follows what argparse4j shows.
     fn wrong(&self, parser: &Parser, message: String, similar: &str) -> Stopped {
-        let shown = format!("{}{similar}", argument_help::error(parser, self, &message));
+        let shown = format!("{}{similar}", argparse_help::error(parser, self, &message));
         Stopped::Wrong { message, shown }
     }
 
@@ -419,7 +419,7 @@ impl<'a> State<'a> {
         }
         if candidates.is_empty() {
             let choices = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-            let similar = argument_help::similar(word, names.iter().map(|name| (*name, *name)));
+            let similar = argparse_help::similar(word, names.iter().map(|name| (*name, *name)));
             let message = format!("invalid choice: '{word}' (choose from {choices})");
             return Err(level.wrong(self.parser, message, &similar));
         }
@@ -458,7 +458,7 @@ impl<'a> State<'a> {
         }
         let body = word.trim_start_matches('-');
         let flags = level.flags().map(|(flag, _)| (flag, flag.trim_start_matches('-'))).filter(|flag| flag.1.len() > 1);
-        let similar = if body.chars().count() > 1 { argument_help::similar(body, flags) } else { String::new() };
+        let similar = if body.chars().count() > 1 { argparse_help::similar(body, flags) } else { String::new() };
         Err(level.wrong(self.parser, format!("unrecognized arguments: '{word}'"), &similar))
     }
 
@@ -505,7 +505,7 @@ impl<'a> State<'a> {
             }
         }
         if argument.action == Action::Help {
-            return Err(Stopped::Help(argument_help::help(self.parser, level)));
+            return Err(Stopped::Help(argparse_help::help(self.parser, level)));
         }
         used.arguments.push(argument.name());
         if argument.action == Action::Several {
@@ -547,5 +547,5 @@ impl core::fmt::Display for Stopped {
 }
 
 #[cfg(test)]
-#[path = "argument_parser_tests.rs"]
+#[path = "argparse_tests.rs"]
 mod tests;

@@ -1,10 +1,11 @@
 //! `kafka-consumer-groups.sh`: lists, describes and deletes groups, and resets what they committed
 //! (`org.apache.kafka.tools.consumer.group.ConsumerGroupCommand`).
 
+mod offset_reset;
+
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{LATEST, groups, kind, offsets, partition_counts};
 use super::failure::{Exception, Failure, thrown, wrapped};
-use super::offset_reset::{committed, delete_offsets, reset_offsets};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::client::consumer::decode_assignment;
@@ -19,6 +20,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use offset_reset::{committed, delete_offsets, reset_offsets};
 
 /// Every scenario of a reset, in Kafka's order.
 pub(super) const SCENARIOS: [&str; 8] =

@@ -2,9 +2,10 @@
 //!
 //! Records go out in slices, each followed by a pause in which the host moves bytes; none is printed for itself.
 
-use super::argument_parser::{Argument, Arguments, Group, Number, Parser, several, store, store_true};
+mod performance;
+
+use super::arguments::argparse::{Argument, Arguments, Group, Number, Parser, several, store, store_true};
 use super::failure::{Exception, Failure};
-use super::performance::Stats;
 use super::producer_log::{failure, log_retry, too_large};
 use super::producer_properties::producer_config;
 use super::properties_file::read;
@@ -19,6 +20,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use performance::Stats;
 use regex_lite::Regex;
 
 const PROPERTY: &str = "PROP-NAME=PROP-VALUE";

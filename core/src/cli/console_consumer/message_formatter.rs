@@ -1,6 +1,6 @@
 //! How the console consumer makes lines of records: Kafka's message formatters.
 
-use super::failure::Exception;
+use crate::cli::failure::Exception;
 use crate::config::Properties;
 use crate::ids::TopicPartition;
 use crate::record::Record;

@@ -1,10 +1,10 @@
 //! [`TopicChange`]: what `kafka-topics.sh` does to topics. The tool makes one of its options; a host with a form instead makes
 //! one itself, and shows the [`TopicChange::arguments`] by which the tool would make the same.
 
-use super::cluster::metadata;
-use super::failure::{Exception, Failure, thrown};
-use super::properties_file::bootstrap;
-use super::terminal::Terminal;
+use crate::cli::cluster::metadata;
+use crate::cli::failure::{Exception, Failure, thrown};
+use crate::cli::properties_file::bootstrap;
+use crate::cli::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::ids::NodeId;
 use crate::protocol::ErrorCode;
@@ -139,7 +139,7 @@ impl TopicChange {
     }
 
     /// As the tool does with the options of [`TopicChange::arguments`].
-    pub(super) async fn run(self, terminal: Terminal, bootstrap_server: String) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(self, terminal: Terminal, bootstrap_server: String) -> Result<(), Failure> {
         let bootstrap = bootstrap(&terminal, &bootstrap_server)?;
         terminal.start_admin(AdminConfig { bootstrap, ..AdminConfig::default() });
         let topic = match &self {
@@ -259,8 +259,8 @@ async fn delete(terminal: &Terminal, topics: Vec<MetadataResponseTopic>) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::topics;
     use super::*;
+    use crate::cli::topics;
     use crate::rng::Rng;
 
     const NAMES: [&str; 5] = ["orders", "a.b", "axb", "a_b-c", "a.b.c"];
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_topics_pattern_means_that_topic_alone() {
         for name in NAMES {
-            let filter = super::super::topic_filter::TopicFilter::new(&topic_pattern(name)).expect("a pattern");
+            let filter = crate::cli::topic_filter::TopicFilter::new(&topic_pattern(name)).expect("a pattern");
             let meant: Vec<&str> = NAMES.into_iter().filter(|other| filter.is_match(other)).collect();
             assert_eq!(meant, [name]);
         }

@@ -1,10 +1,13 @@
 //! `kafka-dump-log.sh`: what the files of a log hold (`org.apache.kafka.tools.DumpLogSegments`). Indexes and snapshots of
-//! producers are in `dump_index`, decoders in `dump_log_decoder`.
+//! producers are in `index`, decoders in `decoder`.
 
-use super::dump_log_decoder::Decoder;
+mod decoder;
+mod index;
+mod message_json;
+
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::failure::{Exception, Failure};
 use super::file::FileError;
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::terminal::Terminal;
 use crate::java::{hash_map_order, string_hash};
 use crate::record::batch::LOG_OVERHEAD;
@@ -18,6 +21,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt::Write as _;
+use decoder::Decoder;
 
 /// The decoder of texts, which is the default.
 pub(super) const STRING_DECODER: &str = "org.apache.kafka.tools.api.StringDecoder";

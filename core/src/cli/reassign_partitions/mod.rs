@@ -1,14 +1,13 @@
 //! `kafka-reassign-partitions.sh`: moves partitions between brokers
-//! (`org.apache.kafka.tools.reassign.ReassignPartitionsCommand`). Throttles are in `reassignment_throttle`.
+//! (`org.apache.kafka.tools.reassign.ReassignPartitionsCommand`). Throttles are in `throttle`.
 
+mod json;
+mod throttle;
+
+use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{describe_cluster, metadata};
 use super::failure::{Exception, Failure, TERSE, terse, thrown};
-use super::option_parser::{OptionSpec, Options, flag, value};
 use super::properties_file::admin_config;
-use super::reassignment_json::{
-    COMMAND_FAILED, Reassignment, Replica, format_reassignment, joined, read_reassignment, read_topics,
-};
-use super::reassignment_throttle::{clear_throttles, throttle_brokers, throttle_log_dirs};
 use super::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::controller::replica_placer::{UsableBroker, place_on};
@@ -32,6 +31,8 @@ use crate::time::Duration;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use json::{COMMAND_FAILED, Reassignment, Replica, format_reassignment, joined, read_reassignment, read_topics};
+use throttle::{clear_throttles, throttle_brokers, throttle_log_dirs};
 
 const OPTIONS: [OptionSpec; 18] = [
     flag("verify", "Tells whether the reassignment of the file is over; if it is, throttles are removed."),

@@ -1,6 +1,6 @@
 //! Usage, help and errors as argparse4j prints them: lines of 75 columns, filled with blanks from both ends.
 
-use super::argument_parser::{Action, Argument, Group, Level, Parser};
+use super::argparse::{Action, Argument, Group, Level, Parser};
 use super::line_break::pieces;
 use crate::sorted::sort;
 use alloc::format;
@@ -20,7 +20,7 @@ const WIDEST_TOOL: usize = 30;
 const SIMILAR_BELOW: usize = 7;
 
 /// The help of a tool or of a sub-command.
-pub(super) fn help(parser: &Parser, level: &Level<'_>) -> String {
+pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     let mut text = usage(parser, level);
     if level.command.is_none() {
         if !parser.description.is_empty() {
@@ -56,12 +56,12 @@ pub(super) fn help(parser: &Parser, level: &Level<'_>) -> String {
 }
 
 /// A mistake, with the usage before it.
-pub(super) fn error(parser: &Parser, level: &Level<'_>, message: &str) -> String {
+pub(in crate::cli) fn error(parser: &Parser, level: &Level<'_>, message: &str) -> String {
     usage(parser, level) + &wrap(&format!("{}: error: {message}\n", parser.name), 0, "")
 }
 
 /// Names that look like what was typed, each with what of it is compared.
-pub(super) fn similar<'a>(typed: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(in crate::cli) fn similar<'a>(typed: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let rated = names.map(|(name, body)| (if body.starts_with(typed) { 0 } else { distance(typed, body) }, name));
     let mut rated: Vec<(usize, &str)> = rated.collect();
     sort(&mut rated);

@@ -1,10 +1,10 @@
 //! Throttles of `kafka-reassign-partitions.sh`: configs of topics and brokers that keep moves from taking all there is.
 
-use super::cluster::describe_cluster;
-use super::failure::{Exception, Failure, thrown};
-use super::reassign_partitions::execution;
-use super::reassignment_json::joined;
-use super::terminal::Terminal;
+use super::execution;
+use super::json::joined;
+use crate::cli::cluster::describe_cluster;
+use crate::cli::failure::{Exception, Failure, thrown};
+use crate::cli::terminal::Terminal;
 use crate::ids::{NodeId, TopicPartition};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::messages::IncrementalAlterConfigsRequest;

@@ -1,16 +1,17 @@
 //! `kafka-server-start.sh`: a broker's process (`kafka.Kafka`). The broker itself runs where the host lets it; this reads and
 //! checks what Kafka reads and checks before it starts one, logs what happens on it, and ends with it.
 
+mod log;
+
+use super::VERSION;
+use super::arguments::jopt::{Options, value};
 use super::date_time::time_stamp;
 use super::failure::{Exception, Failure};
 use super::file::{FileError, FileRequest};
 use super::meta_file::{self, MetaFile};
-use super::option_parser::{Options, value};
 use super::properties_file;
 use super::server::{ServerEvent, ServerRequest};
-use super::server_log::{Line, ServerLog, exiting, thrown, unreadable};
 use super::terminal::{Came, Terminal};
-use super::{VERSION, server_log::Appender};
 use crate::config::BrokerConfig;
 use crate::event::Event;
 use crate::ids::Uuid;
@@ -20,6 +21,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use log::Appender;
+use log::{Line, ServerLog, exiting, thrown, unreadable};
 
 const NAME: &str = "kafka-server-start.sh";
 

@@ -1,13 +1,13 @@
 //! Formats log directories as `org.apache.kafka.metadata.storage.Formatter` does.
 
-use super::controller_file::parse_uuid;
-use super::failure::{Exception, Failure, terse};
-use super::feature_versions::{
+use crate::cli::controller_file::parse_uuid;
+use crate::cli::failure::{Exception, Failure, terse};
+use crate::cli::feature_versions::{
     FEATURES, KRAFT_VERSION, LATEST_PRODUCTION, LATEST_TESTING, METADATA_VERSION, version_of,
 };
-use super::file::{FileError, FileRequest};
-use super::meta_file::{self, MetaFile};
-use super::terminal::Terminal;
+use crate::cli::file::{FileError, FileRequest};
+use crate::cli::meta_file::{self, MetaFile};
+use crate::cli::terminal::Terminal;
 use crate::ids::{NodeId, Uuid};
 use crate::java::{hash_map_order, string_hash};
 use crate::metadata::MetadataRecord;

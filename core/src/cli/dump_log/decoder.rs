@@ -1,9 +1,9 @@
 //! What `kafka-dump-log.sh` shows of a record's key and value.
 
-use super::dump_log::STRING_DECODER;
-use super::failure::Exception;
+use super::STRING_DECODER;
 use super::message_json::Schemas;
-use super::option_parser::Options;
+use crate::cli::arguments::jopt::Options;
+use crate::cli::failure::Exception;
 use crate::protocol::Reader;
 use crate::record::RecordView;
 use alloc::format;

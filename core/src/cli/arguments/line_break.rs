@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 ///
 /// A piece is what clings to a word from the left, a word or a number, what clings to it from the right, and the blanks
 /// behind, as long as can be. Apostrophes and dollar signs hold what stands on their two sides together.
-pub(super) fn pieces(text: &str) -> Vec<&str> {
+pub(in crate::cli) fn pieces(text: &str) -> Vec<&str> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at_checked(piece_length(rest)).unwrap_or((rest, ""));

@@ -1,6 +1,6 @@
 //! The JSON that `kafka-reassign-partitions.sh` reads and writes, with the mistakes that Kafka's reader (Jackson) finds.
 
-use super::failure::Exception;
+use crate::cli::failure::Exception;
 use crate::ids::{NodeId, TopicPartition};
 use crate::sorted::SortedMap;
 use crate::text::Str;
