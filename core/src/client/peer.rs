@@ -59,7 +59,7 @@ impl fmt::Debug for AnyRequest {
 }
 
 /// Why a request was sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
     ApiVersions,
     Metadata,

@@ -136,7 +136,7 @@ impl Clients {
                 let browse = Browse::new(text(topic), partition, from, limit);
                 self.desk(|desk| desk.browse(now, ticket, browse));
             }
-            ClientsCommand::Produce { ticket, draft } => self.produce(now, ticket, draft),
+            ClientsCommand::Produce { ticket, draft } => self.produce(now, ticket, &draft),
             ClientsCommand::RemoveProducer { producer } => {
                 let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(producer, None));
                 self.each(is_meant, |member| {
@@ -168,7 +168,7 @@ impl Clients {
         self.reports.pop_front()
     }
 
-    fn produce(&mut self, now: Now, ticket: u32, draft: Draft) {
+    fn produce(&mut self, now: Now, ticket: u32, draft: &Draft) {
         let (number, acks) = (draft.producer, draft.acks);
         let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(number, Some(acks)));
         if !self.members.values().any(is_meant) {
