@@ -2,7 +2,7 @@
 //! sources, `www/fidelity.html` for visitors of the page.
 
 use crate::oracle::differences::{Known, known_differences};
-use broker_core::config::ConfigKey;
+use broker_core::config::key::ConfigKey;
 use broker_core::config::playground::{BROKERS, deviations};
 use broker_core::config::table::{broker_keys, topic_keys};
 use broker_core::protocol::ApiKey;
