@@ -54,6 +54,8 @@ struct Parts {
     /// What the last Tab could have meant.
     candidates: RwSignal<Vec<String>>,
     drawing: StoredValue<Drawing>,
+    /// Its end is in sight: what is printed is followed.
+    follows: StoredValue<bool>,
     /// Nothing was typed here yet.
     is_new: RwSignal<bool>,
     /// What is to say of a mistake of the command that was entered last.
@@ -90,10 +92,19 @@ impl Parts {
         }
     }
 
-    /// The end is in sight.
+    /// Somebody scrolled, or the page did.
+    fn scrolled(self) {
+        if let Some(scroller) = self.scroller.get_untracked() {
+            let is_at_end = scroller.scroll_top() + scroller.client_height() + 24 >= scroller.scroll_height();
+            self.follows.set_value(is_at_end);
+        }
+    }
+
+    /// The end comes in sight.
     fn follow(self) {
         if let Some(scroller) = self.scroller.get_untracked() {
-            scroller.set_scroll_top(scroller.scroll_height());
+            self.follows.set_value(true);
+            scroller.set_scroll_top(i32::MAX);
             // A long line moved it aside while it was typed.
             scroller.set_scroll_left(0);
         }
@@ -115,33 +126,44 @@ impl Parts {
             let began = host_us();
             let pace = self.drawing.get_value().pace;
             let (bytes, is_more) = self.terminal.take(pace);
-            let is_at_end = scroller.scroll_top() + scroller.client_height() + 24 >= scroller.scroll_height();
-            let _ = scroller.set_attribute("aria-live", if is_more || bytes.len() > FLOOD { "off" } else { "polite" });
+            let follows = self.follows.get_value();
+            let is_flood = is_more && follows;
+            let has_gap = || self.screen.with_value(|screen| screen.as_ref().is_some_and(Screen::has_gap));
+            let is_aloud = !is_more && bytes.len() <= FLOOD && !has_gap();
+            let _ = scroller.set_attribute("aria-live", if is_aloud { "polite" } else { "off" });
             let mut mistake = None;
             self.screen.update_value(|screen| {
                 if let Some(screen) = screen {
-                    screen.print(&bytes);
+                    screen.print(&bytes, is_flood);
                     mistake = screen.mistake();
+                    // When there is time for it, or somebody looks.
+                    if bytes.is_empty() || !follows {
+                        screen.fill_gap();
+                    }
                 }
             });
             if let Some(mistake) = mistake.filter(|_| self.hint.with_untracked(Option::is_none)) {
                 let entered = self.terminal.entered.get_value();
                 self.hint.set(Some(hint(self.store, mistake, &entered)));
-                if is_at_end {
+                if follows {
                     // It stands below what is in sight now.
                     request_animation_frame(move || self.follow());
                 }
             }
-            if is_at_end {
-                scroller.set_scroll_top(scroller.scroll_height());
+            if follows {
+                scroller.set_scroll_top(i32::MAX);
             }
-            let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: bytes.len() as u32 };
-            self.store.tell_terminals(&credit);
+            if !bytes.is_empty() {
+                let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: bytes.len() as u32 };
+                self.store.tell_terminals(&credit);
+            }
             if is_more {
                 // Where the end was followed the browser has laid the lines out by now.
                 let took = (host_us() - began).max(1) as usize;
                 let better = (pace * SPAN / took).clamp(pace / 2, pace * 3 / 2);
                 self.drawing.update_value(|drawing| drawing.pace = better.clamp(SLOWEST, FASTEST));
+            }
+            if is_more || has_gap() {
                 self.draw();
             }
         });
@@ -182,6 +204,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         tab_leaves: RwSignal::default(),
         candidates: RwSignal::default(),
         drawing: StoredValue::new(Drawing { is_due: false, pace: SLOWEST }),
+        follows: StoredValue::new(true),
         is_new: RwSignal::new(terminal.lost.with_value(Option::is_none)),
         hint: RwSignal::default(),
     };
@@ -224,7 +247,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
                     "×"
                 </button>
             </header>
-            <div class="screen" role="log" node_ref=parts.scroller on:click=focus>
+            <div class="screen" role="log" node_ref=parts.scroller on:click=focus on:scroll=move |_| parts.scrolled()>
                 <div class="output" lang="en" node_ref=parts.output></div>
                 <Show when=move || parts.is_new.get() && terminal.awaits.get() == Awaits::Command>
                     <p class="note">
