@@ -9,7 +9,7 @@ use super::file_system::{FileSystem, absolute};
 use super::machine::{Awaits, MachineOutput, Report};
 use super::process::{BROKEN_PIPE, Code, Execute, Process, ProcessId, ProcessView, Script, Signal, Start};
 use super::screen::{Screen, Typed};
-use super::stream::{Chunk, Sink, Source, TerminalId};
+use super::stream::{Chunk, Sink, Source, TERMINAL_SHIFT, TerminalId};
 use crate::cli::file::{FileAnswer, FileError, FileRequest};
 use crate::cli::process::ProcessRequest;
 use crate::cli::server::ServerRequest;
@@ -562,7 +562,8 @@ impl State {
         let Some(process) = self.processes.get_mut(&id) else { return };
         let output = match wanted {
             ClientOutput::Connect { connection, host, port } => {
-                let number = ConnectionId(self.next_connection);
+                let number =
+                    ConnectionId((u64::from(process.start.terminal.0) << TERMINAL_SHIFT) | self.next_connection);
                 self.next_connection += 2;
                 process.connections.insert(connection, number);
                 self.connections.insert(number, id);

@@ -45,4 +45,4 @@ pub use distribution::KAFKA;
 pub use file_system::{FileChange, FileNode};
 pub use machine::{Awaits, Candidates, Machine, MachineInput, MachineOutput, Report};
 pub use process::ProcessId;
-pub use stream::TerminalId;
+pub use stream::{TERMINAL_SHIFT, TerminalId};

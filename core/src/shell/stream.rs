@@ -12,6 +12,9 @@ pub(super) const CAPACITY: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TerminalId(pub u32);
 
+/// A connection's number is that of its process's terminal, shifted by so many bits, and one that counts all connections.
+pub const TERMINAL_SHIFT: u32 = 32;
+
 impl TerminalId {
     /// That of processes which have none: daemons. No page opens it.
     pub(super) const NONE: Self = Self(u32::MAX);

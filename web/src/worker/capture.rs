@@ -1,7 +1,8 @@
 //! Frames the switch saw going by, for the picture: headers, and what a glance tells; the newest few thousand.
 
 use super::glance::{Frame, Glance, client_number, glance};
-use super::link::{CLIENTS, Endpoint};
+use super::link::{CLIENTS, Endpoint, TERMINALS};
+use broker_core::shell::TERMINAL_SHIFT;
 use broker_core::sorted::SortedMap;
 use broker_core::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,8 @@ pub struct SeenFrame {
     pub correlation_id: i32,
     /// Bytes, without the length prefix.
     pub size: u32,
-    /// The page's client at one end: a producer's number, a consumer's number below zero, 0 for any other.
+    /// The client at one end. Of the page: a producer's number, a consumer's number below zero, 0 for any other. Of a
+    /// terminal: the terminal's number.
     pub client: i32,
     /// What a glance told; `None` where nobody looked.
     pub glance: Option<Glance>,
@@ -52,6 +54,21 @@ pub struct Seen {
     pub frames: Vec<SeenFrame>,
     /// How many older ones nobody took in time.
     pub missed: u64,
+}
+
+/// Where a frame passes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passage {
+    /// By the switch's own number.
+    pub(super) connection: u64,
+    /// The connection as its client numbers it.
+    pub(super) asker: u64,
+    /// Who sent it.
+    pub(super) from: Endpoint,
+    /// To whom.
+    pub(super) to: Endpoint,
+    /// It is a request.
+    pub(super) request: bool,
 }
 
 /// The memory of the switch.
@@ -72,22 +89,19 @@ impl Capture {
     }
 
     /// A frame passes.
-    pub(super) fn frame(
-        &mut self,
-        now: Instant,
-        connection: u64,
-        from: Endpoint,
-        to: Endpoint,
-        request: bool,
-        frame: &dyn Frame,
-    ) {
+    pub(super) fn frame(&mut self, now: Instant, passage: Passage, frame: &dyn Frame) {
+        let Passage { connection, asker, from, to, request } = passage;
         let mut head = [0; 8];
         frame.read(0, &mut head);
         let short = |at: usize| i16::from_be_bytes([head[at], head[at + 1]]);
         let int = |at: usize| i32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let pending = self.pending.entry(connection).or_default();
         let (correlation_id, api_key, api_version, client) = if request {
-            let client = if from == CLIENTS { client_number(frame) } else { 0 };
+            let client = match from {
+                CLIENTS => client_number(frame),
+                TERMINALS => i32::try_from(asker >> TERMINAL_SHIFT).unwrap_or(0),
+                _ => 0,
+            };
             let request = (int(4), short(0), short(2), client);
             if pending.len() == PENDING {
                 pending.pop_front();

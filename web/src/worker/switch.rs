@@ -7,7 +7,7 @@
 //! What goes from one worker to another keeps its order, whatever it is: frames, closings, credits. Nothing is lost but with
 //! its connection: a cut link holds what it carries, as TCP sends it again and again.
 
-use super::capture::Capture;
+use super::capture::{Capture, Passage};
 use super::link::{Endpoint, FromSwitch, ToSwitch};
 use broker_core::sorted::SortedMap;
 use broker_core::time::{Duration, Instant};
@@ -190,7 +190,14 @@ impl<F: Frame> Switch<F> {
         let Some(server) = connection.server else { return };
         let (request, to) =
             if connection.client == from { (true, server.endpoint) } else { (false, connection.client.endpoint) };
-        self.capture.frame(now, connection.number, from.endpoint, to, request, &frame);
+        let passage = Passage {
+            connection: connection.number,
+            asker: connection.client.connection,
+            from: from.endpoint,
+            to,
+            request,
+        };
+        self.capture.frame(now, passage, &frame);
         self.tell_peer(now, from, |connection| FromSwitch::Frame { connection }, Some(frame));
     }
 

@@ -16,6 +16,7 @@ impl Frame for Vec<u8> {
 
 const START: Instant = Instant::ZERO;
 const CLIENTS: Endpoint = super::super::link::CLIENTS;
+const TERMINALS: Endpoint = super::super::link::TERMINALS;
 
 /// A Metadata request, version 12, with this correlation id.
 fn request(id: u8) -> Vec<u8> {
@@ -58,6 +59,18 @@ impl Net {
 
 fn accepted(connection: u64) -> FromSwitch {
     FromSwitch::Accepted { connection, listener: "PLAINTEXT".into() }
+}
+
+#[test]
+fn frames_of_a_terminal_are_seen_with_its_number() {
+    let mut net = Net::new();
+    let connection = (3 << broker_core::shell::TERMINAL_SHIFT) | 1;
+    net.connect(START, TERMINALS, connection, 9093);
+    net.heard();
+    net.send(START, TERMINALS, connection, request(7));
+    net.send(START, 1, 2, response(7));
+    let seen = net.0.capture.take().frames;
+    assert_eq!(seen.iter().map(|frame| (frame.from, frame.client)).collect::<Vec<_>>(), [(TERMINALS, 3), (1, 3)]);
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn stand(store: Store, place: Place) -> (i64, String) {
         None => "calc(100% - 24px)".to_owned(),
     };
     match place {
-        Place::Producers => (0, "var(--label)".to_owned()),
+        Place::Producers | Place::Terminal { reads: false, .. } => (0, "var(--label)".to_owned()),
+        Place::Terminal { reads: true, .. } => (1009, right(None)),
         Place::Broker(id) => store.picture.with_untracked(|picture| {
             let halves = 2 * picture.brokers.len().max(1);
             let at = picture.brokers.iter().position(|(known, _)| *known == id).unwrap_or(0);
@@ -52,6 +53,13 @@ fn flight(store: Store, token: &Token) -> AnyView {
         Load::Records(count, more) => ("token k0".to_owned(), format!("{count}{}", if *more { "+" } else { "" })),
         Load::Api(name) => ("token api".to_owned(), (*name).to_owned()),
         Load::Error(name) => ("token error".to_owned(), format!("✕ {name}")),
+    };
+    // Who sent it, or gets it, where it has no place of its own.
+    let text = match (token.from, token.to) {
+        (Place::Terminal { number, .. }, _) | (_, Place::Terminal { number, .. }) => {
+            format!("t{number} {text}")
+        }
+        _ => text,
     };
     let body = view! { <em class=class>{text}</em> }.into_any();
     arrow(store, token.from, token.to, "flies", Some(token.delay), body)

@@ -1,5 +1,6 @@
 //! Frames the switch saw: counted by what they are for, and those that tell something put on the lane in their order.
 
+use crate::worker::link::TERMINALS;
 use crate::worker::{Seen, SeenFrame};
 use broker_core::protocol::{ApiKey, ErrorCode};
 use broker_core::sorted::sort_by_key;
@@ -26,6 +27,13 @@ pub(crate) enum Place {
     Producers,
     /// A consumer, by number; 0 for one that is not known.
     Consumer(i32),
+    /// A program at this terminal: one that reads stands with the consumers, others with the producers.
+    Terminal {
+        /// The terminal's number.
+        number: i32,
+        /// It reads.
+        reads: bool,
+    },
 }
 
 /// What a frame on the lane shows.
@@ -192,6 +200,7 @@ fn busiest(mut links: Vec<Stream>) -> Vec<Stream> {
 fn place(endpoint: i32, frame: &SeenFrame, track: Track) -> Place {
     match endpoint {
         id if id >= 0 => Place::Broker(id),
+        TERMINALS => Place::Terminal { number: frame.client, reads: track == Track::Consume },
         _ if track == Track::Consume => Place::Consumer(-frame.client.min(0)),
         _ => Place::Producers,
     }
