@@ -127,19 +127,12 @@ impl Parts {
             let pace = self.drawing.get_value().pace;
             let (bytes, is_more) = self.terminal.take(pace);
             let follows = self.follows.get_value();
-            let is_flood = is_more && follows;
-            let has_gap = || self.screen.with_value(|screen| screen.as_ref().is_some_and(Screen::has_gap));
-            let is_aloud = !is_more && bytes.len() <= FLOOD && !has_gap();
-            let _ = scroller.set_attribute("aria-live", if is_aloud { "polite" } else { "off" });
+            let _ = scroller.set_attribute("aria-live", if is_more || bytes.len() > FLOOD { "off" } else { "polite" });
             let mut mistake = None;
             self.screen.update_value(|screen| {
                 if let Some(screen) = screen {
-                    screen.print(&bytes, is_flood);
+                    screen.print(&bytes);
                     mistake = screen.mistake();
-                    // When there is time for it, or somebody looks.
-                    if bytes.is_empty() || !follows {
-                        screen.fill_gap();
-                    }
                 }
             });
             if let Some(mistake) = mistake.filter(|_| self.hint.with_untracked(Option::is_none)) {
@@ -153,17 +146,13 @@ impl Parts {
             if follows {
                 scroller.set_scroll_top(i32::MAX);
             }
-            if !bytes.is_empty() {
-                let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: bytes.len() as u32 };
-                self.store.tell_terminals(&credit);
-            }
+            let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: bytes.len() as u32 };
+            self.store.tell_terminals(&credit);
             if is_more {
                 // Where the end was followed the browser has laid the lines out by now.
                 let took = (host_us() - began).max(1) as usize;
                 let better = (pace * SPAN / took).clamp(pace / 2, pace * 3 / 2);
                 self.drawing.update_value(|drawing| drawing.pace = better.clamp(SLOWEST, FASTEST));
-            }
-            if is_more || has_gap() {
                 self.draw();
             }
         });

@@ -1,10 +1,8 @@
 //! What a terminal shows: real text in the document, so that it is selected, copied, found and read aloud as any other. Lines
-//! lie in chunks that the browser lays out only where they are seen; the oldest go. What a flood carries past, faster than one
-//! can read, leaves a gap of the same height until there is time for it.
+//! lie in chunks that the browser lays out only where they are seen; the oldest go.
 
 use crate::mistakes::{Mistake, mistake_in};
 use leptos::prelude::document;
-use std::collections::VecDeque;
 use vte::{Params, Parser, Perform};
 use web_sys::Element;
 
@@ -25,23 +23,12 @@ struct Style {
     bold: bool,
 }
 
-/// Full chunks that are not in the document yet, and what stands there for them.
-struct Gap {
-    element: Element,
-    pieces: Vec<Piece>,
-    chunks: u32,
-}
-
 /// See the module.
 pub(super) struct Screen {
     output: Element,
     /// The line that has no end yet; what one types stands behind it.
     open_line: Element,
     chunk: Option<Element>,
-    /// In their order in the document.
-    gaps: VecDeque<Gap>,
-    /// Chunks and notes there are, those in gaps too.
-    kept: u32,
     parser: Parser,
     text: Text,
 }
@@ -71,50 +58,23 @@ impl Screen {
     /// One that is empty.
     pub(super) fn new(output: Element, open_line: Element) -> Self {
         let (parser, text) = (Parser::new(), Text::default());
-        Self { output, open_line, chunk: None, gaps: VecDeque::new(), kept: 0, parser, text }
+        Self { output, open_line, chunk: None, parser, text }
     }
 
-    /// Shows bytes; of a flood its end.
-    pub(super) fn print(&mut self, bytes: &[u8], is_flood: bool) {
+    /// Shows bytes.
+    pub(super) fn print(&mut self, bytes: &[u8]) {
         self.parser.advance(&mut self.text, bytes);
-        let mut pieces = std::mem::take(&mut self.text.ready);
-        if is_flood && let Some((first, last)) = passing(&pieces) {
-            let shown = pieces.split_off(last);
-            let passing = pieces.split_off(first);
-            self.show(pieces);
-            self.leave_gap(passing);
-            pieces = shown;
+        for piece in std::mem::take(&mut self.text.ready) {
+            match piece {
+                Piece::Run(style, text) => self.append(style, &text),
+                Piece::Full => self.roll(true),
+                Piece::Clear => self.remove_all(),
+            }
         }
-        self.show(pieces);
         self.open_line.set_text_content(None);
         for (style, text) in runs(&self.text.line) {
             append(&self.open_line, style, &text);
         }
-    }
-
-    /// There is a gap to fill.
-    pub(super) fn has_gap(&self) -> bool {
-        !self.gaps.is_empty()
-    }
-
-    /// Fills the newest gap.
-    pub(super) fn fill_gap(&mut self) {
-        let Some(gap) = self.gaps.pop_back() else { return };
-        let chunks = document().create_document_fragment();
-        let mut chunk = None;
-        for piece in gap.pieces {
-            match piece {
-                Piece::Run(style, text) => {
-                    if chunk.is_none() {
-                        chunk = element("div", "chunk full");
-                    }
-                    chunk.iter().for_each(|chunk| append(chunk, style, &text));
-                }
-                Piece::Full => chunk.take().iter().for_each(|chunk| drop(chunks.append_child(chunk))),
-                Piece::Clear => {}
-            }
-        }
-        let _ = gap.element.replace_with_with_node_1(&chunks);
     }
 
     /// The mistake that what was printed tells of, since a command was entered.
@@ -134,7 +94,6 @@ impl Screen {
         if let Some(note) = element("p", "note") {
             note.set_text_content(Some(words));
             let _ = self.output.append_child(&note);
-            self.kept += 1;
         }
     }
 
@@ -144,22 +103,11 @@ impl Screen {
         self.remove_all();
     }
 
-    fn show(&mut self, pieces: Vec<Piece>) {
-        for piece in pieces {
-            match piece {
-                Piece::Run(style, text) => self.append(style, &text),
-                Piece::Full => self.roll(true),
-                Piece::Clear => self.remove_all(),
-            }
-        }
-    }
-
     fn append(&mut self, style: Style, text: &str) {
         if self.chunk.is_none() {
             let Some(chunk) = element("div", "chunk") else { return };
             let _ = self.output.append_child(&chunk);
             self.chunk = Some(chunk);
-            self.kept += 1;
         }
         if let Some(chunk) = &self.chunk {
             append(chunk, style, text);
@@ -171,46 +119,18 @@ impl Screen {
         if let Some(chunk) = self.chunk.take().filter(|_| is_full) {
             chunk.set_class_name("chunk full");
         }
-        self.forget_oldest();
-    }
-
-    /// Full chunks leave a gap.
-    fn leave_gap(&mut self, pieces: Vec<Piece>) {
-        let chunks = pieces.iter().filter(|piece| matches!(piece, Piece::Full)).count() as u32;
-        let Some(element) = element("div", "gap") else { return };
-        let _ = element.set_attribute("style", &format!("--chunks:{chunks}"));
-        let _ = self.output.append_child(&element);
-        self.gaps.push_back(Gap { element, pieces, chunks });
-        self.kept += chunks;
-        self.forget_oldest();
-    }
-
-    fn forget_oldest(&mut self) {
-        while self.kept > CHUNKS {
-            let Some(oldest) = self.output.first_element_child() else { return };
-            let of_gap = self.gaps.pop_front_if(|gap| gap.element == oldest).map(|gap| gap.chunks);
-            self.kept -= of_gap.unwrap_or(1).min(self.kept);
-            oldest.remove();
+        while self.output.child_element_count() > CHUNKS {
+            match self.output.first_element_child() {
+                Some(oldest) => oldest.remove(),
+                None => return,
+            }
         }
     }
 
     fn remove_all(&mut self) {
         self.output.set_text_content(None);
-        self.gaps.clear();
-        (self.chunk, self.kept) = (None, 0);
+        self.chunk = None;
     }
-}
-
-/// The full chunks that a flood carries past: where they begin among its pieces, and where they end. The chunk before is begun
-/// already, and the one behind is seen.
-fn passing(pieces: &[Piece]) -> Option<(usize, usize)> {
-    if pieces.iter().any(|piece| matches!(piece, Piece::Clear)) {
-        return None;
-    }
-    let full = |(at, piece)| matches!(piece, &Piece::Full).then_some(at + 1);
-    let mut ends = pieces.iter().enumerate().filter_map(full);
-    let (first, last) = (ends.next()?, ends.nth_back(1)?);
-    (first < last).then_some((first, last))
 }
 
 fn element(tag: &str, class: &str) -> Option<Element> {
