@@ -31,7 +31,7 @@ struct Section {
 /// # Errors
 /// What Kafka's own tools printed, or the list of differences, is not there or cannot be read.
 pub fn fidelity() -> io::Result<(String, String)> {
-    let sections = [apis()?, playground(), configs(false), configs(true), tools()?];
+    let sections = [playground(), tools()?, apis()?, configs(false), configs(true)];
     Ok((markdown(&sections), html(&sections)))
 }
 
@@ -68,7 +68,7 @@ fn apis() -> io::Result<Section> {
         let is_this = |api: &&ApiVersion| ApiKey::from_code(api.api_key).is_some_and(|key| key.name() == name);
         ours.iter().find(is_this).map(|api| (api.min_version, api.max_version))
     };
-    let text = |(first, last): (i16, i16)| format!("{first} to {last}");
+    let text = |(first, last): (i16, i16)| format!("{first}–{last}");
     let listed = listed_by_kafka()?.into_iter();
     let rows = listed.map(|(name, versions)| {
         let here = of_name(&name).map_or_else(|| "–".to_owned(), text);
@@ -135,7 +135,8 @@ fn tools() -> io::Result<Section> {
     // The same reason once, with all of its command lines.
     let mut reasons: Vec<(String, BTreeSet<String>)> = Vec::new();
     for Known { line, why, .. } in known_differences()? {
-        let line = line.replace("{bootstrap}", "localhost:9092").replace("{dir}/", "");
+        let line = line.replace("{bootstrap}", "localhost:9092").replace("{controller}", "localhost:19092");
+        let line = line.replace("{dir}/", "");
         match reasons.iter_mut().find(|(known, _)| *known == why) {
             Some((_, lines)) => _ = lines.insert(line),
             None => reasons.push((why, BTreeSet::from([line]))),

@@ -70,8 +70,32 @@ const SIGNS: [(&str, Mistake); 24] = [
 /// Programs that would fetch something.
 const NETWORK: [&str; 7] = ["apt", "apt-get", "brew", "docker", "git", "ssh", "sudo"];
 
-/// The mistake that a line tells of.
-pub fn mistake_in(line: &str) -> Option<Mistake> {
+/// Looks for a mistake in what a command prints, line by line.
+#[derive(Debug, Default)]
+pub struct Lookout {
+    /// Servers that did not answer.
+    refused: Vec<String>,
+}
+
+impl Lookout {
+    /// The mistake that a line tells of, behind those before it. That one server of several does not answer is none: a client
+    /// asks the next one, and this one again only where it has to.
+    pub fn see(&mut self, line: &str) -> Option<Mistake> {
+        let mistake = mistake_in(line)?;
+        if mistake != Mistake::NobodyListens {
+            return Some(mistake);
+        }
+        let server = line.split("Connection to node ").nth(1)?;
+        let is_known = self.refused.iter().any(|known| known == server);
+        if !is_known {
+            self.refused.push(server.to_owned());
+        }
+        is_known.then_some(mistake)
+    }
+}
+
+/// The mistake that a line tells of by itself.
+fn mistake_in(line: &str) -> Option<Mistake> {
     let (_, mistake) = SIGNS.iter().find(|(sign, _)| line.contains(sign))?;
     let is_of_network = || NETWORK.iter().any(|program| line.contains(&format!("{program}: ")));
     Some(if *mistake == Mistake::NoProgram && is_of_network() { Mistake::NoNetwork } else { *mistake })
@@ -106,7 +130,7 @@ pub fn configuration(entered: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mistake, configuration, mistake_in, with_bootstrap};
+    use super::{Lookout, Mistake, configuration, mistake_in, with_bootstrap};
 
     #[test]
     fn a_mistake_is_known_by_what_is_printed() {
@@ -119,6 +143,19 @@ mod tests {
         ] {
             assert_eq!(mistake_in(line), mistake, "{line}");
         }
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_a_mistake_once_it_is_asked_again() {
+        let line = |node: i32, port: u16| {
+            format!(
+                "[2026-11-27 14:37:38,765] WARN [AdminClient clientId=adminclient-1] Connection to node {node} \
+                 (localhost/127.0.0.1:{port}) could not be established. Node may not be available. (org.apache.kafka.clients.NetworkClient)"
+            )
+        };
+        let mut lookout = Lookout::default();
+        let seen = [line(-1, 9092), line(-2, 9093), line(-1, 9092)].map(|line| lookout.see(&line));
+        assert_eq!(seen, [None, None, Some(Mistake::NobodyListens)]);
     }
 
     #[test]

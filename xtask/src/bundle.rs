@@ -34,9 +34,9 @@ pub(crate) struct Site {
     is_optimised: bool,
 }
 
-/// Gzipped bytes a first visit may load, in all: the goal is 500 KB. It only goes down, but for once: 86 KB for the view of the
-/// terminals, the editor, and quorums whose voters come from the log.
-const BUDGET: usize = 966_000;
+/// Gzipped bytes a first visit may load, in all: the goal is 500 KB. It only goes down, but for twice: 86 KB for the view of the
+/// terminals, the editor, and quorums whose voters come from the log; 19 KB for forms that run the code of Kafka's tools.
+const BUDGET: usize = 985_000;
 
 /// One of the two modules that `web/` is compiled to: the same sources, with other entry points.
 #[derive(Clone, Copy)]

@@ -2,6 +2,7 @@
 //! serves the page. One module a topic; each test has a browser with an empty profile of its own.
 
 mod crashes;
+mod equivalence;
 mod failover;
 mod hosting;
 mod phone;

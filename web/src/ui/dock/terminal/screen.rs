@@ -1,7 +1,7 @@
 //! What a terminal shows: real text in the document, so that it is selected, copied, found and read aloud as any other. Lines
 //! lie in chunks that the browser lays out only where they are seen; the oldest go.
 
-use crate::mistakes::{Mistake, mistake_in};
+use crate::mistakes::{Lookout, Mistake};
 use leptos::prelude::document;
 use vte::{Params, Parser, Perform};
 use web_sys::Element;
@@ -43,6 +43,7 @@ struct Text {
     ready: Vec<Piece>,
     /// Lines since a command was entered, and the mistake that the first of them tells of that knows one.
     since_command: usize,
+    lookout: Lookout,
     mistake: Option<Mistake>,
 }
 
@@ -84,7 +85,7 @@ impl Screen {
 
     /// A command is entered: what is printed from now on is its own.
     pub(super) fn begin_command(&mut self) {
-        (self.text.since_command, self.text.mistake) = (0, None);
+        (self.text.since_command, self.text.lookout, self.text.mistake) = (0, Lookout::default(), None);
     }
 
     /// A line of ours, set apart from what programs print.
@@ -182,7 +183,7 @@ impl Text {
         let is_log = self.line.first().is_some_and(|(first, _)| *first == '[');
         if self.mistake.is_none() && (is_log || self.since_command < LOOKED_AT) {
             let line: String = self.line.iter().map(|(character, _)| *character).collect();
-            self.mistake = mistake_in(&line);
+            self.mistake = self.lookout.see(&line);
         }
         for (style, text) in runs(&std::mem::take(&mut self.line)) {
             self.push(style, &text);
