@@ -138,6 +138,14 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"\b1[6-9]\d{11}\b", "<ms>", false),
         (r"\b(correlation id|tries=|correlationId=)( ?)\d+", "$1$2<n>", false),
         (r"localhost/127\.0\.0\.1:\d+", "localhost/127.0.0.1:<port>", false),
+        // Which of the two it is hangs on whether a request was on its way when the time was over.
+        (
+            r"Call\(callName=(\w+\(api=\w+\)), deadlineMs=.*? attempt\(s\)",
+            "Timed out waiting for a node assignment. Call: $1",
+            false,
+        ),
+        // Tools that run in one JVM count on.
+        (r"\bclientId=admin-\d+\b", "clientId=admin-<n>", false),
         (r"(localhost +)\d{5}\b", "$1<port>", false),
         (r"after \d+ attempt", "after <n> attempt", false),
         (r"\b\d+ ms ago\b", "<n> ms ago", true),
@@ -316,7 +324,18 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (19, 3, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (21, 3, 2));
+    }
+
+    #[test]
+    fn a_time_out_is_the_same_before_and_after_a_request_went_out() {
+        let expect = ["x: Timed out waiting for a node assignment. Call: deleteRecords(api=METADATA)"];
+        check(
+            "x: Call(callName=deleteRecords(api=METADATA), deadlineMs=1795790000000, tries=4, nextAllowedTryMs=1795790000100) timed \
+             out at 1795790000000 after 4 attempt(s)",
+            &expect,
+        );
+        check(expect[0], &expect);
     }
 
     #[test]

@@ -58,7 +58,14 @@ fn a_record_is_the_same_by_button_and_by_its_line() -> Done {
     let page = Page::open()?;
     page.wait_for_brokers(&[0, 1, 2])?;
     page.create_topic("records", 3, 3)?;
-    page.produce(Order { topic: "records", key: "it's {n}", value: "a \"b\" $c {n}", partition: "", count: 4, rate: 0 })?;
+    page.produce(Order {
+        topic: "records",
+        key: "it's {n}",
+        value: "a \"b\" $c {n}",
+        partition: "",
+        count: 4,
+        rate: 0,
+    })?;
     page.wait_for_acknowledged(4)?;
     page.click(".producer .name")?;
     let produce = line(&page)?;
