@@ -29,6 +29,8 @@ const FLOOD: usize = 4096;
 struct Drawing {
     /// It will be with the next animation frame.
     is_due: bool,
+    /// The end is in sight: it stays there.
+    follows: bool,
     /// Bytes that are drawn with one frame: as many as leave it short.
     pace: usize,
 }
@@ -54,8 +56,6 @@ struct Parts {
     /// What the last Tab could have meant.
     candidates: RwSignal<Vec<String>>,
     drawing: StoredValue<Drawing>,
-    /// Its end is in sight: what is printed is followed.
-    follows: StoredValue<bool>,
     /// Nothing was typed here yet.
     is_new: RwSignal<bool>,
     /// What is to say of a mistake of the command that was entered last.
@@ -96,14 +96,14 @@ impl Parts {
     fn scrolled(self) {
         if let Some(scroller) = self.scroller.get_untracked() {
             let is_at_end = scroller.scroll_top() + scroller.client_height() + 24 >= scroller.scroll_height();
-            self.follows.set_value(is_at_end);
+            self.drawing.update_value(|drawing| drawing.follows = is_at_end);
         }
     }
 
     /// The end comes in sight.
     fn follow(self) {
         if let Some(scroller) = self.scroller.get_untracked() {
-            self.follows.set_value(true);
+            self.drawing.update_value(|drawing| drawing.follows = true);
             scroller.set_scroll_top(i32::MAX);
             // A long line moved it aside while it was typed.
             scroller.set_scroll_left(0);
@@ -124,9 +124,8 @@ impl Parts {
             let _ = self.drawing.try_update_value(|drawing| drawing.is_due = false);
             let Some(scroller) = self.scroller.get_untracked() else { return };
             let began = host_us();
-            let pace = self.drawing.get_value().pace;
+            let Drawing { follows, pace, .. } = self.drawing.get_value();
             let (bytes, is_more) = self.terminal.take(pace);
-            let follows = self.follows.get_value();
             let _ = scroller.set_attribute("aria-live", if is_more || bytes.len() > FLOOD { "off" } else { "polite" });
             let mut mistake = None;
             self.screen.update_value(|screen| {
@@ -192,8 +191,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         at: StoredValue::default(),
         tab_leaves: RwSignal::default(),
         candidates: RwSignal::default(),
-        drawing: StoredValue::new(Drawing { is_due: false, pace: SLOWEST }),
-        follows: StoredValue::new(true),
+        drawing: StoredValue::new(Drawing { is_due: false, follows: true, pace: SLOWEST }),
         is_new: RwSignal::new(terminal.lost.with_value(Option::is_none)),
         hint: RwSignal::default(),
     };
