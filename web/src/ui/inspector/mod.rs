@@ -79,10 +79,16 @@ fn facts(rows: Vec<(String, String)>) -> AnyView {
 /// The same thing as a line of Kafka's tools, to copy.
 pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + Sync + 'static) -> AnyView {
     let line = Signal::derive(line);
+    // A line breaks between its words, not within an option.
+    let words = move || {
+        let word =
+            |(at, word): (usize, &str)| view! { {(at > 0).then_some(" ")} <span>{word.to_owned()}</span> }.into_any();
+        line.with(|line| line.split(' ').enumerate().map(word).collect::<Vec<_>>())
+    };
     view! {
         <details class="command">
             <summary>{store.say(|words| words.command)}</summary>
-            <code class="data" tabindex="0">{line}</code>
+            <code class="data" tabindex="0">{words}</code>
             <div class="buttons">
                 <button type="button" class="quiet" on:click=move |_| Store::copy(&line.get_untracked())>{store.say(|words| words.copy)}</button>
                 <button type="button" class="quiet" on:click=move |_| store.run_in_terminal(&line.get_untracked())>
