@@ -88,7 +88,7 @@ pub(crate) fn command(store: Store, line: impl Fn() -> String + Send + Sync + 's
     view! {
         <details class="command">
             <summary>{store.say(|words| words.command)}</summary>
-            <code class="data" tabindex="0">{words}</code>
+            <code class="data" lang="en" tabindex="0">{words}</code>
             <div class="buttons">
                 <button type="button" class="quiet" on:click=move |_| Store::copy(&line.get_untracked())>{store.say(|words| words.copy)}</button>
                 <button type="button" class="quiet" on:click=move |_| store.run_in_terminal(&line.get_untracked())>
