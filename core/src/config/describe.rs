@@ -1,6 +1,7 @@
 //! Rows of a `DescribeConfigs` response: every key with its value, where that comes from, and what it hides (KIP-226).
 
 use super::broker_config::{BrokerConfig, Overrides};
+use super::group_config::{broker_synonym, group_keys};
 use super::key::{ConfigKey, UpdateMode, ValueType};
 use super::table::{broker_key, broker_keys, broker_synonyms, topic_keys};
 use super::{ConfigError, Value, validate_topic_config};
@@ -22,6 +23,8 @@ pub enum ConfigSource {
     StaticBroker = 4,
     /// Kafka's default.
     Default = 5,
+    /// The group's own override.
+    DynamicGroup = 8,
 }
 
 impl ConfigSource {
@@ -127,63 +130,29 @@ pub fn describe_broker_defaults(broker: &BrokerConfig) -> Vec<DescribedConfig> {
     rows.collect()
 }
 
-/// Every key of a group: nobody can set them here yet, so each is what the broker's own key of that meaning says.
-pub fn describe_group(broker: &BrokerConfig) -> Vec<DescribedConfig> {
-    let of_broker = GROUP_KEYS.iter().filter_map(|name| {
-        let synonym = alloc::format!("group.{name}");
-        let key = broker_key(&synonym)?;
-        let synonyms = broker.synonyms(key.name, &[]);
-        let row = row(key, shown(broker.value(key.name)), synonyms);
-        Some(DescribedConfig { name: (*name).into(), read_only: false, ..row })
-    });
-    let of_groups_alone = GROUP_ONLY_KEYS.iter().map(|(name, value_type, default, documentation)| {
-        let value = Some(Str::from_static(default));
-        let synonym = ConfigSynonym { name: (*name).into(), value: value.clone(), source: ConfigSource::Default };
-        DescribedConfig {
-            name: (*name).into(),
-            value,
-            read_only: false,
-            source: ConfigSource::Default,
-            sensitive: false,
-            synonyms: alloc::vec![synonym],
-            config_type: Some(*value_type),
-            documentation: Some(documentation),
+/// Every key of a group with these overrides: what is not set is as the broker's own key of that meaning says.
+pub fn describe_group(broker: &BrokerConfig, overrides: &Overrides) -> Vec<DescribedConfig> {
+    let rows = group_keys().map(|key| {
+        let of_broker = broker_synonym(key.name).and_then(|name| broker_key(&name));
+        let default = || {
+            let value = shown(&key.default_value());
+            let source = ConfigSource::Default;
+            (value.clone(), alloc::vec![ConfigSynonym { name: key.name.into(), value, source }])
+        };
+        let (mut value, mut synonyms) = of_broker.map_or_else(default, |of_broker| {
+            (shown(broker.value(of_broker.name)), broker.synonyms(of_broker.name, &[]))
+        });
+        if let Some(own) = overrides.get(key.name) {
+            value = Some(own.clone());
+            let source = ConfigSource::DynamicGroup;
+            synonyms.insert(0, ConfigSynonym { name: key.name.into(), value: value.clone(), source });
         }
+        DescribedConfig { read_only: false, ..row(&key, value, synonyms) }
     });
-    let mut rows: Vec<DescribedConfig> = of_broker.chain(of_groups_alone).collect();
+    let mut rows: Vec<DescribedConfig> = rows.collect();
     hash_map_order(&mut rows, 16, |row| string_hash(&row.name));
     rows
 }
-
-/// Keys of a group; the broker's own are the same with `group.` before.
-const GROUP_KEYS: [&str; 14] = [
-    "consumer.assignment.interval.ms",
-    "consumer.heartbeat.interval.ms",
-    "consumer.session.timeout.ms",
-    "share.assignment.interval.ms",
-    "share.delivery.count.limit",
-    "share.heartbeat.interval.ms",
-    "share.partition.max.record.locks",
-    "share.record.lock.duration.ms",
-    "share.session.timeout.ms",
-    "streams.assignment.interval.ms",
-    "streams.heartbeat.interval.ms",
-    "streams.initial.rebalance.delay.ms",
-    "streams.num.standby.replicas",
-    "streams.session.timeout.ms",
-];
-
-/// Keys only groups have: name, type, default, meaning.
-const GROUP_ONLY_KEYS: [(&str, ValueType, &str, &str); 3] = [
-    ("share.auto.offset.reset", ValueType::String, "latest", "Where a new share group begins to read."),
-    (
-        "share.isolation.level",
-        ValueType::String,
-        "read_uncommitted",
-        "Which records of transactions a share group reads.",
-    ),
-    ("share.renew.acknowledge.enable", ValueType::Boolean, "true", "Whether members may renew their lock on a record."),
-];
 
 impl BrokerConfig {
     /// All values set for `name` under any of `names` (`name` itself where those are none), the strongest first. As in
@@ -230,7 +199,7 @@ fn related(name: &str) -> &'static [&'static str] {
     FAMILIES.into_iter().find(|family| family.contains(&name)).unwrap_or_default()
 }
 
-fn row(key: &'static ConfigKey, value: Option<Str>, synonyms: Vec<ConfigSynonym>) -> DescribedConfig {
+fn row(key: &ConfigKey, value: Option<Str>, synonyms: Vec<ConfigSynonym>) -> DescribedConfig {
     DescribedConfig {
         name: key.name.into(),
         value,

@@ -9,6 +9,7 @@ mod broker_sections;
 mod describe;
 mod double;
 mod endpoint;
+mod group_config;
 pub mod key;
 pub mod playground;
 mod properties;
@@ -26,6 +27,7 @@ pub use describe::{
     describe_topic,
 };
 pub use endpoint::{Endpoint, HostAndPort, QuorumVoter, SecurityProtocol};
+pub use group_config::validate_group_configs;
 pub use properties::{Properties, Property};
 pub use topic_config::{CleanupPolicy, TimestampType, TopicConfig, validate_topic_config};
 pub use value::Value;

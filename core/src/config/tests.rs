@@ -345,7 +345,8 @@ fn deviations_are_the_designs() {
 
 #[test]
 fn groups_are_described_by_the_keys_of_their_broker() {
-    let rows = describe_group(&config("group.consumer.session.timeout.ms=50000"));
+    let broker = config("group.consumer.session.timeout.ms=50000");
+    let rows = describe_group(&broker, &Overrides::new());
     assert_eq!(rows.len(), 17);
     let row = |name: &str| rows.iter().find(|row| row.name == *name).unwrap();
     let session = row("consumer.session.timeout.ms");
@@ -353,4 +354,44 @@ fn groups_are_described_by_the_keys_of_their_broker() {
     assert_eq!(session.synonyms[0].name, *"group.consumer.session.timeout.ms");
     let reset = row("share.auto.offset.reset");
     assert_eq!((reset.value.as_deref(), reset.source), (Some("latest"), ConfigSource::Default));
+
+    let own: Overrides = [("consumer.session.timeout.ms".into(), "46000".into())].into_iter().collect();
+    let rows = describe_group(&broker, &own);
+    let session = rows.iter().find(|row| row.name == *"consumer.session.timeout.ms").unwrap();
+    assert_eq!((session.value.as_deref(), session.source), (Some("46000"), ConfigSource::DynamicGroup));
+    let sources: Vec<_> = session.synonyms.iter().map(|synonym| synonym.source).collect();
+    assert_eq!(sources, [ConfigSource::DynamicGroup, ConfigSource::StaticBroker, ConfigSource::Default]);
+}
+
+#[test]
+fn groups_are_bounded_by_their_broker() {
+    let broker = config("group.share.max.heartbeat.interval.ms=6000");
+    for (key, value, message) in [
+        ("consumer.session.timeout.ms", "46000", None),
+        ("no.such.config", "1", Some("Unknown group config name: no.such.config")),
+        (
+            "consumer.session.timeout.ms",
+            "1",
+            Some("consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"),
+        ),
+        (
+            "share.heartbeat.interval.ms",
+            "6001",
+            Some("share.heartbeat.interval.ms must be less than or equal to group.share.max.heartbeat.interval.ms"),
+        ),
+        (
+            "streams.num.standby.replicas",
+            "3",
+            Some("streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas"),
+        ),
+        (
+            "consumer.session.timeout.ms",
+            "abc",
+            Some("Invalid value abc for configuration consumer.session.timeout.ms: Not a number of type INT"),
+        ),
+    ] {
+        let own: Overrides = [(key.into(), value.into())].into_iter().collect();
+        let error = validate_group_configs(&broker, &own).err();
+        assert_eq!(error.as_ref().map(|error| &*error.message), message, "{key}={value}");
+    }
 }

@@ -3,7 +3,7 @@
 use super::decision::{ApiError, ControllerResult, Decision};
 use crate::config::key::ValueType;
 use crate::config::table::{broker_key, broker_synonyms, topic_key};
-use crate::config::{BrokerConfig, DynamicConfigs, Overrides, validate_topic_config};
+use crate::config::{BrokerConfig, DynamicConfigs, Overrides, validate_group_configs, validate_topic_config};
 use crate::ids::NodeId;
 use crate::metadata::{ConfigResource, ConfigResourceType, MetadataRecord};
 use crate::protocol::ErrorCode;
@@ -72,7 +72,7 @@ impl Decision<'_> {
                 let given = wanted.configs.iter();
                 let given = given.filter_map(|config| Some((config.name.clone(), config.value.clone()?)));
                 let altered: Overrides = given.collect();
-                check_configs(&resource, &altered)?;
+                self.check_configs(&resource, &altered)?;
                 Ok((altered, resource))
             });
             let error = outcome.map(|(altered, resource)| self.write_configs(&resource, &altered, &mut records)).err();
@@ -147,6 +147,12 @@ impl Decision<'_> {
                 }
                 Ok(resource)
             }
+            Some(resource) if kind == Some(ConfigResourceType::Group) => {
+                if name.is_empty() {
+                    return refused("Default group resources are not allowed.".into());
+                }
+                Ok(resource)
+            }
             _ => refused(format!("Unknown resource type {code}")),
         }
     }
@@ -185,7 +191,8 @@ impl Decision<'_> {
             altered.insert(change.name.clone(), value.clone());
             changed.insert(change.name.clone(), value);
         }
-        check_configs(resource, if resource.kind == ConfigResourceType::Topic { &altered } else { &changed })?;
+        // A broker's file has the rest of what its keys are checked with.
+        self.check_configs(resource, if resource.kind == ConfigResourceType::Broker { &changed } else { &altered })?;
         Ok(altered)
     }
 
@@ -218,6 +225,16 @@ impl Decision<'_> {
             }
         }
         Ok(Str::from(list.join(",")))
+    }
+
+    fn check_configs(self, resource: &ConfigResource, overrides: &Overrides) -> Result<(), ApiError> {
+        match resource.kind {
+            ConfigResourceType::Topic => check_topic_configs(overrides),
+            ConfigResourceType::Group => validate_group_configs(&self.node_config(), overrides)
+                .map_err(|error| ApiError::new(ErrorCode::InvalidConfig, error.message)),
+            _ => BrokerConfig::validate_dynamic(overrides, !resource.name.is_empty())
+                .map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.message)),
+        }
     }
 
     /// The records from what `resource` has to `altered`.
@@ -255,12 +272,4 @@ pub(super) fn check_topic_configs(overrides: &Overrides) -> Result<(), ApiError>
         validate_topic_config(name, value).map_err(|error| ApiError::new(ErrorCode::InvalidConfig, error.message))?;
     }
     Ok(())
-}
-
-fn check_configs(resource: &ConfigResource, overrides: &Overrides) -> Result<(), ApiError> {
-    if resource.kind == ConfigResourceType::Topic {
-        return check_topic_configs(overrides);
-    }
-    BrokerConfig::validate_dynamic(overrides, !resource.name.is_empty())
-        .map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.message))
 }

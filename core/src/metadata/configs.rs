@@ -55,6 +55,11 @@ impl ConfigResource {
         Self { kind: ConfigResourceType::Topic, name: name.into() }
     }
 
+    /// The configurations of a group.
+    pub fn group(name: impl Into<Str>) -> Self {
+        Self { kind: ConfigResourceType::Group, name: name.into() }
+    }
+
     /// The configurations of a broker, or (with an empty name) of all brokers.
     pub fn broker(name: impl Into<Str>) -> Self {
         Self { kind: ConfigResourceType::Broker, name: name.into() }

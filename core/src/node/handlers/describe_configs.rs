@@ -105,7 +105,8 @@ fn group(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode
     if name.is_empty() {
         return refused("Group name must not be empty".into());
     }
-    Ok(config::describe_group(&effective(broker)))
+    let overrides = broker.image.configs.overrides(&ConfigResource::group(name));
+    Ok(config::describe_group(&effective(broker), &overrides))
 }
 
 fn broker_id(name: &str) -> Result<NodeId, (ErrorCode, String)> {
