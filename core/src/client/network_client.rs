@@ -169,12 +169,10 @@ impl<P> NetworkClient<P> {
 
     /// The next answer.
     pub fn poll_answer(&mut self) -> Option<Answer<P>> {
-        loop {
-            let Answer { purpose: ticket, node, version, result } = self.network.poll_answer()?;
-            if let Some(purpose) = self.purposes.remove(&ticket) {
-                return Some(Answer { purpose, node, version, result });
-            }
-        }
+        let Answer { purpose: ticket, node, version, result } = self.network.poll_answer()?;
+        // Each ticket is answered once.
+        let purpose = self.purposes.remove(&ticket)?;
+        Some(Answer { purpose, node, version, result })
     }
 
     /// `max.in.flight.requests.per.connection`, 100 unless told; later requests wait in order.

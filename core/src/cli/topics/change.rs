@@ -6,6 +6,8 @@ use crate::cli::failure::{Exception, Failure, thrown};
 use crate::cli::properties_file::bootstrap;
 use crate::cli::terminal::Terminal;
 use crate::client::AdminConfig;
+use crate::config::table::topic_key;
+use crate::config::validate_topic_config;
 use crate::ids::NodeId;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
@@ -160,7 +162,35 @@ fn assignment_text(assignment: &[Vec<NodeId>]) -> String {
     assignment.iter().map(partition).collect::<Vec<_>>().join(",")
 }
 
+/// What Kafka's tool says of a configuration that it cannot read.
+pub(super) fn invalid_config() -> Exception {
+    Exception::illegal_argument(
+        "requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".",
+    )
+}
+
+/// The configurations of a new topic, as Kafka's tool checks them before it asks anybody: names first, then values.
+fn check_configs(configs: &[(String, String)]) -> Result<(), Exception> {
+    if configs.iter().any(|(_, value)| value.is_empty() || value.contains('=')) {
+        return Err(invalid_config());
+    }
+    let is_unknown = |key: &str| topic_key(key).is_none();
+    let unknown = configs.iter().find(|(key, _)| is_unknown(key));
+    for (key, value) in unknown.into_iter().chain(configs) {
+        validate_topic_config(key, value).map_err(|error| {
+            let class = if is_unknown(key) {
+                "org.apache.kafka.common.errors.InvalidConfigurationException"
+            } else {
+                "org.apache.kafka.common.config.ConfigException"
+            };
+            Exception::new(class, error.to_string())
+        })?;
+    }
+    Ok(())
+}
+
 async fn create(terminal: &Terminal, new: &NewTopic) -> Result<(), Failure> {
+    check_configs(&new.configs)?;
     let name = &*new.topic;
     if name.contains(['.', '_']) {
         terminal.line(

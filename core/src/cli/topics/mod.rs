@@ -10,7 +10,6 @@ use super::failure::{Exception, Failure, class_of, thrown};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use super::topic_filter::TopicFilter;
-use crate::config::validate_topic_config;
 use crate::ids::{NO_NODE, NodeId, Uuid};
 use crate::java::{hash_map_order, string_hash};
 use crate::protocol::ErrorCode;
@@ -29,7 +28,7 @@ use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use change::existing;
+use change::{existing, invalid_config};
 
 const CLASS: &str = "org.apache.kafka.tools.TopicCommand";
 const BY_CONFIGS: &str = " (To alter topic configurations, the kafka-configs tool can be used.)";
@@ -115,7 +114,9 @@ async fn begin(terminal: &Terminal) -> Result<Options, Failure> {
 
 async fn execute(terminal: &Terminal, options: &Options) -> Result<(), Failure> {
     if let Some(change) = change(options)? {
-        let filter = options.value("topic")?.map(TopicFilter::new).transpose()?;
+        // A new topic's name is a name.
+        let text = options.value("topic")?.filter(|_| !options.has("create"));
+        let filter = text.map(TopicFilter::new).transpose()?;
         let is_meant = |there: &MetadataResponseTopic| {
             filter.as_ref().is_none_or(|filter| filter.is_match(there.name.as_deref().unwrap_or_default()))
         };
@@ -229,35 +230,14 @@ fn joined(ids: &[NodeId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The configurations of a new topic, checked as Kafka's tool checks them before it asks anybody.
-fn configs(options: &Options) -> Result<SortedMap<String, String>, Exception> {
+/// The configurations of a new topic; what is no `key=value` is refused.
+fn configs(options: &Options) -> Result<Vec<(String, String)>, Exception> {
     let mut configs = SortedMap::new();
     for text in options.values("config") {
-        match text.split_once('=') {
-            Some((key, value)) if !value.trim().is_empty() && !value.contains('=') => {
-                configs.insert(key.trim().to_string(), value.trim().to_string());
-            }
-            _ => {
-                return Err(Exception::illegal_argument(
-                    "requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".",
-                ));
-            }
-        }
+        let (key, value) = text.split_once('=').ok_or_else(invalid_config)?;
+        configs.insert(key.trim().to_string(), value.trim().to_string());
     }
-    // Names first, then values.
-    let unknown = configs.iter().find(|(key, _)| crate::config::table::topic_key(key).is_none());
-    for (key, value) in unknown.into_iter().chain(configs.iter()) {
-        validate_topic_config(key, value).map_err(|error| {
-            let is_unknown = crate::config::table::topic_key(key).is_none();
-            let class = if is_unknown {
-                "org.apache.kafka.common.errors.InvalidConfigurationException"
-            } else {
-                "org.apache.kafka.common.config.ConfigException"
-            };
-            Exception::new(class, error.to_string())
-        })?;
-    }
-    Ok(configs)
+    Ok(configs.into_iter().collect())
 }
 
 /// The change that the options ask for; nothing where they only ask.
@@ -268,7 +248,7 @@ fn change(options: &Options) -> Result<Option<TopicChange>, Failure> {
         let partitions = options.number::<i32>("partitions")?;
         let replication_factor = options.number::<i32>("replication-factor")?;
         let assignment = assignment(options)?;
-        let configs = configs(options)?.into_iter().collect();
+        let configs = configs(options)?;
         let if_not_exists = options.has("if-not-exists");
         Some(TopicChange::Create(NewTopic {
             topic,

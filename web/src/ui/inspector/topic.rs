@@ -15,7 +15,7 @@ pub(super) fn new_topic(store: Store) -> AnyView {
     let configs = drafts.configs;
     let outcome = RwSignal::new(RwSignal::new(Outcome::None));
     let change = move || {
-        // Nothing is the cluster's default; what is no number is for Kafka to refuse.
+        // An empty field leaves it to the cluster; what is no number is refused.
         let number = |text: RwSignal<String>| {
             text.with(|text| (!text.trim().is_empty()).then(|| text.trim().parse().unwrap_or(-1_i32)))
         };

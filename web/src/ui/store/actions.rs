@@ -39,7 +39,7 @@ impl Store {
 
     /// Changes a topic; [`crate::commands::change_topic`] is the line that does the same.
     pub(crate) fn change_topic(self, change: TopicChange) -> RwSignal<Outcome> {
-        let bootstrap = self.bootstrap();
+        let bootstrap = untrack(|| self.bootstrap());
         self.ask(|ticket| ClientsCommand::ChangeTopic { ticket, bootstrap, change })
     }
 

@@ -1,5 +1,5 @@
-//! All clients of the page: producers, consumers, tools that buttons stand for, and a desk where records are looked at. Plain data, a [`Program`] like a
-//! node; `clients_host` runs it in its worker.
+//! All clients of the page: producers, consumers, tools that buttons stand for, and a desk where records are looked at.
+//! Plain data, a [`Program`] like a node; `clients_host` runs it in its worker.
 //!
 //! # Architecture Invariant
 //! Clients reach brokers over connections only, as programs elsewhere would. Each has a range of connection ids of its own,

@@ -222,11 +222,20 @@ fn a_topic_is_created_or_kafka_says_why_not() {
 #[test]
 fn what_kafkas_tool_refuses_by_itself_is_refused_in_its_words() {
     let gone = TopicChange::Delete { topic: "gone".into(), if_exists: false };
-    let cases =
-        [(create("t", 0), "The partitions must be greater than 0"), (gone, "Topic 'gone' does not exist as expected")];
-    for (asked, message) in cases {
+    let with_config = TopicChange::Create(NewTopic {
+        topic: "t".into(),
+        configs: vec![("retention.ms".into(), "abc".into())],
+        ..NewTopic::default()
+    });
+    let not_a_number = "Invalid value abc for configuration retention.ms: Not a number of type LONG";
+    let cases = [
+        (create("t", 0), "IllegalArgumentException", "The partitions must be greater than 0"),
+        (gone, "IllegalArgumentException", "Topic 'gone' does not exist as expected"),
+        (with_config, "ConfigException", not_a_number),
+    ];
+    for (asked, name, message) in cases {
         let mut world = World::new(BEGIN);
-        let refusal = Refusal { name: "IllegalArgumentException".into(), message: message.into() };
+        let refusal = Refusal { name: name.into(), message: message.into() };
         assert_eq!(world.report(change(asked)), ClientsReport::Answer { ticket: 7, result: Err(refusal) });
         assert_eq!(world.broker.created, [""; 0]);
     }
