@@ -1,5 +1,6 @@
 //! What Java does in its own way and Kafka prints or answers: the order of hash maps, decimal fractions, random numbers.
 
+use crate::config::Double;
 use crate::ids::TopicPartition;
 use crate::sorted::sort_by_key;
 use alloc::format;
@@ -31,6 +32,11 @@ pub(crate) fn string_hash(text: &str) -> u32 {
 pub(crate) fn topic_partition_hash(at: &TopicPartition) -> u32 {
     let partition = 31_u32.wrapping_add(at.partition as u32);
     31_u32.wrapping_mul(partition).wrapping_add(string_hash(&at.topic))
+}
+
+/// `Double.toString`.
+pub(crate) fn double(value: f64) -> String {
+    Double::parse(&format!("{value}")).map_or_else(|| "NaN".to_string(), |double| double.to_string())
 }
 
 /// `%.Nf` of `java.util.Formatter`: the shortest digits that tell a number from its neighbours, rounded half up.

@@ -11,6 +11,7 @@
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.
+//! - [`quota`]: what clients and replication may have in a second.
 //! - [`raft`]: the quorum of controllers: elections, the replicated metadata log, snapshots.
 //! - [`replication`]: partitions led and followed, ISR, high watermark; [`purgatory`]: requests that wait.
 //! - [`node`]: a broker, a controller or both as one state machine: composes the parts, holds no protocol logic.
@@ -33,6 +34,7 @@ pub mod metadata;
 pub mod node;
 pub mod protocol;
 pub mod purgatory;
+pub mod quota;
 pub mod raft;
 pub mod record;
 pub mod replication;

@@ -193,6 +193,14 @@ impl Network {
         }
     }
 
+    /// A broker answered that this client is over its quota: nothing more is sent there for so many milliseconds.
+    pub(super) fn throttle(&mut self, now: Now, node: NodeId, throttle_ms: i32) {
+        let wait = u64::try_from(throttle_ms).unwrap_or_default();
+        if let Some(peer) = self.peers.get_mut(&PeerId::Node(node)).filter(|_| wait > 0) {
+            peer.throttled_until = Some(now.monotonic + Duration::from_millis(wait));
+        }
+    }
+
     /// Sends a request; the answer names the ticket.
     pub(super) fn send(&mut self, now: Now, to: Target, request: AnyRequest, ticket: u64, options: RequestOptions) {
         let timeout = options.timeout.unwrap_or(self.config.request_timeout);
@@ -236,6 +244,9 @@ impl Network {
 
     /// Gives up what is late, and does what is due.
     pub(super) fn tick(&mut self, now: Now) {
+        for peer in self.peers.values_mut() {
+            peer.throttled_until = peer.throttled_until.filter(|until| *until > now.monotonic);
+        }
         self.expire(now);
         self.ask_for_metadata(now.monotonic);
         self.pump(now.monotonic);
@@ -395,7 +406,7 @@ impl Network {
     fn send_queued(&mut self, now: Instant, id: PeerId) {
         while let Some(peer) = self.peers.get_mut(&id) {
             let Link::Ready { connection } = peer.link else { return };
-            if peer.in_flight.len() >= self.max_in_flight {
+            if peer.throttled_until.is_some() || peer.in_flight.len() >= self.max_in_flight {
                 return;
             }
             let Some(queued) = peer.queue.pop_front() else { return };

@@ -167,6 +167,11 @@ impl<P> NetworkClient<P> {
         self.network.send(now, to, AnyRequest::new(request, options.max_version), ticket, options);
     }
 
+    /// A broker answered that this client is over its quota: nothing more is sent there for so many milliseconds.
+    pub fn throttle(&mut self, now: Now, node: NodeId, throttle_ms: i32) {
+        self.network.throttle(now, node, throttle_ms);
+    }
+
     /// The next answer.
     pub fn poll_answer(&mut self) -> Option<Answer<P>> {
         let Answer { purpose: ticket, node, version, result } = self.network.poll_answer()?;

@@ -126,6 +126,8 @@ pub(super) struct Peer {
     failures: u32,
     /// No new connection before that.
     pub(super) retry_at: Instant,
+    /// Over a quota: nothing more is sent before that (KIP-219).
+    pub(super) throttled_until: Option<Instant>,
     /// To be connected although nothing waits.
     pub(super) is_wanted: bool,
     /// By API key: lowest and highest version the broker takes.
@@ -142,6 +144,7 @@ impl Peer {
             link: Link::Idle,
             failures: 0,
             retry_at: Instant::ZERO,
+            throttled_until: None,
             is_wanted: false,
             versions: SortedMap::new(),
             queue: VecDeque::new(),
@@ -158,8 +161,9 @@ impl Peer {
         }
     }
 
+    /// A request would be sent now.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.link, Link::Ready { .. })
+        matches!(self.link, Link::Ready { .. }) && self.throttled_until.is_none()
     }
 
     /// Sent and to be sent.
@@ -201,9 +205,16 @@ impl Peer {
         };
         let reconnect = (self.link == Link::Idle && (self.is_wanted || !self.queue.is_empty()))
             .then_some((self.retry_at, "reconnect"));
+        let throttled = self.throttled_until.map(|until| (until, "client throttled"));
         let queued = self.queue.iter().map(|queued| (queued.deadline, "request.timeout"));
         let sent = self.in_flight.iter().map(|sent| (sent.deadline, "request.timeout"));
-        connecting.into_iter().chain(reconnect).chain(queued).chain(sent).min_by_key(|deadline| deadline.0)
+        connecting
+            .into_iter()
+            .chain(reconnect)
+            .chain(throttled)
+            .chain(queued)
+            .chain(sent)
+            .min_by_key(|deadline| deadline.0)
     }
 }
 

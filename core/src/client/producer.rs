@@ -580,7 +580,12 @@ impl Producer {
                 self.produced(now, answer.purpose, &ProduceResponse::default());
             }
             Purpose::Produce { batches, .. } => match answer.decode::<ProduceRequest>() {
-                Ok(response) => self.produced(now, answer.purpose, &response),
+                Ok(response) => {
+                    if let Some(node) = answer.node {
+                        self.network.throttle(now, node, response.throttle_time_ms);
+                    }
+                    self.produced(now, answer.purpose, &response);
+                }
                 Err(error) => {
                     for batch in batches {
                         self.batch_failed(now.monotonic, batch, error_of(&error), false);

@@ -9,7 +9,7 @@ use super::endpoint::{
     parse_protocol_map, parse_voters,
 };
 use super::key::{DefaultValue, UpdateMode};
-use super::table::{broker_key, broker_keys};
+use super::table::{broker_key, broker_keys, dynamic_key};
 use super::value::{Value, Values};
 use super::{ConfigError, Properties, TopicConfig};
 use crate::ids::NodeId;
@@ -167,7 +167,7 @@ impl BrokerConfig {
             return Err(ConfigError::of(first, message));
         }
         for (name, value) in changed {
-            if let Some(key) = broker_key(name) {
+            if let Some(key) = broker_key(name).or_else(|| dynamic_key(name)) {
                 key.parse(value)?;
             }
         }

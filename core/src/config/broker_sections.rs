@@ -1,6 +1,7 @@
 //! The typed values of a broker, by the part that reads them.
 
 use super::value::Values;
+use crate::quota::{QuotaWindow, QuotaWindows};
 use crate::time::Duration;
 
 /// The metadata quorum (`controller.quorum.*`).
@@ -165,6 +166,8 @@ pub struct NetworkConfig {
     pub max_incremental_fetch_session_cache_slots: i32,
     /// `max.request.partition.size.limit`.
     pub max_request_partition_size_limit: i32,
+    /// What rates are taken over.
+    pub quota_windows: QuotaWindows,
 }
 
 impl NetworkConfig {
@@ -174,8 +177,21 @@ impl NetworkConfig {
             fetch_max_bytes: values.int("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: values.int("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: values.int("max.request.partition.size.limit"),
+            quota_windows: QuotaWindows {
+                client: quota_window(values, "quota.window.num", "quota.window.size.seconds"),
+                replication: quota_window(
+                    values,
+                    "replication.quota.window.num",
+                    "replication.quota.window.size.seconds",
+                ),
+            },
         }
     }
+}
+
+fn quota_window(values: &Values, samples: &str, seconds: &str) -> QuotaWindow {
+    let [samples, seconds] = [samples, seconds].map(|name| u32::try_from(values.int(name)).unwrap_or(1).max(1));
+    QuotaWindow { samples, sample_ms: u64::from(seconds) * 1000 }
 }
 
 /// What a log manager does for all logs.

@@ -1,11 +1,13 @@
 //! Rows of a `DescribeConfigs` response: every key with its value, where that comes from, and what it hides (KIP-226).
 
 use super::broker_config::{BrokerConfig, Overrides};
+use super::client_metrics_config;
 use super::group_config::{broker_synonym, group_keys};
 use super::key::{ConfigKey, UpdateMode, ValueType};
-use super::table::{broker_key, broker_keys, broker_synonyms, topic_keys};
+use super::table::{broker_key, broker_keys, broker_synonyms, dynamic_key, topic_keys};
 use super::{ConfigError, Value, validate_topic_config};
 use crate::java::{hash_map_order, string_hash};
+use crate::sorted::sort_by_key;
 use crate::text::Str;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,6 +25,8 @@ pub enum ConfigSource {
     StaticBroker = 4,
     /// Kafka's default.
     Default = 5,
+    /// Set on the subscription of client metrics.
+    DynamicClientMetrics = 7,
     /// The group's own override.
     DynamicGroup = 8,
 }
@@ -100,6 +104,16 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
             row(key, value, synonyms)
         })
         .collect();
+    let dynamic = broker.dynamic();
+    let mut only_dynamic: Vec<&ConfigKey> =
+        (dynamic.broker.keys().chain(dynamic.cluster_default.keys())).filter_map(|name| dynamic_key(name)).collect();
+    sort_by_key(&mut only_dynamic, |key| key.name);
+    only_dynamic.dedup_by_key(|key| key.name);
+    rows.extend(only_dynamic.into_iter().map(|key| {
+        let synonyms = broker.synonyms(key.name, &[]);
+        let value = synonyms.first().and_then(|strongest| strongest.value.clone());
+        row(key, value, synonyms)
+    }));
     for name in broker.given().keys().filter(|name| broker_key(name).is_none()) {
         // Kafka cannot know whether an unknown key holds a secret, so it hides the value.
         rows.push(DescribedConfig {
@@ -121,7 +135,7 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
 pub fn describe_broker_defaults(broker: &BrokerConfig) -> Vec<DescribedConfig> {
     let set = &broker.dynamic().cluster_default;
     let rows = set.iter().filter_map(|(name, text)| {
-        let key = broker_key(name)?;
+        let key = broker_key(name).or_else(|| dynamic_key(name))?;
         let value = (!key.is_sensitive()).then(|| text.clone());
         let source = ConfigSource::DynamicDefaultBroker;
         let synonyms = alloc::vec![ConfigSynonym { name: name.clone(), value: value.clone(), source }];
@@ -154,6 +168,20 @@ pub fn describe_group(broker: &BrokerConfig, overrides: &Overrides) -> Vec<Descr
     rows
 }
 
+/// Every key of a subscription of client metrics with these overrides; none of one that has none.
+pub fn describe_client_metrics(overrides: &Overrides) -> Vec<DescribedConfig> {
+    if overrides.is_empty() {
+        return Vec::new();
+    }
+    let rows = client_metrics_config::KEYS.iter().map(|key| {
+        let own = overrides.get(key.name).cloned();
+        let source = ConfigSource::DynamicClientMetrics;
+        let synonyms = own.iter().map(|own| ConfigSynonym { name: key.name.into(), value: Some(own.clone()), source });
+        row(key, own.clone().or_else(|| shown(&key.default_value())), synonyms.collect())
+    });
+    rows.collect()
+}
+
 impl BrokerConfig {
     /// All values set for `name` under any of `names` (`name` itself where those are none), the strongest first. As in
     /// Kafka, what stands before the first value of `name` itself is left out.
@@ -170,7 +198,8 @@ impl BrokerConfig {
                 // `node.id` stands for `broker.id`, too.
                 let stand_in = if name == "broker.id" { values.get("node.id") } else { None };
                 if let Some(text) = values.get(name).or(stand_in) {
-                    let secret = broker_key(name).is_none_or(ConfigKey::is_sensitive);
+                    let key = broker_key(name).or_else(|| dynamic_key(name));
+                    let secret = key.is_none_or(ConfigKey::is_sensitive);
                     let value = (!secret).then(|| text.clone());
                     found.push(ConfigSynonym { name: name.into(), value, source });
                 }

@@ -6,6 +6,7 @@
 
 mod broker_config;
 mod broker_sections;
+mod client_metrics_config;
 mod describe;
 mod double;
 mod endpoint;
@@ -13,6 +14,7 @@ mod group_config;
 pub mod key;
 pub mod playground;
 mod properties;
+pub mod quota_config;
 pub mod table;
 mod topic_config;
 mod value;
@@ -22,10 +24,12 @@ pub use broker_sections::{
     GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig, ReplicationConfig,
     TopicDefaults,
 };
+pub use client_metrics_config::validate_client_metrics_configs;
 pub use describe::{
-    ConfigSource, ConfigSynonym, DescribedConfig, describe_broker, describe_broker_defaults, describe_group,
-    describe_topic,
+    ConfigSource, ConfigSynonym, DescribedConfig, describe_broker, describe_broker_defaults, describe_client_metrics,
+    describe_group, describe_topic,
 };
+pub(crate) use double::Double;
 pub use endpoint::{Endpoint, HostAndPort, QuorumVoter, SecurityProtocol};
 pub use group_config::validate_group_configs;
 pub use properties::{Properties, Property};

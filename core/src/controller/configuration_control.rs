@@ -1,9 +1,12 @@
-//! Dynamic configurations of topics and brokers: `IncrementalAlterConfigs`, `AlterConfigs`, and the checks of both.
+//! Dynamic configurations of topics, brokers, groups and client metrics: `IncrementalAlterConfigs`, `AlterConfigs`, and the checks of both.
 
 use super::decision::{ApiError, ControllerResult, Decision};
 use crate::config::key::ValueType;
 use crate::config::table::{broker_key, broker_synonyms, topic_key};
-use crate::config::{BrokerConfig, DynamicConfigs, Overrides, validate_group_configs, validate_topic_config};
+use crate::config::{
+    BrokerConfig, DynamicConfigs, Overrides, validate_client_metrics_configs, validate_group_configs,
+    validate_topic_config,
+};
 use crate::ids::NodeId;
 use crate::metadata::{ConfigResource, ConfigResourceType, MetadataRecord};
 use crate::protocol::ErrorCode;
@@ -153,6 +156,7 @@ impl Decision<'_> {
                 }
                 Ok(resource)
             }
+            Some(resource) if kind == Some(ConfigResourceType::ClientMetrics) => Ok(resource),
             _ => refused(format!("Unknown resource type {code}")),
         }
     }
@@ -232,6 +236,8 @@ impl Decision<'_> {
             ConfigResourceType::Topic => check_topic_configs(overrides),
             ConfigResourceType::Group => validate_group_configs(&self.node_config(), overrides)
                 .map_err(|error| ApiError::new(ErrorCode::InvalidConfig, error.message)),
+            ConfigResourceType::ClientMetrics => validate_client_metrics_configs(&resource.name, overrides)
+                .map_err(|(error, mistake)| ApiError::new(error, mistake.message)),
             _ => BrokerConfig::validate_dynamic(overrides, !resource.name.is_empty())
                 .map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.message)),
         }

@@ -9,13 +9,14 @@
 //! - `cluster_control`: registration, heartbeats, fencing, controlled shutdown. `broker_heartbeat_manager` has the sessions.
 //! - `replication_control`: topics, partitions, leaders, ISR; `partition_change_builder` elects and shrinks,
 //!   `partition_reassignment` says when a reassignment is complete, `replica_placer` chooses replicas.
-//! - `configuration_control`, `feature_control`, `producer_id_control`: the rest.
+//! - `configuration_control`, `client_quota_control`, `feature_control`, `producer_id_control`: the rest.
 //!
 //! # Architecture Invariant
 //! A decision never changes anything: it may be thrown away until its records are appended. State that is not in the
 //! metadata log (sessions) is of this node alone and begins anew with each claim.
 
 mod broker_heartbeat_manager;
+mod client_quota_control;
 mod cluster_control;
 mod configuration_control;
 mod decision;

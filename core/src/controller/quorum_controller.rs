@@ -479,6 +479,7 @@ fn decide(decision: Decision<'_>, rng: &mut Rng, request: &ControllerRequest) ->
             decision.incremental_alter_configs(request).map(Response::IncrementalAlterConfigs)
         }
         Request::AlterConfigs(request) => decision.alter_configs(request).map(Response::AlterConfigs),
+        Request::AlterClientQuotas(request) => decision.alter_client_quotas(request).map(Response::AlterClientQuotas),
         Request::AlterPartitionReassignments(request) => {
             decision.alter_partition_reassignments(request).map(Response::AlterPartitionReassignments)
         }

@@ -36,6 +36,8 @@ pub enum ControllerRequest {
     IncrementalAlterConfigs(m::IncrementalAlterConfigsRequest),
     /// Replace all configurations of some resources.
     AlterConfigs(m::AlterConfigsRequest),
+    /// Change quotas of clients.
+    AlterClientQuotas(m::AlterClientQuotasRequest),
     /// Move replicas, or stop moving them.
     AlterPartitionReassignments(m::AlterPartitionReassignmentsRequest),
     /// Which replicas are being moved.
@@ -60,6 +62,7 @@ pub enum ControllerResponse {
     ElectLeaders(m::ElectLeadersResponse),
     IncrementalAlterConfigs(m::IncrementalAlterConfigsResponse),
     AlterConfigs(m::AlterConfigsResponse),
+    AlterClientQuotas(m::AlterClientQuotasResponse),
     AlterPartitionReassignments(m::AlterPartitionReassignmentsResponse),
     ListPartitionReassignments(m::ListPartitionReassignmentsResponse),
 }
@@ -128,7 +131,8 @@ impl ControllerRequest {
             | Self::DeleteTopics(_)
             | Self::CreatePartitions(_)
             | Self::IncrementalAlterConfigs(_)
-            | Self::AlterConfigs(_) => self.error_response_by_item(error_code, error_message.as_ref()),
+            | Self::AlterConfigs(_)
+            | Self::AlterClientQuotas(_) => self.error_response_by_item(error_code, error_message.as_ref()),
         }
     }
 
@@ -182,6 +186,20 @@ impl ControllerRequest {
                 };
                 let responses = request.resources.iter().map(result).collect();
                 ControllerResponse::AlterConfigs(m::AlterConfigsResponse { responses, ..Default::default() })
+            }
+            Self::AlterClientQuotas(request) => {
+                use m::alter_client_quotas_response::{EntityData, EntryData};
+                let entity = |part: &m::alter_client_quotas_request::EntityData| EntityData {
+                    entity_type: part.entity_type.clone(),
+                    entity_name: part.entity_name.clone(),
+                };
+                let result = |entry: &m::alter_client_quotas_request::EntryData| EntryData {
+                    error_code,
+                    error_message: error_message.cloned(),
+                    entity: entry.entity.iter().map(entity).collect(),
+                };
+                let entries = request.entries.iter().map(result).collect();
+                ControllerResponse::AlterClientQuotas(m::AlterClientQuotasResponse { entries, ..Default::default() })
             }
             other => {
                 use m::create_topics_response::CreatableTopicResult;

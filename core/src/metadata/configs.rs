@@ -1,4 +1,4 @@
-//! Dynamic configurations: what `kafka-configs` set on topics, brokers, the cluster and groups.
+//! Dynamic configurations: what `kafka-configs` set on topics, brokers, the cluster, groups and client metrics.
 
 use super::records::MetadataRecord;
 use crate::config::{DynamicConfigs, Overrides};
@@ -45,7 +45,7 @@ impl ConfigResourceType {
 pub struct ConfigResource {
     /// What it is.
     pub kind: ConfigResourceType,
-    /// Topic name, broker id in decimal, group id; empty for the cluster-wide default of brokers.
+    /// Topic name, broker id in decimal, group id, name of a subscription; empty for the cluster-wide default of brokers.
     pub name: Str,
 }
 
@@ -58,6 +58,11 @@ impl ConfigResource {
     /// The configurations of a group.
     pub fn group(name: impl Into<Str>) -> Self {
         Self { kind: ConfigResourceType::Group, name: name.into() }
+    }
+
+    /// The configurations of a subscription of client metrics.
+    pub fn client_metrics(name: impl Into<Str>) -> Self {
+        Self { kind: ConfigResourceType::ClientMetrics, name: name.into() }
     }
 
     /// The configurations of a broker, or (with an empty name) of all brokers.

@@ -1,5 +1,6 @@
 //! [`MetadataDelta`]: an image, the records since, and what they changed.
 
+use super::client_quotas::ClientQuotaEntity;
 use super::cluster::{BrokerRegistration, ControllerRegistration};
 use super::configs::{ConfigResource, ConfigResourceType};
 use super::image::{MetadataImage, Provenance};
@@ -37,6 +38,8 @@ pub enum ReplayError {
     },
     /// A configuration of a kind of thing that does not exist.
     UnknownConfigResource(i8),
+    /// A quota of a kind of client that does not exist.
+    UnknownQuotaEntity(Str),
     /// A field has a value without meaning.
     UnknownValue {
         /// The record.
@@ -75,6 +78,8 @@ pub struct Changes {
     pub configs: SortedSet<ConfigResource>,
     /// Features with a changed level.
     pub features: SortedSet<Str>,
+    /// Whether quotas of clients changed.
+    pub client_quotas: bool,
     /// Whether producer ids were handed out.
     pub producer_ids: bool,
 }
@@ -122,6 +127,11 @@ impl MetadataDelta {
                 Arc::make_mut(&mut self.next.features).replay(record);
                 self.changes.features.insert(record.name.detached());
             }
+            MetadataRecord::ClientQuota(record) => {
+                let entity = ClientQuotaEntity::from_record(record).map_err(ReplayError::UnknownQuotaEntity)?;
+                Arc::make_mut(&mut self.next.client_quotas).replay(entity, record);
+                self.changes.client_quotas = true;
+            }
             MetadataRecord::ProducerIds(record) => {
                 Arc::make_mut(&mut self.next.producer_ids).replay(record);
                 self.changes.producer_ids = true;
@@ -133,7 +143,6 @@ impl MetadataDelta {
             | MetadataRecord::RemoveDelegationToken(_)
             | MetadataRecord::UserScramCredential(_)
             | MetadataRecord::RemoveUserScramCredential(_)
-            | MetadataRecord::ClientQuota(_)
             | MetadataRecord::AccessControlEntry(_)
             | MetadataRecord::RemoveAccessControlEntry(_)
             | MetadataRecord::ZkMigrationState(_) => return Err(ReplayError::Unsupported(record.name())),

@@ -1,5 +1,6 @@
 //! [`MetadataImage`]: everything a node knows about its cluster at one offset.
 
+use super::client_quotas::ClientQuotasImage;
 use super::cluster::ClusterImage;
 use super::configs::ConfigurationsImage;
 use super::features::FeaturesImage;
@@ -44,6 +45,8 @@ pub struct MetadataImage {
     pub topics: Arc<TopicsImage>,
     /// Dynamic configurations.
     pub configs: Arc<ConfigurationsImage>,
+    /// Quotas of clients.
+    pub client_quotas: Arc<ClientQuotasImage>,
     /// Producer ids handed out so far.
     pub producer_ids: Arc<ProducerIdsImage>,
 }
@@ -60,6 +63,7 @@ impl MetadataImage {
             && self.cluster == other.cluster
             && self.topics == other.topics
             && self.configs == other.configs
+            && self.client_quotas == other.client_quotas
             && self.producer_ids == other.producer_ids
     }
 }

@@ -11,6 +11,7 @@
 //! **Architecture Invariant.** An image does not know who filled it. Offsets and epochs appear only in
 //! [`Provenance`]; whether records of the KRaft log or another controller's requests were replayed is decided outside.
 
+mod client_quotas;
 mod cluster;
 mod configs;
 mod delta;
@@ -26,6 +27,7 @@ mod snapshot;
 mod tests;
 mod topics;
 
+pub use client_quotas::{ClientQuotaEntity, ClientQuotasImage, QuotaEntityType};
 pub use cluster::{BrokerRegistration, ClusterImage, ControllerRegistration, Endpoint, VersionRange};
 pub use configs::{ConfigResource, ConfigResourceType, ConfigurationsImage};
 pub use delta::{Changes, MetadataDelta, ReplayError};

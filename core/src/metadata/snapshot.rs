@@ -14,6 +14,7 @@ impl MetadataImage {
         self.cluster.write(&mut records);
         self.topics.write(&mut records);
         self.configs.write(&mut records);
+        self.client_quotas.write(&mut records);
         self.producer_ids.write(&mut records);
         records
     }

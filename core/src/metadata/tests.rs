@@ -1,7 +1,7 @@
 use super::*;
 use crate::ids::{NO_NODE, NodeId, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
-use crate::protocol::messages::{self as m, register_broker_record::BrokerEndpoint};
+use crate::protocol::messages::{self as m, client_quota_record::EntityData, register_broker_record::BrokerEndpoint};
 use crate::rng::Rng;
 use crate::text::Str;
 use alloc::vec::Vec;
@@ -61,6 +61,16 @@ fn config(kind: ConfigResourceType, resource: &'static str, name: &'static str, 
 
 fn feature(name: &'static str, feature_level: i16) -> MetadataRecord {
     MetadataRecord::FeatureLevel(m::FeatureLevelRecord { name: Str::from_static(name), feature_level })
+}
+
+fn quota(kind: &'static str, name: &'static str, key: &'static str, value: Option<f64>) -> MetadataRecord {
+    let part = EntityData { entity_type: kind.into(), entity_name: (!name.is_empty()).then(|| name.into()) };
+    MetadataRecord::ClientQuota(m::ClientQuotaRecord {
+        entity: vec![part],
+        key: key.into(),
+        value: value.unwrap_or_default(),
+        remove: value.is_none(),
+    })
 }
 
 fn replay_on(image: &MetadataImage, records: &[MetadataRecord]) -> MetadataDelta {
@@ -195,7 +205,11 @@ fn records_that_do_not_fit_are_refused_and_change_nothing() {
             MetadataRecord::ClearElr(m::ClearElrRecord { topic_name: "new".into() }),
             ReplayError::UnknownTopicName("new".into()),
         ),
-        (MetadataRecord::ClientQuota(m::ClientQuotaRecord::default()), ReplayError::Unsupported("ClientQuotaRecord")),
+        (
+            MetadataRecord::AccessControlEntry(m::AccessControlEntryRecord::default()),
+            ReplayError::Unsupported("AccessControlEntryRecord"),
+        ),
+        (quota("planet", "earth", "producer_byte_rate", Some(1.0)), ReplayError::UnknownQuotaEntity("planet".into())),
     ] {
         let mut delta = MetadataDelta::new(&image);
         assert_eq!(delta.replay(&record), Err(error));
@@ -309,7 +323,7 @@ fn random_record(rng: &mut Rng, image: &MetadataImage) -> MetadataRecord {
     let known = image.topics.by_id(topic_id).is_some();
     let names = ["a", "b", "c", "d"];
     let keys = ["retention.ms", "cleanup.policy"];
-    match rng.below(9) {
+    match rng.below(10) {
         0 => broker(rng.below(4) as NodeId, rng.chance(1, 2)),
         1 if !known => topic(names[(topic_id.as_u128() - 100) as usize], topic_id),
         2 if known && rng.chance(1, 4) => MetadataRecord::RemoveTopic(m::RemoveTopicRecord { topic_id }),
@@ -331,6 +345,12 @@ fn random_record(rng: &mut Rng, image: &MetadataImage) -> MetadataRecord {
             broker_epoch: 1,
             next_producer_id: rng.below(5) as i64 * 1000,
         }),
+        8 => quota(
+            ["user", "client-id"][rng.below(2) as usize],
+            ["", "a"][rng.below(2) as usize],
+            ["producer_byte_rate", "consumer_byte_rate"][rng.below(2) as usize],
+            rng.chance(2, 3).then(|| rng.below(3) as f64 + 1.0),
+        ),
         _ => MetadataRecord::RegisterController(m::RegisterControllerRecord {
             controller_id: rng.below(3) as NodeId,
             incarnation_id: rng.uuid(),

@@ -151,6 +151,7 @@ pub(super) fn respond_controller(
         C::ElectLeaders(response) => broker.respond::<m::ElectLeadersRequest>(token, response),
         C::IncrementalAlterConfigs(response) => broker.respond::<m::IncrementalAlterConfigsRequest>(token, response),
         C::AlterConfigs(response) => broker.respond::<m::AlterConfigsRequest>(token, response),
+        C::AlterClientQuotas(response) => broker.respond::<m::AlterClientQuotasRequest>(token, response),
         C::AlterPartitionReassignments(response) => {
             broker.respond::<m::AlterPartitionReassignmentsRequest>(token, response);
         }

@@ -19,6 +19,7 @@ use crate::log::storage::{StoreQueue, Ticket};
 use crate::metadata::{MetadataImage, MetadataRecord};
 use crate::protocol::messages as m;
 use crate::protocol::{DecodeError, ErrorCode, Request, encode_response};
+use crate::quota::QuotaClient;
 use crate::raft::{RaftClient, RaftOutput, RaftRequest};
 use crate::replication::replica_manager::{Output as ReplicaOutput, ReplicaManager, Response};
 use crate::rng::Rng;
@@ -146,6 +147,7 @@ impl Broker {
             controller.tick(now);
         }
         self.groups.tick(now);
+        self.inbound.end_throttling(now.monotonic);
         // One slice an input: a long load comes back by its deadline, which is at once.
         self.load_groups();
         self.poll_forwarding();
@@ -217,6 +219,7 @@ impl Broker {
             self.groups.next_deadline(),
             self.group_loading.next_deadline(),
             self.channels.next_deadline(),
+            self.inbound.next_deadline(),
             self.forwarding.next_deadline(),
             self.producer_ids.next_deadline(),
             self.lifecycle.as_ref().and_then(BrokerLifecycle::next_deadline),
@@ -395,10 +398,14 @@ impl Broker {
             }
             ReplicaOutput::Respond { token, response } => match response {
                 Response::Produce(mut response) => {
+                    response.throttle_time_ms = self.throttle_producer(token);
                     self.name_leaders_of_produce(token, &mut response);
                     self.respond::<m::ProduceRequest>(token, &response);
                 }
                 Response::Fetch(mut response) => {
+                    if let Some(Answer::Client(asked)) = self.inbound.owed(token) {
+                        self.throttle(asked.connection, response.throttle_time_ms);
+                    }
                     self.name_leaders_of_fetch(token, &mut response);
                     self.respond::<m::FetchRequest>(token, &response);
                 }
@@ -406,6 +413,7 @@ impl Broker {
                 Response::DeleteRecords(response) => self.respond::<m::DeleteRecordsRequest>(token, &response),
             },
             ReplicaOutput::NoResponse { token } => {
+                self.throttle_producer(token);
                 if let Some(Answer::Client(asked)) = self.inbound.settle(token) {
                     self.inbound.idle(asked.connection);
                 }
@@ -425,6 +433,23 @@ impl Broker {
             ReplicaOutput::HighWatermarkAdvanced { partition, offset } => {
                 self.high_watermark_advanced(&partition, offset);
             }
+        }
+    }
+
+    /// Counts what was produced; a client over its quota waits before its next request is taken. Answers for how long, in
+    /// milliseconds.
+    fn throttle_producer(&mut self, token: Token) -> i32 {
+        let Some(Answer::Client(asked)) = self.inbound.owed(token) else { return 0 };
+        let (connection, client) = (asked.connection, QuotaClient::anonymous(asked.client_id.clone()));
+        let throttle_ms = self.replica_manager.record_produced(self.now, &client, asked.request_bytes);
+        self.throttle(connection, throttle_ms);
+        throttle_ms
+    }
+
+    fn throttle(&mut self, connection: ConnectionId, throttle_ms: i32) {
+        if throttle_ms > 0 {
+            let wait = Duration::from_millis(u64::from(throttle_ms.unsigned_abs()));
+            self.inbound.throttle(connection, self.now.monotonic + wait);
         }
     }
 

@@ -4,8 +4,9 @@
 //! the order of requests, and a peer cannot make the node hold more than a window of frames.
 
 use crate::ids::ConnectionId;
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
+use crate::time::Instant;
 use alloc::collections::VecDeque;
 use bytes::Bytes;
 
@@ -48,6 +49,10 @@ pub(super) struct Asked {
     pub(super) correlation_id: i32,
     /// Its version.
     pub(super) version: i16,
+    /// What the client calls itself.
+    pub(super) client_id: Option<Str>,
+    /// Bytes of its frame.
+    pub(super) request_bytes: usize,
 }
 
 /// All accepted connections.
@@ -57,6 +62,8 @@ pub(super) struct InboundConnections {
     answers: SortedMap<Token, Answer>,
     next_token: Token,
     ready: VecDeque<ConnectionId>,
+    /// Connections whose clients are over their quota, by the end of their wait: busy till then.
+    throttled: SortedSet<(Instant, ConnectionId)>,
 }
 
 impl InboundConnections {
@@ -103,12 +110,33 @@ impl InboundConnections {
 
     /// The connection's request is answered, or needs no answer.
     pub(super) fn idle(&mut self, connection: ConnectionId) {
+        if self.throttled.iter().any(|(_, throttled)| *throttled == connection) {
+            return;
+        }
         if let Some(inbound) = self.connections.get_mut(&connection) {
             inbound.busy = false;
             if !inbound.waiting.is_empty() {
                 self.ready.push_back(connection);
             }
         }
+    }
+
+    /// No request of this connection is taken before `until`, whether it is answered or not (KIP-219).
+    pub(super) fn throttle(&mut self, connection: ConnectionId, until: Instant) {
+        self.throttled.insert((until, connection));
+    }
+
+    /// Goes on with connections that have waited long enough.
+    pub(super) fn end_throttling(&mut self, now: Instant) {
+        while let Some((_, connection)) = self.throttled.first().copied().filter(|(until, _)| *until <= now) {
+            self.throttled.pop_first();
+            self.idle(connection);
+        }
+    }
+
+    /// When [`end_throttling`](Self::end_throttling) is due.
+    pub(super) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        self.throttled.first().map(|(until, _)| (*until, "client throttled"))
     }
 
     /// Notes that an answer is owed.
@@ -135,6 +163,7 @@ impl InboundConnections {
             Answer::Client(asked) | Answer::Envelope { asked, .. } => asked.connection != connection,
             Answer::Itself => true,
         });
+        self.throttled.retain(|(_, throttled)| *throttled != connection);
         self.connections.remove(&connection).is_some()
     }
 }

@@ -153,6 +153,10 @@ fn difference(before: &MetadataImage, now: &MetadataImage) -> Vec<MetadataRecord
             })
         }));
     }
+    for (entity, quotas) in before.client_quotas.iter() {
+        let gone = quotas.keys().filter(|key| now.client_quotas.value(entity, key).is_none());
+        records.extend(gone.map(|key| entity.record(key, None)));
+    }
     let known = |record: &MetadataRecord| match record {
         MetadataRecord::Topic(topic) => before.topics.by_id(topic.topic_id).is_some(),
         _ => false,

@@ -186,6 +186,18 @@ impl FetchSessionCache {
         }
     }
 
+    /// The response to a client that has to wait: without partitions, and the session stays as it is.
+    pub fn throttled(&self, context: &FetchContext) -> FetchResponse {
+        match context.kind {
+            ContextKind::Sessionless | ContextKind::Full { .. } => response(INVALID_SESSION_ID, Vec::new()),
+            ContextKind::Incremental { session_id, next_epoch } => match self.sessions.get(&session_id) {
+                None => error_response(ErrorCode::FetchSessionIdNotFound),
+                Some(session) if session.epoch != next_epoch => error_response(ErrorCode::InvalidFetchSessionEpoch),
+                Some(_) => response(session_id, Vec::new()),
+            },
+        }
+    }
+
     fn create(
         &mut self,
         now: Instant,

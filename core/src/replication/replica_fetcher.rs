@@ -60,6 +60,8 @@ pub struct FetchState {
     pub log_start_offset: Offset,
     /// What to ask next.
     pub stage: FetchStage,
+    /// It had all that its leader has, as of the last answer.
+    pub is_caught_up: bool,
     /// Not asked again before this time.
     pub retry_at: Option<Instant>,
 }
@@ -156,6 +158,15 @@ impl ReplicaFetcher {
     /// Asks nothing of this leader for a while.
     pub fn back_off(&mut self, until: Instant) {
         self.retry_at = Some(until);
+    }
+
+    /// Asks nothing of those partitions before `until` that are behind their leader and `hold` names.
+    pub fn hold_back(&mut self, until: Instant, hold: impl Fn(&TopicPartition) -> bool) {
+        for (partition, state) in &mut self.partitions {
+            if !state.is_caught_up && hold(partition) {
+                state.retry_at = state.retry_at.max(Some(until));
+            }
+        }
     }
 
     /// Takes the answer to `request_id`; answers what was asked of partitions that are still where they were then, or
@@ -309,6 +320,7 @@ impl FetchState {
             last_fetched_epoch: last_fetched_epoch.unwrap_or(NO_EPOCH),
             log_start_offset,
             stage: FetchStage::Fetching,
+            is_caught_up: false,
             retry_at: None,
         }
     }

@@ -8,15 +8,16 @@ use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
 use crate::protocol::messages::{
-    AddRaftVoterRequest, AddRaftVoterResponse, AlterPartitionReassignmentsRequest, AlterReplicaLogDirsRequest,
-    ApiVersionsRequest, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
-    DescribeGroupsResponse, DescribeLogDirsRequest, DescribeQuorumRequest, DescribeQuorumResponse,
-    DescribeTopicPartitionsRequest, ElectLeadersRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
-    ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, ListPartitionReassignmentsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest,
-    OffsetFetchResponse, RemoveRaftVoterRequest, RemoveRaftVoterResponse, UnregisterBrokerRequest,
+    AddRaftVoterRequest, AddRaftVoterResponse, AlterClientQuotasRequest, AlterPartitionReassignmentsRequest,
+    AlterReplicaLogDirsRequest, ApiVersionsRequest, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest,
+    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClientQuotasRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribeLogDirsRequest, DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest,
+    DescribeUserScramCredentialsRequest, ElectLeadersRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    ListConfigResourcesRequest, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListPartitionReassignmentsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, RemoveRaftVoterRequest, RemoveRaftVoterResponse, UnregisterBrokerRequest,
     UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use crate::sorted::SortedMap;
@@ -90,6 +91,26 @@ impl Operation for IncrementalAlterConfigsRequest {
     fn route(&self, _: &ClusterMetadata) -> Route {
         of_resource(self.resources.first().map(|resource| (resource.resource_type, &resource.resource_name)))
     }
+}
+
+impl Operation for ListConfigResourcesRequest {
+    const CALL: &'static str = "listConfigResources";
+}
+
+impl Operation for AlterClientQuotasRequest {
+    const CALL: &'static str = "alterClientQuotas";
+
+    fn route(&self, _: &ClusterMetadata) -> Route {
+        Route::Controller
+    }
+}
+
+impl Operation for DescribeClientQuotasRequest {
+    const CALL: &'static str = "describeClientQuotas";
+}
+
+impl Operation for DescribeUserScramCredentialsRequest {
+    const CALL: &'static str = "describeUserScramCredentials";
 }
 
 // Groups.

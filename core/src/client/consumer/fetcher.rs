@@ -203,6 +203,7 @@ impl Consumer {
             self.fetcher.not_before.insert(node, self.retry_at(now));
             return self.network.refresh_metadata();
         };
+        self.network.throttle(now, node, response.throttle_time_ms);
         for answered in response.responses {
             let is_it = |known: &&(Uuid, Str)| {
                 if answer.version > Some(LAST_VERSION_WITH_NAMES) {

@@ -150,6 +150,8 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("producer.purgatory.purge.interval.requests", Int, of("1000"), Any, ReadOnly, READ, "Requests after which answered produce requests are swept out."),
     key("queued.max.request.bytes", Long, of("-1"), Any, ReadOnly, READ, "Bytes of requests that may wait; -1 for no limit."),
     key("queued.max.requests", Int, of("500"), AtLeast(1), ReadOnly, READ, "Requests that may wait for a request thread."),
+    key("quota.window.num", Int, of("11"), AtLeast(1), ReadOnly, ACTED_ON, "Samples that the rates of clients are taken over."),
+    key("quota.window.size.seconds", Int, of("1"), AtLeast(1), ReadOnly, ACTED_ON, "Seconds of each sample that the rates of clients are taken over."),
     key("replica.fetch.backoff.ms", Int, of("1000"), AtLeast(0), ReadOnly, ACTED_ON, "Pause of a follower after an error of its fetch."),
     key("replica.fetch.max.bytes", Int, of("1048576"), AtLeast(0), ReadOnly, ACTED_ON, "Bytes a follower asks for per partition and fetch."),
     key("replica.fetch.min.bytes", Int, of("1"), Any, ReadOnly, ACTED_ON, "Fewest bytes a leader should gather before it answers a follower."),
@@ -160,6 +162,8 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("replica.selector.class", String, UNSET, Any, ReadOnly, READ, "Chooses the replica a consumer reads from."),
     key("replica.socket.receive.buffer.bytes", Int, of("65536"), Any, ReadOnly, READ, "Receive buffer of a follower's connection; virtual connections have none."),
     key("replica.socket.timeout.ms", Int, of("30000"), Any, ReadOnly, ACTED_ON, "Wait for a leader's answer to a follower."),
+    key("replication.quota.window.num", Int, of("11"), AtLeast(1), ReadOnly, ACTED_ON, "Samples that the rates of throttled replicas are taken over."),
+    key("replication.quota.window.size.seconds", Int, of("1"), AtLeast(1), ReadOnly, ACTED_ON, "Seconds of each sample of the rates of throttled replicas."),
     key("request.timeout.ms", Int, of("30000"), Any, ReadOnly, ACTED_ON, "Wait of a broker for the answer to a request of its own."),
     key("security.inter.broker.protocol", String, of("PLAINTEXT"), OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), ReadOnly, READ, "Security protocol of the listener between brokers."),
     key("socket.connection.setup.timeout.max.ms", Long, of("30000"), Any, ReadOnly, READ, "Longest wait for a connection to stand, after repeated failures."),
@@ -181,4 +185,12 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("transactional.id.expiration.ms", Int, of("604800000"), AtLeast(1), ReadOnly, READ, "How long an idle transactional id is kept."),
     key("unclean.leader.election.enable", Boolean, of("false"), Any, Cluster, ACTED_ON, "Whether a replica outside the ISR may become leader when nobody else is left; loses records."),
     key("unclean.leader.election.interval.ms", Long, of("300000"), AtLeast(1), ReadOnly, ACTED_ON, "How often partitions without a leader are looked at for an unclean election.").internal(),
+];
+
+/// Keys that no file sets. Sorted by name.
+#[rustfmt::skip]
+pub(super) static DYNAMIC_KEYS: &[ConfigKey] = &[
+    key("follower.replication.throttled.rate", Long, MAX_LONG, AtLeast(0), Cluster, ACTED_ON, "Most bytes per second that a follower fetches of throttled replicas."),
+    key("leader.replication.throttled.rate", Long, MAX_LONG, AtLeast(0), Cluster, ACTED_ON, "Most bytes per second that a leader sends of throttled replicas."),
+    key("replica.alter.log.dirs.io.max.bytes.per.second", Long, MAX_LONG, AtLeast(0), Cluster, READ, "Most bytes per second that move between log directories."),
 ];

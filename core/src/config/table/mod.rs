@@ -20,6 +20,11 @@ pub fn broker_key(name: &str) -> Option<&'static ConfigKey> {
     find(broker::KEYS, name).or_else(|| find(unused::KEYS, name))
 }
 
+/// The key `name` that is set on running brokers alone, in no file (`org.apache.kafka.server.config.QuotaConfig`).
+pub fn dynamic_key(name: &str) -> Option<&'static ConfigKey> {
+    find(broker::DYNAMIC_KEYS, name)
+}
+
 /// Every key of a topic, sorted by name.
 pub fn topic_keys() -> impl Iterator<Item = &'static ConfigKey> {
     topic::KEYS.iter()
@@ -73,7 +78,7 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_and_disjoint() {
-        for keys in [broker::KEYS, unused::KEYS, topic::KEYS] {
+        for keys in [broker::KEYS, broker::DYNAMIC_KEYS, unused::KEYS, topic::KEYS] {
             for pair in keys.windows(2) {
                 assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
             }

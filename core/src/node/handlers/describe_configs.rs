@@ -1,4 +1,4 @@
-//! `DescribeConfigs`: of topics, of this broker, of all brokers' common settings and of groups.
+//! `DescribeConfigs`: of topics, of this broker, of all brokers' common settings, of groups and of client metrics.
 
 use super::RequestContext;
 use crate::config::{self, BrokerConfig, DescribedConfig};
@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &DescribeConfigsRequest) {
@@ -36,6 +37,7 @@ fn describe(
         TOPIC => topic(broker, &resource.resource_name),
         BROKER => this_broker(broker, &resource.resource_name),
         BROKER_LOGGER => loggers(broker, &resource.resource_name),
+        CLIENT_METRICS => client_metrics(broker, &resource.resource_name),
         GROUP => group(broker, &resource.resource_name),
         other => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
     };
@@ -99,6 +101,13 @@ fn loggers(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCo
     } else {
         refused(format!("Unexpected broker id, expected {id} but received {name}"))
     }
+}
+
+fn client_metrics(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {
+    if name.is_empty() {
+        return refused("Client metrics subscription name must not be empty".into());
+    }
+    Ok(config::describe_client_metrics(&broker.image.configs.overrides(&ConfigResource::client_metrics(name))))
 }
 
 fn group(broker: &Broker, name: &str) -> Result<Vec<DescribedConfig>, (ErrorCode, String)> {

@@ -23,8 +23,13 @@ fn open(broker: &mut Broker, context: &RequestContext, request: &EnvelopeRequest
         _ => return Err(super::unserved(&header)),
     };
     let Some(Answer::Client(outer)) = broker.inbound.owed(context.token) else { return Ok(()) };
-    let asked =
-        Asked { connection: outer.connection, correlation_id: header.correlation_id, version: header.api_version };
+    let asked = Asked {
+        connection: outer.connection,
+        correlation_id: header.correlation_id,
+        version: header.api_version,
+        client_id: header.client_id.clone(),
+        request_bytes: request.request_data.len(),
+    };
     let inner = RequestContext {
         token: broker.inbound.owe(Answer::Envelope { envelope: context.token, asked }),
         api_key: served.key,

@@ -3,15 +3,18 @@
 
 mod api_versions;
 mod controller;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_log_dirs;
 mod describe_topic_partitions;
+mod describe_user_scram_credentials;
 mod envelope;
 mod fetch;
 mod find_coordinator;
 mod group;
 mod init_producer_id;
+mod list_config_resources;
 mod log;
 mod metadata;
 mod produce;
@@ -71,7 +74,13 @@ fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Res
         }
         Lookup::Refused => return Err(unserved(&header)),
     };
-    let asked = Asked { connection, correlation_id: header.correlation_id, version: header.api_version };
+    let asked = Asked {
+        connection,
+        correlation_id: header.correlation_id,
+        version: header.api_version,
+        client_id: header.client_id.clone(),
+        request_bytes: frame.len(),
+    };
     let token = broker.inbound.owe(Answer::Client(asked));
     let context = RequestContext {
         token,
@@ -114,6 +123,11 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         ApiKey::Metadata => metadata::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeCluster => describe_cluster::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeConfigs => describe_configs::handle(broker, context, &body(reader, context)?),
+        ApiKey::DescribeClientQuotas => describe_client_quotas::handle(broker, context, &body(reader, context)?),
+        ApiKey::DescribeUserScramCredentials => {
+            describe_user_scram_credentials::handle(broker, context, &body(reader, context)?);
+        }
+        ApiKey::ListConfigResources => list_config_resources::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeTopicPartitions => describe_topic_partitions::handle(broker, context, &body(reader, context)?),
         ApiKey::ApiVersions => api_versions::handle(broker, context, &body(reader, context)?),
         ApiKey::FindCoordinator => find_coordinator::handle(broker, context, &body(reader, context)?),

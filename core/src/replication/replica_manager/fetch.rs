@@ -5,11 +5,12 @@ use super::{Output, ReplicaManager, Response};
 use crate::ids::{BrokerEpoch, NO_EPOCH, NodeId, Offset, TopicPartition, Uuid};
 use crate::log::storage::FileRange;
 use crate::log::{EpochEndOffset, Read};
-use crate::protocol::messages::FetchRequest;
 use crate::protocol::messages::fetch_request::FetchPartition;
 use crate::protocol::messages::fetch_response::{self, LeaderIdAndEpoch, PartitionData};
+use crate::protocol::messages::{FetchRequest, FetchResponse};
 use crate::protocol::{ErrorCode, Records};
 use crate::purgatory::OperationId;
+use crate::quota::QuotaClient;
 use crate::replication::fetch_session::{FetchContext, FetchKey, error_response};
 use crate::replication::replica_state::FollowerFetch;
 use crate::time::{Duration, Now};
@@ -27,10 +28,12 @@ const FOLLOWER_READS_FROM: i16 = 11;
 const CURRENT_LEADER_FROM: i16 = 16;
 
 /// What a Fetch request does not say itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FetchRequestContext {
     /// Version of the request.
     pub version: i16,
+    /// Who asks; its quota bounds what it gets.
+    pub client: QuotaClient,
 }
 
 /// Who fetches, and how much.
@@ -60,6 +63,7 @@ impl FetchParams {
 pub(super) struct DelayedFetch {
     token: u64,
     params: FetchParams,
+    client: QuotaClient,
     context: FetchContext,
     /// The partition each entry of `context` means.
     targets: Vec<Result<TopicPartition, ErrorCode>>,
@@ -92,6 +96,7 @@ impl ReplicaManager {
             (request.replica_id, -1)
         };
         let max_bytes = usize::try_from(request.max_bytes.min(self.config.fetch_max_bytes)).unwrap_or_default();
+        let max_bytes = if replica >= 0 { max_bytes } else { max_bytes.min(self.max_fetched_at_once(&context.client)) };
         let params = FetchParams {
             replica,
             broker_epoch,
@@ -107,7 +112,7 @@ impl ReplicaManager {
             }
             Ok(session) => {
                 let targets = session.partitions.iter().map(|(key, _)| self.fetch_target(key)).collect();
-                let fetch = DelayedFetch { token, params, context: session, targets };
+                let fetch = DelayedFetch { token, params, client: context.client, context: session, targets };
                 self.start_fetch(now, fetch, request.max_wait_ms);
             }
         }
@@ -133,6 +138,11 @@ impl ReplicaManager {
         if !self.has_news(fetch, partition) {
             return;
         }
+        let params = fetch.params;
+        if self.is_held_back(now, &params, partition) {
+            return;
+        }
+        let Some(fetch) = self.fetches.operation(id) else { return };
         if fetch.params.min_bytes > 1 {
             let fetch = fetch.clone();
             let read = self.read_all(now, &fetch, false, OnCold::Load);
@@ -168,14 +178,59 @@ impl ReplicaManager {
         self.finish_fetch(now, fetch, read);
     }
 
-    fn finish_fetch(&mut self, now: Now, fetch: DelayedFetch, read: ReadAll) {
+    fn finish_fetch(&mut self, now: Now, fetch: DelayedFetch, mut read: ReadAll) {
         // Where something warm was read, that is answered and the cold partition comes first next time.
-        if let Some((partition, range)) = read.cold.filter(|_| read.bytes == 0) {
+        if let Some((partition, range)) = read.cold.take().filter(|_| read.bytes == 0) {
             self.load(partition, range, LoadPurpose::Fetch(fetch));
             return;
         }
-        let response = self.fetch_sessions.finish(now.monotonic, &fetch.context, read.results, &mut self.rng);
+        let throttle_ms = self.record_fetched(now, &fetch, &read);
+        let response = if throttle_ms > 0 {
+            // Nothing is sent, so nothing was had.
+            FetchResponse { throttle_time_ms: throttle_ms, ..self.fetch_sessions.throttled(&fetch.context) }
+        } else {
+            self.fetch_sessions.finish(now.monotonic, &fetch.context, read.results, &mut self.rng)
+        };
         self.outputs.push_back(Output::Respond { token: fetch.token, response: Response::Fetch(response) });
+    }
+
+    /// What a consumer can be sent without having to wait for it in any case.
+    fn max_fetched_at_once(&self, client: &QuotaClient) -> usize {
+        let most = self.quotas.fetch.max_value_in_window(&self.image.client_quotas, client);
+        most.map_or(usize::MAX, |most| most as usize)
+    }
+
+    /// Counts what an answer takes: of a follower its throttled replicas, of a consumer everything. Answers how many
+    /// milliseconds the consumer must wait instead of getting it.
+    fn record_fetched(&mut self, now: Now, fetch: &DelayedFetch, read: &ReadAll) -> i32 {
+        if fetch.params.is_follower() {
+            let targets = read.results.iter().zip(&fetch.targets);
+            let throttled = targets.filter_map(|((_, data), target)| {
+                let target = target.as_ref().ok()?;
+                self.quotas.leader.is_throttled(&self.image, target).then(|| size_of(data))
+            });
+            let bytes = throttled.sum();
+            self.quotas.leader.record(bytes, now.monotonic);
+            return 0;
+        }
+        let quotas = &self.image.client_quotas;
+        let bytes = read.results.iter().map(|(_, data)| size_of(data)).sum::<usize>() as f64;
+        let throttle_ms = self.quotas.fetch.record(quotas, &fetch.client, bytes, now.monotonic);
+        if throttle_ms > 0 {
+            self.quotas.fetch.unrecord(quotas, &fetch.client, bytes, now.monotonic);
+        }
+        throttle_ms
+    }
+
+    /// True where a leader holds records of a throttled replica back: from a follower that is not in sync, beyond the rate.
+    fn is_held_back(&mut self, now: Now, params: &FetchParams, partition: &TopicPartition) -> bool {
+        params.is_follower()
+            && self.quotas.leader.is_throttled(&self.image, partition)
+            && self
+                .partitions
+                .get(partition)
+                .is_some_and(|hosted| !hosted.partition.in_sync_replicas().contains(&params.replica))
+            && self.quotas.leader.is_exceeded(now.monotonic)
     }
 
     fn fetch_target(&self, key: &FetchKey) -> Result<TopicPartition, ErrorCode> {
@@ -191,9 +246,9 @@ impl ReplicaManager {
             let mut result = match target {
                 // What was unknown then may be known now.
                 Err(_) => self.fetch_target(key).map_or_else(Err, |target| {
-                    self.read_partition(params, key.topic_id, &target, wanted, &mut all, on_cold)
+                    self.read_partition(now, params, key.topic_id, &target, wanted, &mut all, on_cold)
                 }),
-                Ok(target) => self.read_partition(params, key.topic_id, target, wanted, &mut all, on_cold),
+                Ok(target) => self.read_partition(now, params, key.topic_id, target, wanted, &mut all, on_cold),
             };
             if let (true, true, Ok(target)) = (first_look, params.is_follower(), target)
                 && let Ok((data, log_end_offset)) = &result
@@ -240,6 +295,7 @@ impl ReplicaManager {
     /// Reads one partition within what is left of the response; answers the log end offset with it.
     fn read_partition(
         &mut self,
+        now: Now,
         params: &FetchParams,
         topic_id: Uuid,
         partition: &TopicPartition,
@@ -270,6 +326,10 @@ impl ReplicaManager {
                 return Ok((data, log_end_offset));
             }
         }
+        if self.is_held_back(now, params, partition) {
+            return Ok((data, log_end_offset));
+        }
+        let log = self.logs.log_mut(partition).ok_or(ErrorCode::KafkaStorageError)?;
         let partition_max = usize::try_from(wanted.partition_max_bytes).unwrap_or_default();
         let room = partition_max.min(params.max_bytes.saturating_sub(all.bytes));
         match log.read(wanted.fetch_offset, room, limit, all.bytes == 0)? {
@@ -334,6 +394,12 @@ impl ReplicaManager {
             ..PartitionData::default()
         }
     }
+}
+
+/// What a partition takes of an answer, about: its records, and the fields around them in the newest version.
+fn size_of(data: &PartitionData) -> usize {
+    const FIELDS: usize = 44;
+    FIELDS + data.records.as_ref().map_or(0, Records::len)
 }
 
 fn diverging(end: EpochEndOffset) -> fetch_response::EpochEndOffset {

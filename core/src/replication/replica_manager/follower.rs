@@ -66,8 +66,14 @@ impl ReplicaManager {
     }
 
     pub(super) fn send_fetches(&mut self, now: Now) {
+        let held_back_until = now.monotonic + self.config.fetcher.backoff;
+        let is_exceeded = self.quotas.follower.is_exceeded(now.monotonic);
         for (&to, fetcher) in &mut self.fetchers {
             let request_id = self.next_id;
+            if is_exceeded && fetcher.next_deadline().is_some_and(|at| at <= now.monotonic) {
+                let (quota, image) = (&self.quotas.follower, &self.image);
+                fetcher.hold_back(held_back_until, |partition| quota.is_throttled(image, partition));
+            }
             if let Some(request) =
                 fetcher.next_request(now.monotonic, &self.config.fetcher, self.broker_epoch, request_id)
             {
@@ -129,6 +135,9 @@ impl ReplicaManager {
         let records = data.records.as_ref().map(Records::to_bytes).unwrap_or_default();
         let before = log.log_end_offset();
         if !records.is_empty() {
+            if self.quotas.follower.is_throttled(&self.image, partition) {
+                self.quotas.follower.record(records.len(), now.monotonic);
+            }
             log.append_as_follower(now, &records, state.leader_epoch, store).map_err(|refused| refused.code)?;
         }
         let committed = log.maybe_increment_high_watermark(data.high_watermark);
@@ -138,6 +147,9 @@ impl ReplicaManager {
         let end = log.log_end_offset();
         let unstored = end > before && hosted.settings.counted_offset(log) < end;
         self.refresh_state(partition);
+        if let Some(state) = self.fetcher_of(partition).and_then(|fetcher| fetcher.state_mut(partition)) {
+            state.is_caught_up = data.high_watermark <= end;
+        }
         if unstored && let Some(fetcher) = self.fetcher_of(partition) {
             fetcher.await_stored(partition.clone());
         }

@@ -31,6 +31,7 @@ impl ReplicaManager {
             self.become_follower(now, stores, local);
         }
         self.take_configs(now, delta);
+        self.quotas.update(image);
         if !delta.changes().brokers.is_empty() {
             // A fenced follower no longer holds a high watermark, nor a deletion.
             self.advance_all_led(now);

@@ -47,6 +47,7 @@ use crate::log::storage::StoreQueue;
 use crate::metadata::MetadataImage;
 use crate::protocol::ErrorCode;
 use crate::purgatory::Purgatory;
+use crate::quota::{QuotaClient, QuotaManagers};
 use crate::rng::Rng;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
@@ -78,6 +79,7 @@ pub struct ReplicaManager {
     partitions: SortedMap<TopicPartition, Hosted>,
     fetchers: SortedMap<NodeId, ReplicaFetcher>,
     fetch_sessions: FetchSessionCache,
+    quotas: QuotaManagers,
     alter_partitions: AlterPartitionManager,
     produces: Purgatory<TopicPartition, DelayedProduce>,
     fetches: Purgatory<TopicPartition, DelayedFetch>,
@@ -102,6 +104,7 @@ impl ReplicaManager {
             partitions: SortedMap::new(),
             fetchers: SortedMap::new(),
             fetch_sessions: FetchSessionCache::new(config.fetch_session_slots),
+            quotas: QuotaManagers::new(config.broker, config.given.network.quota_windows),
             alter_partitions: AlterPartitionManager::default(),
             produces: Purgatory::new(),
             fetches: Purgatory::new(),
@@ -124,6 +127,11 @@ impl ReplicaManager {
     /// The logs, for what is not replication: retention, eviction, recovery's slices.
     pub fn logs_mut(&mut self) -> &mut LogManager {
         &mut self.logs
+    }
+
+    /// Counts bytes that a client produced; answers how many milliseconds it must wait for its quota.
+    pub fn record_produced(&mut self, now: Now, client: &QuotaClient, bytes: usize) -> i32 {
+        self.quotas.produce.record(&self.image.client_quotas, client, bytes as f64, now.monotonic)
     }
 
     /// The broker epoch of this broker's registration; it goes into fetches and ISR changes.

@@ -319,7 +319,12 @@ impl Cluster {
                 self.asked.insert(token, (from, life, to, request_id));
                 self.with(to, |process, now| match &request {
                     FetcherRequest::Fetch(request) => {
-                        process.manager.fetch(now, request, FetchRequestContext { version: 17 }, token);
+                        process.manager.fetch(
+                            now,
+                            request,
+                            FetchRequestContext { version: 17, client: QuotaClient::default() },
+                            token,
+                        );
                     }
                     FetcherRequest::ListOffsets(request) => {
                         let context = ListOffsetsContext { version: 10 };
@@ -426,7 +431,12 @@ impl Cluster {
             ..m::FetchRequest::default()
         };
         self.with(id, |process, now| {
-            process.manager.fetch(now, &request, FetchRequestContext { version: 13 }, token);
+            process.manager.fetch(
+                now,
+                &request,
+                FetchRequestContext { version: 13, client: QuotaClient::default() },
+                token,
+            );
         });
     }
 

@@ -1,4 +1,7 @@
-//! `kafka-configs.sh`: shows and changes dynamic configurations (`kafka.admin.ConfigCommand`).
+//! `kafka-configs.sh`: shows and changes dynamic configurations (`kafka.admin.ConfigCommand`). Those of clients, users and
+//! addresses are quotas, in `quotas`.
+
+mod quotas;
 
 use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{groups, metadata};
@@ -8,13 +11,16 @@ use super::terminal::Terminal;
 use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
 use crate::protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use crate::protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
-use crate::sorted::sort_by;
+use crate::protocol::messages::{
+    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest, MetadataResponse,
+};
+use crate::sorted::{sort, sort_by};
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 const OPTIONS: [OptionSpec; 24] = [
     value("bootstrap-server", "String: server to connect to", "Brokers, as host:port; this or --bootstrap-controller."),
@@ -64,6 +70,9 @@ const DEFAULTS: [(&str, &str); 4] = [
     ("brokers", "broker-defaults"),
     ("ips", "ip-defaults"),
 ];
+/// `ConfigResource.Type`.
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
 /// `AlterConfigOp.OpType`.
 const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -96,31 +105,49 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     }
 }
 
-/// Whose configurations.
+/// Whose configurations: one thing, or a client id of a user.
 struct Entity {
     /// `topics`, `brokers` …
-    kind: String,
-    /// Its name; empty for the default of all; `None` where all are meant.
-    name: Option<String>,
+    kinds: Vec<String>,
+    /// Their names, as far as there are some; an empty one is the default of all.
+    names: Vec<String>,
 }
 
 impl Entity {
+    /// The type that counts where only one can.
+    fn kind(&self) -> &str {
+        self.kinds.first().map_or("", String::as_str)
+    }
+
+    /// Its name; `None` where all are meant.
+    fn name(&self) -> Option<&str> {
+        self.names.first().map(String::as_str)
+    }
+
     /// `topics` to `topic`.
     fn singular(&self) -> &str {
-        self.kind.strip_suffix('s').unwrap_or(&self.kind)
+        self.kind().strip_suffix('s').unwrap_or(self.kind())
     }
 
     /// `ConfigResource.Type` and the source of its dynamic configs.
     fn resource(&self) -> Option<(i8, i8)> {
-        match self.kind.as_str() {
+        match self.kind() {
             "topics" => Some((2, 1)),
-            "brokers" if self.name.as_deref() == Some("") => Some((4, 3)),
+            "brokers" if self.name() == Some("") => Some((4, 3)),
             "brokers" => Some((4, 2)),
             "broker-loggers" => Some((8, 6)),
-            "client-metrics" => Some((16, 7)),
-            "groups" => Some((32, 8)),
+            "client-metrics" => Some((CLIENT_METRICS, 7)),
+            "groups" => Some((GROUP, 8)),
             _ => None,
         }
+    }
+
+    /// Tells that its configurations are changed.
+    fn print_completed(&self, terminal: &Terminal) {
+        terminal.line(&match self.name().unwrap_or_default() {
+            "" => format!("Completed updating default config for {} in the cluster.", self.kind()),
+            name => format!("Completed updating config for {} {name}.", self.singular()),
+        });
     }
 }
 
@@ -156,27 +183,52 @@ fn check(terminal: &Terminal, options: &Options) -> Result<Entity, Failure> {
             ));
         }
     }
-    let kind = match kinds.as_slice() {
+    match kinds.as_slice() {
         [] => return wrong("At least one entity type must be specified"),
-        [kind] | ["users", kind] => *kind,
-        ["clients", "users"] => "users",
+        [_] | ["users", "clients"] | ["clients", "users"] => {}
         _ => return wrong("Only 'users' and 'clients' entity types may be specified together"),
-    };
+    }
     let flags = TYPES.iter().map(|(_, option)| option).chain(DEFAULTS.iter().map(|(_, option)| option));
     let has_flags = flags.into_iter().any(|option| options.has(option));
     if has_flags && options.count(&["entity-name", "entity-type", "entity-default"]) > 0 {
         return wrong("--entity-{type,name,default} should not be used in conjunction with specific entity flags");
     }
-    let name = name(options, kind)?;
-    if let Some(id) = name.as_ref().filter(|id| kind.starts_with("broker") && !id.is_empty())
-        && id.parse::<i32>().is_err()
-    {
-        return wrong(&format!("The entity name for {kind} must be a valid integer broker id, but it is: {id}"));
+    let kinds = kinds.into_iter().map(ToString::to_string).collect();
+    let entity = Entity { kinds, names: names(options)? };
+    let kind = entity.kind();
+    for name in entity.names.iter().filter(|name| !name.is_empty()) {
+        if kind.starts_with("broker") && name.parse::<i32>().is_err() {
+            return wrong(&format!("The entity name for {kind} must be a valid integer broker id, but it is: {name}"));
+        }
+        if kind == "ips" && !is_address(name) {
+            return wrong(&format!(
+                "The entity name for {kind} must be a valid IP or resolvable host, but it is: {name}"
+            ));
+        }
     }
     if options.has("alter") {
-        check_alter(options, kind, name.is_some())?;
+        check_alter(options, kind, !entity.names.is_empty())?;
+    } else {
+        check_describe(options, &entity)?;
     }
-    Ok(Entity { kind: kind.to_string(), name })
+    Ok(entity)
+}
+
+/// Names of other hosts cannot be resolved here.
+fn is_address(name: &str) -> bool {
+    name == "localhost" || name.parse::<IpAddr>().is_ok()
+}
+
+fn check_describe(options: &Options, entity: &Entity) -> Result<(), Failure> {
+    let kinds = entity.kinds.join(",");
+    let wrong = |message: String| Err(Exception::illegal_argument(message).into());
+    if options.has("entity-default") && !matches!(entity.kind(), "users" | "clients" | "brokers" | "ips") {
+        return wrong(format!("--entity-default must not be specified with --describe of {kinds}"));
+    }
+    if entity.kind() == "broker-loggers" && !entity.names.iter().any(|name| !name.is_empty()) {
+        return wrong(format!("An entity name must be specified with --describe of {kinds}"));
+    }
+    Ok(())
 }
 
 fn check_alter(options: &Options, kind: &str, has_name: bool) -> Result<(), Failure> {
@@ -198,17 +250,18 @@ fn check_alter(options: &Options, kind: &str, has_name: bool) -> Result<(), Fail
     }
 }
 
-/// The entity's name as any of the options gives it; empty for the default.
-fn name(options: &Options, kind: &str) -> Result<Option<String>, Exception> {
-    let named = TYPES.iter().find(|(known, option)| *known == kind && options.has(option));
-    if let Some((_, option)) = named {
-        return Ok(options.value(option)?.map(ToString::to_string));
+/// The entities' names as any of the options gives them, in Kafka's order; empty for a default.
+fn names(options: &Options) -> Result<Vec<String>, Exception> {
+    let mut names: Vec<String> = Vec::new();
+    let mut given = options.values("entity-name");
+    for option in options.names().filter(|option| matches!(*option, "entity-name" | "entity-default")) {
+        names.push(if option == "entity-name" { given.next().unwrap_or_default().to_string() } else { String::new() });
     }
-    let is_default = DEFAULTS.iter().any(|(known, option)| *known == kind && options.has(option));
-    if is_default || options.has("entity-default") {
-        return Ok(Some(String::new()));
+    for (_, option) in TYPES.iter().filter(|(_, option)| options.has(option)) {
+        names.push(options.value(option)?.unwrap_or_default().to_string());
     }
-    Ok(options.values("entity-name").next().map(ToString::to_string))
+    names.extend(DEFAULTS.iter().filter(|(_, option)| options.has(option)).map(|_| String::new()));
+    Ok(names)
 }
 
 async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Result<(), Failure> {
@@ -218,24 +271,25 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
     };
     let changes = if options.has("alter") { changes(terminal, options).await? } else { Vec::new() };
     terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
-    check_quotas(entity, &changes)?;
+    if options.has("alter") && entity.kinds.len() != entity.names.len() {
+        return Err(Exception::illegal_argument("An entity name must be specified for every entity type").into());
+    }
     let Some((resource_type, dynamic)) = entity.resource() else {
-        // Quotas and SCRAM: requests of their own, which brokers here do not serve.
-        let api = if options.has("alter") { "ALTER_CLIENT_QUOTAS" } else { "DESCRIBE_CLIENT_QUOTAS" };
-        let class = "org.apache.kafka.common.errors.UnsupportedVersionException";
-        let cause = Exception::new(class, format!("The node does not support {api}"));
-        return Err(execution(&cause).into());
+        return match options.has("alter") {
+            true => quotas::alter(terminal, entity, &changes).await,
+            false => quotas::describe(terminal, entity).await,
+        };
     };
     if options.has("alter") {
         return alter(terminal, entity, resource_type, changes).await;
     }
-    let names = match &entity.name {
+    let names = match entity.name() {
         Some(name) if !exists(terminal, entity, name).await? => {
             let kind = entity.singular();
             terminal.line(&format!("The {kind} '{name}' doesn't exist and doesn't have dynamic config."));
             return Ok(());
         }
-        Some(name) => vec![(name.clone(), dynamic)],
+        Some(name) => vec![(name.to_string(), dynamic)],
         None => all(terminal, entity, dynamic).await?,
     };
     for (name, dynamic) in names {
@@ -244,59 +298,65 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
     Ok(())
 }
 
-/// Clients, users and addresses have quotas alone.
-fn check_quotas(entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Exception> {
-    const OF_CLIENTS: [&str; 4] =
-        ["producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"];
-    let known: &[&str] = match entity.kind.as_str() {
-        "clients" | "users" => &OF_CLIENTS,
-        "ips" => &["connection_creation_rate"],
-        _ => return Ok(()),
-    };
-    let added = changes.iter().filter(|change| change.config_operation == SET);
-    let unknown: Vec<&str> = added.map(|change| &*change.name).filter(|name| !known.contains(name)).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    Err(Exception::illegal_argument(format!(
-        "Only quota configs can be added for '{}' using --bootstrap-server. Unexpected config names: Set({})",
-        entity.kind,
-        unknown.join(", ")
-    )))
-}
-
 fn execution(cause: &Exception) -> Exception {
     wrapped("java.util.concurrent.ExecutionException", cause)
 }
 
 /// Every entity of a type, and where its dynamic configs come from.
 async fn all(terminal: &Terminal, entity: &Entity, dynamic: i8) -> Result<Vec<(String, i8)>, Failure> {
-    if entity.kind == "groups" {
-        return Ok(groups(terminal).await?.into_iter().map(|group| (group.group_id.to_string(), dynamic)).collect());
-    }
-    let cluster = metadata(terminal).await.map_err(|cause| execution(&cause))?;
-    let mut names: Vec<(String, i8)> = match entity.kind.as_str() {
-        "topics" => cluster.topics.into_iter().filter_map(|topic| Some((topic.name?.to_string(), dynamic))).collect(),
-        "brokers" | "broker-loggers" => {
-            cluster.brokers.iter().map(|broker| (broker.node_id.to_string(), dynamic)).collect()
+    let mut names: Vec<String> = match entity.kind() {
+        "groups" => known_groups(terminal).await?,
+        "client-metrics" => with_configs(terminal, CLIENT_METRICS).await?,
+        "topics" => {
+            let topics = cluster(terminal).await?.topics.into_iter();
+            topics.filter_map(|topic| topic.name).map(|name| name.to_string()).collect()
         }
-        _ => Vec::new(),
+        _ => cluster(terminal).await?.brokers.iter().map(|broker| broker.node_id.to_string()).collect(),
     };
-    if entity.kind == "brokers" {
+    if matches!(entity.kind(), "groups" | "client-metrics") {
+        sort(&mut names);
+    }
+    let mut names: Vec<(String, i8)> = names.into_iter().map(|name| (name, dynamic)).collect();
+    if entity.kind() == "brokers" {
         names.push((String::new(), 3));
     }
     Ok(names)
 }
 
 async fn exists(terminal: &Terminal, entity: &Entity, name: &str) -> Result<bool, Failure> {
-    if name.is_empty() || !matches!(entity.kind.as_str(), "topics" | "brokers" | "broker-loggers") {
-        return Ok(true);
-    }
-    let cluster = metadata(terminal).await.map_err(|cause| execution(&cause))?;
-    Ok(match entity.kind.as_str() {
-        "topics" => cluster.topics.iter().any(|topic| topic.name.as_deref() == Some(name)),
-        _ => cluster.brokers.iter().any(|broker| broker.node_id.to_string() == name),
+    Ok(match entity.kind() {
+        "topics" => cluster(terminal).await?.topics.iter().any(|topic| topic.name.as_deref() == Some(name)),
+        "groups" => known_groups(terminal).await?.iter().any(|group| group == name),
+        "client-metrics" => with_configs(terminal, CLIENT_METRICS).await?.iter().any(|known| known == name),
+        _ => {
+            name.is_empty() || cluster(terminal).await?.brokers.iter().any(|broker| broker.node_id.to_string() == name)
+        }
     })
+}
+
+async fn cluster(terminal: &Terminal) -> Result<MetadataResponse, Failure> {
+    metadata(terminal).await.map_err(|cause| execution(&cause).into())
+}
+
+/// Groups that exist, and groups that have configurations.
+async fn known_groups(terminal: &Terminal) -> Result<Vec<String>, Failure> {
+    let mut known: Vec<String> = groups(terminal).await?.into_iter().map(|group| group.group_id.to_string()).collect();
+    // Brokers of earlier releases list client metrics alone; Kafka's tool makes do with the groups there are.
+    let with_configs = with_configs(terminal, GROUP).await.unwrap_or_default();
+    for group in with_configs {
+        if !known.contains(&group) {
+            known.push(group);
+        }
+    }
+    Ok(known)
+}
+
+/// What of a type has configurations.
+async fn with_configs(terminal: &Terminal, resource_type: i8) -> Result<Vec<String>, Failure> {
+    let request = ListConfigResourcesRequest { resource_types: vec![resource_type] };
+    let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
+    thrown(response.error_code, None).map_err(|cause| execution(&cause))?;
+    Ok(response.config_resources.into_iter().map(|resource| resource.resource_name.to_string()).collect())
 }
 
 async fn describe(
@@ -309,7 +369,7 @@ async fn describe(
 ) -> Result<(), Failure> {
     let word = if options.has("all") { "All" } else { "Dynamic" };
     terminal.line(&match name {
-        "" => format!("Default configs for {} in the cluster are:", entity.kind),
+        "" => format!("Default configs for {} in the cluster are:", entity.kind()),
         name => format!("{word} configs for {} {name} are:", entity.singular()),
     });
     let resource = DescribeConfigsResource { resource_type, resource_name: name.into(), configuration_keys: None };
@@ -407,16 +467,13 @@ async fn alter(
     resource_type: i8,
     configs: Vec<AlterableConfig>,
 ) -> Result<(), Failure> {
-    let name = entity.name.as_deref().unwrap_or_default();
+    let name = entity.name().unwrap_or_default();
     let resource = AlterConfigsResource { resource_type, resource_name: name.into(), configs };
     let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
     let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
     for result in response.responses {
         thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
     }
-    terminal.line(&match name {
-        "" => format!("Completed updating default config for {} in the cluster.", entity.kind),
-        name => format!("Completed updating config for {} {name}.", entity.singular()),
-    });
+    entity.print_completed(terminal);
     Ok(())
 }

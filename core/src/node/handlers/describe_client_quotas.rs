@@ -1,0 +1,106 @@
+//! `DescribeClientQuotas`: quotas of users, client ids and addresses that a filter names (KIP-546).
+
+use super::RequestContext;
+use crate::metadata::{ClientQuotaEntity, QuotaEntityType};
+use crate::node::broker::Broker;
+use crate::protocol::ErrorCode;
+use crate::protocol::messages::DescribeClientQuotasRequest;
+use crate::protocol::messages::describe_client_quotas_response::{
+    DescribeClientQuotasResponse, EntityData, EntryData, ValueData,
+};
+use crate::sorted::SortedMap;
+use crate::text::Str;
+use alloc::format;
+use alloc::string::String;
+
+/// What a part of an entity must be; the numbers of `MatchType` are 0, 1 and 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Match {
+    /// This name.
+    Exact(Str),
+    /// The one that stands for all others.
+    Default,
+    /// Any.
+    Specified,
+}
+
+impl Match {
+    fn fits(&self, name: Option<&Str>) -> bool {
+        match self {
+            Self::Exact(wanted) => name == Some(wanted),
+            Self::Default => name.is_none(),
+            Self::Specified => true,
+        }
+    }
+}
+
+pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &DescribeClientQuotasRequest) {
+    let mut response = DescribeClientQuotasResponse { error_message: None, ..Default::default() };
+    match filter(request) {
+        Ok(filter) => {
+            let fitting =
+                (broker.image.client_quotas.iter()).filter(|(entity, _)| fits(entity, &filter, request.strict));
+            let entries = fitting.map(|(entity, quotas)| EntryData {
+                entity: (entity.parts())
+                    .map(|(kind, name)| EntityData {
+                        entity_type: Str::from_static(kind.name()),
+                        entity_name: name.cloned(),
+                    })
+                    .collect(),
+                values: quotas.iter().map(|(key, value)| ValueData { key: key.clone(), value: *value }).collect(),
+            });
+            response.entries = Some(entries.collect());
+        }
+        Err((error, message)) => {
+            response.error_code = error.code();
+            response.error_message = Some(message.into());
+            response.entries = None;
+        }
+    }
+    broker.respond::<DescribeClientQuotasRequest>(context.token, &response);
+}
+
+type Filter = SortedMap<QuotaEntityType, Match>;
+
+/// The filter, with Kafka's checks in Kafka's order (`ClientQuotasImage.describe`).
+fn filter(request: &DescribeClientQuotasRequest) -> Result<Filter, (ErrorCode, String)> {
+    let invalid = |message: String| Err((ErrorCode::InvalidRequest, message));
+    let mut filter = Filter::new();
+    for component in &request.components {
+        let name = &component.entity_type;
+        if name.is_empty() {
+            return invalid("Invalid empty entity type.".into());
+        }
+        let Some(kind) = QuotaEntityType::from_name(name) else {
+            return Err((ErrorCode::UnsupportedVersion, format!("Unsupported entity type {name}")));
+        };
+        if filter.contains_key(&kind) {
+            return invalid(format!("Entity type {name} cannot appear more than once in the filter."));
+        }
+        let also = |of: &str| invalid(format!("Request specified MATCH_TYPE_{of}, but also specified a match string."));
+        let wanted = match (component.match_type, &component.match_) {
+            (0, Some(name)) => Match::Exact(name.clone()),
+            (0, None) => {
+                return invalid("Request specified MATCH_TYPE_EXACT, but set match string to null.".into());
+            }
+            (1, None) => Match::Default,
+            (1, Some(_)) => return also("DEFAULT"),
+            (2, None) => Match::Specified,
+            (2, Some(_)) => return also("SPECIFIED"),
+            (other, _) => return invalid(format!("Unknown match type {other}")),
+        };
+        filter.insert(kind, wanted);
+    }
+    if filter.contains_key(&QuotaEntityType::Ip) && filter.len() > 1 {
+        let message = "Invalid entity filter component combination. IP filter component should not be used with user \
+                       or clientId filter component.";
+        return invalid(message.into());
+    }
+    Ok(filter)
+}
+
+/// `strict` refuses entities with parts that the filter does not name.
+fn fits(entity: &ClientQuotaEntity, filter: &Filter, strict: bool) -> bool {
+    (!strict || entity.parts().len() == filter.len())
+        && filter.iter().all(|(kind, wanted)| entity.name(*kind).is_some_and(|name| wanted.fits(name)))
+}
