@@ -179,6 +179,7 @@ impl NetworkConfig {
             max_request_partition_size_limit: values.int("max.request.partition.size.limit"),
             quota_windows: QuotaWindows {
                 client: quota_window(values, "quota.window.num", "quota.window.size.seconds"),
+                controller: quota_window(values, "controller.quota.window.num", "controller.quota.window.size.seconds"),
                 replication: quota_window(
                     values,
                     "replication.quota.window.num",

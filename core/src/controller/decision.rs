@@ -5,6 +5,7 @@ use crate::config::BrokerConfig;
 use crate::ids::{BrokerEpoch, NodeId, Offset};
 use crate::metadata::{BrokerRegistration, MetadataImage, MetadataRecord};
 use crate::protocol::ErrorCode;
+use crate::quota::QuotaClient;
 use crate::text::Str;
 use crate::time::Now;
 use alloc::format;
@@ -66,6 +67,15 @@ impl From<ErrorCode> for ApiError {
     fn from(error: ErrorCode) -> Self {
         Self { error, message: None }
     }
+}
+
+/// What a controller knows of a request besides its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControllerRequestContext {
+    /// Who asks; of nodes, which have no quotas, the default.
+    pub client: QuotaClient,
+    /// Version of the request.
+    pub version: i16,
 }
 
 /// Records to append, as one atomic batch, and what to answer once they are committed.

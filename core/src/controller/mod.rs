@@ -31,7 +31,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use decision::{ApiError, ControllerConfig};
+pub use decision::{ApiError, ControllerConfig, ControllerRequestContext};
 pub use quorum_controller::{ControllerOutput, QuorumController};
 pub use replication_control::invalid_topic_name;
 pub use request::{ControllerRequest, ControllerResponse};

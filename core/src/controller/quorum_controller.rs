@@ -2,13 +2,14 @@
 
 use super::broker_heartbeat_manager::BrokerHeartbeatManager;
 use super::cluster_control::{BrokerControlState, HeartbeatDecision, register_controller};
-use super::decision::{ApiError, ControllerConfig, ControllerResult, Decision};
+use super::decision::{ApiError, ControllerConfig, ControllerRequestContext, ControllerResult, Decision};
 use super::request::{ControllerRequest, ControllerResponse};
 use crate::event::Event;
 use crate::ids::{BrokerEpoch, NodeId, Offset, TopicPartition};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, Provenance, ReplayError};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages as m;
+use crate::quota::{ControllerMutationQuota, ControllerMutationQuotaManager};
 use crate::rng::Rng;
 use crate::sorted::SortedSet;
 use crate::time::{Duration, Instant, Now};
@@ -66,6 +67,7 @@ struct Active {
     /// The committed image with all appended records replayed.
     speculative: MetadataImage,
     heartbeats: BrokerHeartbeatManager,
+    mutation_quotas: ControllerMutationQuotaManager,
     /// Ordered by offset.
     deferred: VecDeque<Deferred>,
     /// Brokers fenced because their session ended, to tell such from those that asked.
@@ -135,6 +137,7 @@ impl QuorumController {
             last_appended: -1,
             speculative: self.committed.clone(),
             heartbeats,
+            mutation_quotas: ControllerMutationQuotaManager::new(self.config.node.network.quota_windows.controller),
             deferred: VecDeque::new(),
             expired: SortedSet::new(),
             next_balance: balance.map(|interval| now.monotonic + interval),
@@ -174,7 +177,7 @@ impl QuorumController {
     }
 
     /// Takes a request; it is answered by a [`ControllerOutput::Respond`] with its token.
-    pub fn handle(&mut self, now: Now, token: u64, request: ControllerRequest) {
+    pub fn handle(&mut self, now: Now, token: u64, request: ControllerRequest, context: &ControllerRequestContext) {
         if self.active.is_none() {
             self.respond_not_controller(token, &request);
             return;
@@ -182,9 +185,16 @@ impl QuorumController {
         if let ControllerRequest::BrokerHeartbeat(heartbeat) = &request {
             self.renew_session(now, heartbeat);
         }
+        let mut quota = self.mutation_quota(now, &request, context);
         let Some((decision, rng)) = self.decision(now) else { return };
-        match decide(decision, rng, &request) {
-            Ok((result, heartbeat)) => {
+        let decided = decide(decision, rng, &mut quota, &request);
+        let throttle_ms = quota.throttle_ms();
+        if let Some(active) = &mut self.active {
+            active.mutation_quotas.took(quota, now.monotonic);
+        }
+        match decided {
+            Ok((mut result, heartbeat)) => {
+                result.response.throttle(throttle_ms);
                 let appended = self.append(now, result.records);
                 match appended {
                     Ok(()) => {
@@ -275,6 +285,23 @@ impl QuorumController {
     /// The next thing to do; `None` once there is nothing left for now.
     pub fn poll_output(&mut self) -> Option<ControllerOutput> {
         self.outputs.pop_front()
+    }
+
+    /// What a request that creates or deletes partitions may do; others have no bound.
+    fn mutation_quota(
+        &mut self,
+        now: Now,
+        request: &ControllerRequest,
+        context: &ControllerRequestContext,
+    ) -> ControllerMutationQuota {
+        match (request.strict_quota_since(), &mut self.active) {
+            (Some(version), Some(active)) => {
+                let quotas = &active.speculative.client_quotas;
+                let is_strict = context.version >= version;
+                active.mutation_quotas.quota_for(quotas, &context.client, is_strict, now.monotonic)
+            }
+            _ => ControllerMutationQuota::default(),
+        }
     }
 
     fn decision(&mut self, now: Now) -> Option<(Decision<'_>, &mut Rng)> {
@@ -445,7 +472,12 @@ impl Active {
 type Decided = (ControllerResult<ControllerResponse>, Option<HeartbeatDecision>);
 
 /// Which decision answers which request.
-fn decide(decision: Decision<'_>, rng: &mut Rng, request: &ControllerRequest) -> Result<Decided, ApiError> {
+fn decide(
+    decision: Decision<'_>,
+    rng: &mut Rng,
+    quota: &mut ControllerMutationQuota,
+    request: &ControllerRequest,
+) -> Result<Decided, ApiError> {
     use ControllerRequest as Request;
     use ControllerResponse as Response;
     let result = match request {
@@ -471,9 +503,11 @@ fn decide(decision: Decision<'_>, rng: &mut Rng, request: &ControllerRequest) ->
         Request::AssignReplicasToDirs(request) => {
             decision.assign_replicas_to_dirs(request)?.map(Response::AssignReplicasToDirs)
         }
-        Request::CreateTopics(request) => decision.create_topics(request, rng).map(Response::CreateTopics),
-        Request::DeleteTopics(request) => decision.delete_topics(request).map(Response::DeleteTopics),
-        Request::CreatePartitions(request) => decision.create_partitions(request, rng).map(Response::CreatePartitions),
+        Request::CreateTopics(request) => decision.create_topics(request, rng, quota).map(Response::CreateTopics),
+        Request::DeleteTopics(request) => decision.delete_topics(request, quota).map(Response::DeleteTopics),
+        Request::CreatePartitions(request) => {
+            decision.create_partitions(request, rng, quota).map(Response::CreatePartitions)
+        }
         Request::ElectLeaders(request) => decision.elect_leaders(request)?.map(Response::ElectLeaders),
         Request::IncrementalAlterConfigs(request) => {
             decision.incremental_alter_configs(request).map(Response::IncrementalAlterConfigs)

@@ -67,7 +67,40 @@ pub enum ControllerResponse {
     ListPartitionReassignments(m::ListPartitionReassignmentsResponse),
 }
 
+impl ControllerResponse {
+    /// Tells the client that it has to wait, where it does and the response can say so.
+    pub(super) fn throttle(&mut self, throttle_ms: i32) {
+        match self {
+            Self::CreateTopics(response) => response.throttle_time_ms = throttle_ms,
+            Self::DeleteTopics(response) => response.throttle_time_ms = throttle_ms,
+            Self::CreatePartitions(response) => response.throttle_time_ms = throttle_ms,
+            _ => {}
+        }
+    }
+
+    /// How many milliseconds the client has to wait.
+    pub fn throttle_ms(&self) -> i32 {
+        match self {
+            Self::CreateTopics(response) => response.throttle_time_ms,
+            Self::DeleteTopics(response) => response.throttle_time_ms,
+            Self::CreatePartitions(response) => response.throttle_time_ms,
+            _ => 0,
+        }
+    }
+}
+
 impl ControllerRequest {
+    /// The first version that is refused where its client is over its quota of changes to partitions (KIP-599); `None` for
+    /// requests that change none.
+    pub(super) fn strict_quota_since(&self) -> Option<i16> {
+        match self {
+            Self::CreateTopics(_) => Some(6),
+            Self::DeleteTopics(_) => Some(5),
+            Self::CreatePartitions(_) => Some(3),
+            _ => None,
+        }
+    }
+
     /// The response that says `error` wherever this request's response can say it.
     pub fn error_response(&self, error: &ApiError) -> ControllerResponse {
         let error_code = error.code();

@@ -19,6 +19,7 @@ use alloc::{format, vec};
 mod claim;
 mod features;
 mod life_cycle;
+mod quotas;
 mod random;
 mod topics;
 
@@ -110,16 +111,24 @@ impl Harness {
     }
 
     fn send(&mut self, request: ControllerRequest) -> u64 {
+        self.send_as(&ControllerRequestContext::default(), request)
+    }
+
+    fn send_as(&mut self, context: &ControllerRequestContext, request: ControllerRequest) -> u64 {
         self.next_token += 1;
         let now = self.now();
-        self.controller.handle(now, self.next_token, request);
+        self.controller.handle(now, self.next_token, request, context);
         self.drain();
         self.next_token
     }
 
     /// Sends and takes the response, which must be there.
     fn ask(&mut self, request: ControllerRequest) -> ControllerResponse {
-        let token = self.send(request);
+        self.ask_as(&ControllerRequestContext::default(), request)
+    }
+
+    fn ask_as(&mut self, context: &ControllerRequestContext, request: ControllerRequest) -> ControllerResponse {
+        let token = self.send_as(context, request);
         let position = self.responses.iter().position(|(other, _)| *other == token).expect("a response");
         self.responses.remove(position).1
     }

@@ -135,6 +135,9 @@ pub(super) fn respond_controller(
         let response = m::EnvelopeResponse { error_code: ErrorCode::NotController.code(), ..Default::default() };
         return broker.respond::<m::EnvelopeRequest>(envelope, &response);
     }
+    if let Some(Answer::Client(asked)) = broker.inbound.owed(token) {
+        broker.throttle(asked.connection, response.throttle_ms());
+    }
     use ControllerResponse as C;
     match response {
         C::BrokerRegistration(response) => broker.respond::<m::BrokerRegistrationRequest>(token, response),

@@ -11,7 +11,7 @@ use super::inbound::{Answer, InboundConnections, Token};
 use super::producer_ids::ProducerIds;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
-use crate::controller::{ControllerOutput, ControllerRequest, QuorumController};
+use crate::controller::{ControllerOutput, ControllerRequest, ControllerRequestContext, QuorumController};
 use crate::coordinator::group::GroupCoordinator;
 use crate::event::Event;
 use crate::ids::{ConnectionId, NodeId, Uuid};
@@ -446,7 +446,8 @@ impl Broker {
         throttle_ms
     }
 
-    fn throttle(&mut self, connection: ConnectionId, throttle_ms: i32) {
+    /// The client waits before its next request is taken.
+    pub(super) fn throttle(&mut self, connection: ConnectionId, throttle_ms: i32) {
         if throttle_ms > 0 {
             let wait = Duration::from_millis(u64::from(throttle_ms.unsigned_abs()));
             self.inbound.throttle(connection, self.now.monotonic + wait);
@@ -484,9 +485,14 @@ impl Broker {
     }
 
     /// Gives a request to this node's controller.
-    pub(super) fn ask_own_controller(&mut self, token: Token, request: ControllerRequest) {
+    pub(super) fn ask_own_controller(
+        &mut self,
+        token: Token,
+        request: ControllerRequest,
+        context: &ControllerRequestContext,
+    ) {
         if let Some(controller) = self.controller.as_mut() {
-            controller.handle(self.now, token, request);
+            controller.handle(self.now, token, request, context);
         } else {
             let error = crate::controller::ApiError::from(ErrorCode::NotController);
             super::answers::respond_controller(self, token, &request.error_response(&error), true);

@@ -3,10 +3,12 @@
 use super::broker::{Broker, Purpose};
 use super::channels::{Channel, Endpoint, Sent};
 use super::handlers::RequestContext;
-use super::inbound::{Answer, Token};
+use super::inbound::{Answer, Asked, Token};
 use crate::ids::NodeId;
-use crate::protocol::messages::{EnvelopeRequest, EnvelopeResponse};
-use crate::protocol::{ErrorCode, Request, Writer};
+use crate::protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, EnvelopeRequest, EnvelopeResponse,
+};
+use crate::protocol::{ApiKey, ErrorCode, Request, Writer, decode_response};
 use crate::text::Str;
 use crate::time::{Duration, Instant};
 use alloc::collections::VecDeque;
@@ -37,6 +39,24 @@ impl Forwarding {
         let first = self.waiting.iter().map(|forward| forward.deadline).min()?;
         Some((first.min(self.not_before), "forward to the active controller"))
     }
+}
+
+/// How long the controller told a client to wait, in milliseconds.
+fn throttle_ms(asked: &Asked, response: &Bytes) -> i32 {
+    let version = asked.version;
+    let told = match asked.api_key {
+        ApiKey::CreateTopics => {
+            decode_response::<CreateTopicsRequest>(version, response).map(|it| it.1.throttle_time_ms)
+        }
+        ApiKey::DeleteTopics => {
+            decode_response::<DeleteTopicsRequest>(version, response).map(|it| it.1.throttle_time_ms)
+        }
+        ApiKey::CreatePartitions => {
+            decode_response::<CreatePartitionsRequest>(version, response).map(|it| it.1.throttle_time_ms)
+        }
+        _ => Ok(0),
+    };
+    told.unwrap_or_default()
 }
 
 impl Broker {
@@ -136,6 +156,8 @@ impl Broker {
     fn forwarded_response(&mut self, token: Token, data: Bytes) {
         match self.inbound.settle(token) {
             Some(Answer::Client(asked)) => {
+                // The controller counted what was changed; here is the connection that waits for it.
+                self.throttle(asked.connection, throttle_ms(&asked, &data));
                 // Header and body are those the client waits for: the enveloped request kept its correlation id.
                 self.send(asked.connection, alloc::vec![data]);
             }

@@ -4,6 +4,7 @@
 //! the order of requests, and a peer cannot make the node hold more than a window of frames.
 
 use crate::ids::ConnectionId;
+use crate::protocol::ApiKey;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::Instant;
@@ -47,6 +48,8 @@ pub(super) struct Asked {
     pub(super) connection: ConnectionId,
     /// Its number there.
     pub(super) correlation_id: i32,
+    /// Its API.
+    pub(super) api_key: ApiKey,
     /// Its version.
     pub(super) version: i16,
     /// What the client calls itself.

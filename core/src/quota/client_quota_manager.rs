@@ -27,7 +27,7 @@ impl QuotaClient {
 const INACTIVE_SENSOR_EXPIRATION: Duration = Duration::from_hours(1);
 
 /// Whom a quota counts together: a user and a client id, or all of one of them where the other is empty.
-type Tags = (Str, Str);
+pub(super) type Tags = (Str, Str);
 
 /// One kind of quota of a broker.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl ClientQuotaManager {
 
     /// Counts `value` for a client; answers how many milliseconds it must wait for its rate to be within its quota again.
     pub fn record(&mut self, quotas: &ClientQuotasImage, client: &QuotaClient, value: f64, now: Instant) -> i32 {
-        let Some((tags, bound)) = self.quota(quotas, client) else { return 0 };
+        let Some((tags, bound)) = quota_of(quotas, self.key, client) else { return 0 };
         self.sensors.retain(|_, rate| now.since(rate.last_event()) < INACTIVE_SENSOR_EXPIRATION);
         let new = || Rate::new(self.window, Elapsed::FullWindows);
         let rate = self.sensors.entry(tags).or_insert_with(new);
@@ -55,7 +55,7 @@ impl ClientQuotaManager {
 
     /// Takes back what was counted for an answer that is not sent.
     pub fn unrecord(&mut self, quotas: &ClientQuotasImage, client: &QuotaClient, value: f64, now: Instant) {
-        if let Some((tags, _)) = self.quota(quotas, client)
+        if let Some((tags, _)) = quota_of(quotas, self.key, client)
             && let Some(rate) = self.sensors.get_mut(&tags)
         {
             rate.record(-value, now);
@@ -64,36 +64,36 @@ impl ClientQuotaManager {
 
     /// What a client may have at once without having to wait, if it had nothing lately; `None` without a quota.
     pub fn max_value_in_window(&self, quotas: &ClientQuotasImage, client: &QuotaClient) -> Option<f64> {
-        let (_, bound) = self.quota(quotas, client)?;
+        let (_, bound) = quota_of(quotas, self.key, client)?;
         let QuotaWindow { samples, sample_ms } = self.window;
         Some(bound * f64::from(samples - 1) * sample_ms as f64 / 1000.0)
     }
+}
 
-    /// The most specific quota that is of this client.
-    fn quota(&self, quotas: &ClientQuotasImage, client: &QuotaClient) -> Option<(Tags, f64)> {
-        use QuotaEntityType::{ClientId, User};
-        if quotas.is_empty() {
-            return None;
-        }
-        let QuotaClient { user, client_id } = client;
-        let (user_part, user_default) = ((User, Some(user.clone())), (User, None));
-        let (client_part, client_default) = ((ClientId, Some(client_id.clone())), (ClientId, None));
-        let both = (user.clone(), client_id.clone());
-        let of_user = (user.clone(), Str::default());
-        let of_client = (Str::default(), client_id.clone());
-        let levels = [
-            (&[user_part.clone(), client_part.clone()][..], &both),
-            (&[user_part.clone(), client_default.clone()], &both),
-            (&[user_part], &of_user),
-            (&[user_default.clone(), client_part.clone()], &both),
-            (&[user_default.clone(), client_default.clone()], &both),
-            (&[user_default], &of_user),
-            (&[client_part], &of_client),
-            (&[client_default], &of_client),
-        ];
-        levels.into_iter().find_map(|(parts, tags)| {
-            let entity = ClientQuotaEntity::new(parts.iter().cloned());
-            Some((tags.clone(), quotas.value(&entity, self.key)?))
-        })
+/// The most specific quota of this key that is of the client, and whom it counts together.
+pub(super) fn quota_of(quotas: &ClientQuotasImage, key: &str, client: &QuotaClient) -> Option<(Tags, f64)> {
+    use QuotaEntityType::{ClientId, User};
+    if quotas.is_empty() {
+        return None;
     }
+    let QuotaClient { user, client_id } = client;
+    let (user_part, user_default) = ((User, Some(user.clone())), (User, None));
+    let (client_part, client_default) = ((ClientId, Some(client_id.clone())), (ClientId, None));
+    let both = (user.clone(), client_id.clone());
+    let of_user = (user.clone(), Str::default());
+    let of_client = (Str::default(), client_id.clone());
+    let levels = [
+        (&[user_part.clone(), client_part.clone()][..], &both),
+        (&[user_part.clone(), client_default.clone()], &both),
+        (&[user_part], &of_user),
+        (&[user_default.clone(), client_part.clone()], &both),
+        (&[user_default.clone(), client_default.clone()], &both),
+        (&[user_default], &of_user),
+        (&[client_part], &of_client),
+        (&[client_default], &of_client),
+    ];
+    levels.into_iter().find_map(|(parts, tags)| {
+        let entity = ClientQuotaEntity::new(parts.iter().cloned());
+        Some((tags.clone(), quotas.value(&entity, key)?))
+    })
 }

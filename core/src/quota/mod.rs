@@ -1,15 +1,18 @@
 //! Quotas: what clients and replication may have in a second, and who waits (`org.apache.kafka.server.quota`).
 //!
-//! [`QuotaManagers`] has one manager for each kind. A manager keeps rates and nothing else: what is allowed is in the
+//! [`QuotaManagers`] has one manager for each kind that brokers heed, a controller its
+//! [`ControllerMutationQuotaManager`]. A manager keeps rates and nothing else: what is allowed is in the
 //! metadata, and is looked up whenever something is counted.
 
 mod client_quota_manager;
+mod controller_mutation_quota_manager;
 mod rate;
 mod replication_quota_manager;
 #[cfg(test)]
 mod tests;
 
 pub use client_quota_manager::{ClientQuotaManager, QuotaClient};
+pub use controller_mutation_quota_manager::{ControllerMutationQuota, ControllerMutationQuotaManager};
 pub use rate::{Elapsed, QuotaWindow, Rate};
 pub use replication_quota_manager::ReplicationQuotaManager;
 
@@ -22,11 +25,13 @@ use crate::metadata::MetadataImage;
 pub struct QuotaWindows {
     /// `quota.window.num`, `quota.window.size.seconds`: of clients.
     pub client: QuotaWindow,
+    /// `controller.quota.window.num`, `controller.quota.window.size.seconds`.
+    pub controller: QuotaWindow,
     /// `replication.quota.window.num`, `replication.quota.window.size.seconds`.
     pub replication: QuotaWindow,
 }
 
-/// All quotas of a broker.
+/// All quotas that a broker heeds.
 #[derive(Clone, Debug)]
 pub struct QuotaManagers {
     /// `producer_byte_rate`.

@@ -1,6 +1,7 @@
 //! Whole clusters.
 
 mod dynamic_quorum;
+mod quotas;
 mod seeds;
 
 use super::cluster::{Cluster, Options, Step};

@@ -37,6 +37,8 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("controller.quorum.request.timeout.ms", Int, of("2000"), AtLeast(0), ReadOnly, ACTED_ON, "Wait for the answer to a request between quorum members."),
     key("controller.quorum.retry.backoff.ms", Int, of("20"), AtLeast(0), ReadOnly, ACTED_ON, "Pause before a request to the quorum is tried again."),
     key("controller.quorum.voters", List, of(""), ListOrEmptyOf(&[]), ReadOnly, ACTED_ON, "Fixed set of voters of the metadata quorum, as id@host:port."),
+    key("controller.quota.window.num", Int, of("11"), AtLeast(1), ReadOnly, ACTED_ON, "Samples that the rate of changes to partitions is taken over."),
+    key("controller.quota.window.size.seconds", Int, of("1"), AtLeast(1), ReadOnly, ACTED_ON, "Seconds of each sample of the rate of changes to partitions."),
     key("controller.socket.timeout.ms", Int, of("30000"), Any, ReadOnly, READ, "Wait for an answer on a connection to a controller."),
     key("cordoned.log.dirs", List, of(""), ListOrEmptyOf(&[]), PerBroker, READ, "Directories that take no new replicas."),
     key("default.replication.factor", Int, of("1"), Any, ReadOnly, ACTED_ON, "Replicas of a topic created without a number."),

@@ -23,8 +23,6 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("connections.max.reauth.ms", Long, of("0"), Any, ReadOnly, READ, "Authentication: not acted on, the playground's listeners are PLAINTEXT."),
     key("controller.performance.always.log.threshold.ms", Long, of("2000"), AtLeast(0), ReadOnly, READ, "Controller log messages: not acted on.").internal(),
     key("controller.performance.sample.period.ms", Long, of("60000"), AtLeast(100), ReadOnly, READ, "Controller log messages: not acted on.").internal(),
-    key("controller.quota.window.num", Int, of("11"), AtLeast(1), ReadOnly, READ, "Quotas: not acted on yet."),
-    key("controller.quota.window.size.seconds", Int, of("1"), AtLeast(1), ReadOnly, READ, "Quotas: not acted on yet."),
     key("create.topic.policy.class.name", Class, UNSET, Any, ReadOnly, READ, "Policy plug-in: not acted on."),
     key("delegation.token.expiry.check.interval.ms", Long, of("3600000"), AtLeast(1), ReadOnly, READ, "Delegation tokens: not acted on."),
     key("delegation.token.expiry.time.ms", Long, of("86400000"), AtLeast(1), ReadOnly, READ, "Delegation tokens: not acted on."),

@@ -2,13 +2,14 @@
 
 use super::super::decision::{ApiError, ControllerResult, Decision};
 use super::MAX_PARTITIONS_PER_BATCH;
-use super::create_topics::take_partitions;
+use super::create_topics::{check_quota, take_partitions};
 use crate::ids::PartitionIndex;
 use crate::metadata::{MetadataRecord, PartitionRegistration, TopicImage};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use crate::protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use crate::protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+use crate::quota::ControllerMutationQuota;
 use crate::rng::Rng;
 use alloc::format;
 use alloc::vec::Vec;
@@ -19,6 +20,7 @@ impl Decision<'_> {
         self,
         request: &CreatePartitionsRequest,
         rng: &mut Rng,
+        quota: &mut ControllerMutationQuota,
     ) -> ControllerResult<CreatePartitionsResponse> {
         let mut records = Vec::new();
         let mut results: Vec<CreatePartitionsTopicResult> = Vec::new();
@@ -31,7 +33,7 @@ impl Decision<'_> {
             let outcome = if named_twice {
                 Err(ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             } else {
-                self.add_partitions(topic, &mut partitions_left, rng)
+                self.add_partitions(topic, &mut partitions_left, rng, quota)
             };
             let error = outcome.map(|mut new| records.append(&mut new)).err();
             results.push(CreatePartitionsTopicResult {
@@ -51,6 +53,7 @@ impl Decision<'_> {
         request: &CreatePartitionsTopic,
         partitions_left: &mut usize,
         rng: &mut Rng,
+        quota: &mut ControllerMutationQuota,
     ) -> Result<Vec<MetadataRecord>, ApiError> {
         let topic = self.image.topics.by_name(&request.name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let current = topic.partitions.len() as i32;
@@ -72,6 +75,7 @@ impl Decision<'_> {
             );
             return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
         }
+        check_quota(quota, additional)?;
         take_partitions(additional, partitions_left)?;
         let replication_factor = topic.partition(0).map_or(0, |partition| partition.replicas.len());
         let partitions = match &request.assignments {

@@ -12,6 +12,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
 use crate::protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use crate::protocol::messages::{ConfigRecord, CreateTopicsRequest, CreateTopicsResponse, TopicRecord};
+use crate::quota::ControllerMutationQuota;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -30,6 +31,7 @@ impl Decision<'_> {
         self,
         request: &CreateTopicsRequest,
         rng: &mut Rng,
+        quota: &mut ControllerMutationQuota,
     ) -> ControllerResult<CreateTopicsResponse> {
         let mut records = Vec::new();
         let mut partitions_left = MAX_PARTITIONS_PER_BATCH;
@@ -39,7 +41,7 @@ impl Decision<'_> {
             let outcome = if named_before {
                 Err(ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name."))
             } else {
-                self.create_topic(topic, &mut partitions_left, rng)
+                self.create_topic(topic, &mut partitions_left, rng, quota)
             };
             let result = match outcome {
                 Ok(new_topic) => {
@@ -69,6 +71,7 @@ impl Decision<'_> {
         topic: &CreatableTopic,
         partitions_left: &mut usize,
         rng: &mut Rng,
+        quota: &mut ControllerMutationQuota,
     ) -> Result<NewTopic, ApiError> {
         self.check_new_name(&topic.name)?;
         let overrides = new_configs(topic)?;
@@ -77,6 +80,7 @@ impl Decision<'_> {
         } else {
             self.assign_new_topic(topic, partitions_left)?
         };
+        check_quota(quota, partitions.len())?;
         let topic_id = rng.uuid();
         let mut records = Vec::with_capacity(partitions.len() + 1 + overrides.len());
         records.push(MetadataRecord::Topic(TopicRecord { name: topic.name.clone(), topic_id }));
@@ -241,6 +245,11 @@ impl Decision<'_> {
         });
         rows.collect()
     }
+}
+
+/// Refuses what is more than the client's quota of changes allows.
+pub(super) fn check_quota(quota: &mut ControllerMutationQuota, partitions: usize) -> Result<(), ApiError> {
+    if quota.record(partitions) { Ok(()) } else { Err(ErrorCode::ThrottlingQuotaExceeded.into()) }
 }
 
 /// Refuses what would make the batch too large.

@@ -1,12 +1,14 @@
 //! `DeleteTopics`.
 
 use super::super::decision::{ApiError, ControllerResult, Decision};
+use super::create_topics::check_quota;
 use crate::ids::Uuid;
 use crate::metadata::MetadataRecord;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::delete_topics_response::DeletableTopicResult;
 use crate::protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, RemoveTopicRecord};
+use crate::quota::ControllerMutationQuota;
 use crate::text::Str;
 use alloc::vec::Vec;
 
@@ -15,6 +17,7 @@ impl Decision<'_> {
     pub(in crate::controller) fn delete_topics(
         self,
         request: &DeleteTopicsRequest,
+        quota: &mut ControllerMutationQuota,
     ) -> ControllerResult<DeleteTopicsResponse> {
         let by_name = request.topic_names.iter().map(|name| (Some(name.clone()), Uuid::ZERO));
         let by_state = request.topics.iter().map(|DeleteTopicState { name, topic_id }| (name.clone(), *topic_id));
@@ -39,7 +42,11 @@ impl Decision<'_> {
                     let message = "The provided topic name maps to an ID that was already supplied.";
                     Err(ApiError::new(ErrorCode::InvalidRequest, message))
                 }
-                other => other,
+                Ok((name, id)) => {
+                    let partitions = self.image.topics.by_id(id).map_or(0, |topic| topic.partitions.len());
+                    check_quota(quota, partitions).map(|()| (name, id))
+                }
+                Err(error) => Err(error),
             };
             responses.push(match outcome {
                 Ok((name, topic_id)) => {

@@ -81,9 +81,9 @@ fn an_append_that_fails_ends_the_claim() {
     let mut harness = Harness::with_brokers(1);
     let epoch = harness.image().cluster.broker(0).unwrap().epoch;
     let now = harness.now();
-    harness.controller.handle(now, 90, allocate(0, epoch));
+    harness.controller.handle(now, 90, allocate(0, epoch), &ControllerRequestContext::default());
     assert!(matches!(harness.controller.poll_output(), Some(ControllerOutput::Append { .. })));
-    harness.controller.handle(now, 91, allocate(0, epoch));
+    harness.controller.handle(now, 91, allocate(0, epoch), &ControllerRequestContext::default());
     harness.controller.append_failed(now);
     let outputs: Vec<_> = core::iter::from_fn(|| harness.controller.poll_output()).collect();
     let kinds: Vec<_> = outputs
@@ -127,7 +127,7 @@ fn every_request_can_be_refused() {
         ControllerRequest::ListPartitionReassignments(m::ListPartitionReassignmentsRequest::default()),
     ];
     for request in requests {
-        controller.handle(Now::default(), 5, request.clone());
+        controller.handle(Now::default(), 5, request.clone(), &ControllerRequestContext::default());
         let Some(ControllerOutput::Respond { token: 5, response, not_controller: true }) = controller.poll_output()
         else {
             panic!("{request:?}");

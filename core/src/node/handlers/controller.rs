@@ -1,9 +1,10 @@
 //! The APIs that the active controller decides. On a node that is not it, the controller itself says `NOT_CONTROLLER`.
 
 use super::{RequestContext, body};
-use crate::controller::ControllerRequest;
+use crate::controller::{ControllerRequest, ControllerRequestContext};
 use crate::node::broker::Broker;
 use crate::protocol::{ApiKey, DecodeError, Reader};
+use crate::quota::QuotaClient;
 
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut Reader) -> Result<(), DecodeError> {
     let request = match context.api_key {
@@ -26,6 +27,8 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut
         ApiKey::ControllerRegistration => ControllerRequest::ControllerRegistration(body(reader, context)?),
         other => return Err(DecodeError::UnexpectedApiKey { api_key: other.code() }),
     };
-    broker.ask_own_controller(context.token, request);
+    let client = QuotaClient::anonymous(context.client_id.clone());
+    let asked = ControllerRequestContext { client, version: context.version };
+    broker.ask_own_controller(context.token, request, &asked);
     Ok(())
 }

@@ -26,6 +26,7 @@ fn open(broker: &mut Broker, context: &RequestContext, request: &EnvelopeRequest
     let asked = Asked {
         connection: outer.connection,
         correlation_id: header.correlation_id,
+        api_key: served.key,
         version: header.api_version,
         client_id: header.client_id.clone(),
         request_bytes: request.request_data.len(),

@@ -77,6 +77,7 @@ fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Res
     let asked = Asked {
         connection,
         correlation_id: header.correlation_id,
+        api_key: served.key,
         version: header.api_version,
         client_id: header.client_id.clone(),
         request_bytes: frame.len(),
