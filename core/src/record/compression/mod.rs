@@ -18,6 +18,13 @@ use alloc::vec::Vec;
 /// they are held, and a few kilobytes of zeros from anyone must not fill the memory.
 pub const MAX_UNCOMPRESSED: usize = 64 << 20;
 
+/// Configurations of clients that do not do here what they do in Kafka, and what they do.
+pub const DEVIATIONS: [(&str, &str); 3] = [
+    ("compression.lz4.level", "Checked as in Kafka. Every level compresses fast, as Kafka's default does."),
+    ("compression.zstd.level", "Checked as in Kafka. Every level compresses about as well as Kafka's level 1."),
+    ("compression.type", "A batch whose records have more than 64 MiB uncompressed is not read."),
+];
+
 /// How the records of a batch are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
