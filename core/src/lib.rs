@@ -5,7 +5,7 @@
 //! - [`client`]: producers, consumers, admin.
 //! - [`cli`]: Kafka's command-line tools.
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
-//! - [`record`]: record batches: checked view, builder, CRC-32C, validation.
+//! - [`record`]: record batches: checked view, builder, CRC-32C, compression, validation.
 //! - [`controller`]: the active controller: decides, writes records, replays them.
 //! - [`coordinator`]: consumer groups and committed offsets.
 //! - [`log`]: the log of a partition; what it wants stored, as data.

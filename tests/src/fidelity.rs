@@ -8,6 +8,7 @@ use broker_core::config::table::{broker_keys, topic_keys};
 use broker_core::protocol::ApiKey;
 use broker_core::protocol::api_versions::{Listener, ReleaseLine, listed_apis};
 use broker_core::protocol::messages::api_versions_response::ApiVersion;
+use broker_core::record::compression::DEVIATIONS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -31,7 +32,7 @@ struct Section {
 /// # Errors
 /// What Kafka's own tools printed, or the list of differences, is not there or cannot be read.
 pub fn fidelity() -> io::Result<(String, String)> {
-    let sections = [playground(), tools()?, apis()?, configs(false), configs(true)];
+    let sections = [playground(), tools()?, clients(), apis()?, configs(false), configs(true)];
     Ok((markdown(&sections), html(&sections)))
 }
 
@@ -127,6 +128,20 @@ fn configs(of_topics: bool) -> Section {
         ],
         head: vec![["key", "키"], ["what it is for in Kafka", "카프카에서의 용도"]],
         rows,
+        prose: &[1],
+    }
+}
+
+fn clients() -> Section {
+    let row = |(key, what): (&str, &str)| vec![key.to_owned(), what.to_owned()];
+    Section {
+        title: ["Configurations of producers and consumers", "프로듀서와 컨슈머의 설정"],
+        words: [
+            "What these have for an effect in the clients of the page and in the tools, where it is not quite Kafka's.",
+            "페이지의 클라이언트와 도구에서 카프카와 조금 다르게 동작하는 설정입니다.",
+        ],
+        head: vec![["key", "키"], ["here", "여기"]],
+        rows: DEVIATIONS.into_iter().map(row).collect(),
         prose: &[1],
     }
 }

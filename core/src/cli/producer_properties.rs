@@ -5,12 +5,14 @@ use super::properties_file::bootstrap;
 use super::terminal::Terminal;
 use crate::client::ProducerConfig;
 use crate::config::Properties;
+use crate::record::Compressor;
+use crate::record::compression::{gzip, lz4, snappy, zstd};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
+use alloc::string::ToString;
 
 const CONFIG_EXCEPTION: &str = "org.apache.kafka.common.config.ConfigException";
-const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 /// A producer's settings.
 ///
@@ -28,21 +30,14 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
         other => return Err(invalid("acks", other, "String must be one of: all, -1, 0, 1").into()),
     };
     let codec = properties.value("compression.type").map_or("none", |codec| codec.trim());
-    if !CODECS.contains(&codec) {
-        let why = "String must be one of: none, gzip, snappy, lz4, zstd";
-        return Err(invalid("compression.type", codec, why).into());
-    }
-    if codec != "none" {
-        // A batch that only says so would be a lie.
-        let message = format!("compression.type={codec}: these tools do not compress yet; leave it out.");
-        return Err(Exception::new("java.lang.UnsupportedOperationException", message).into());
-    }
+    let compression = compression(properties, codec)?;
     let defaults = ProducerConfig::default();
     let mut config = ProducerConfig {
         client_id: properties.value("client.id").cloned().unwrap_or(Str::from_static("producer-1")),
         acks,
         linger: millis(properties, "linger.ms", defaults.linger)?,
         batch_size: int(properties, "batch.size", defaults.batch_size as u32)? as usize,
+        compression,
         max_in_flight: int(properties, "max.in.flight.requests.per.connection", defaults.max_in_flight as u32)?
             as usize,
         max_request_size: int(properties, "max.request.size", defaults.max_request_size as u32)? as usize,
@@ -70,6 +65,42 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
     }
     config.bootstrap = bootstrap(terminal, servers).map_err(|cause| failed(&cause))?;
     Ok(config)
+}
+
+/// What compresses with this codec, at the level that properties give. All levels are checked, as Kafka does.
+///
+/// # Errors
+/// What Kafka's producer throws for a codec or level that it does not know.
+pub(super) fn compression(properties: &Properties, codec: &str) -> Result<Option<Compressor>, Exception> {
+    let gzip_level = level(properties, "compression.gzip.level", -1)?;
+    if gzip_level != -1 && !(1..=9).contains(&gzip_level) {
+        let why = "Value must be between 1 and 9 or equal to -1";
+        return Err(invalid("compression.gzip.level", &gzip_level.to_string(), why));
+    }
+    for (key, default, least, most) in
+        [("compression.lz4.level", 9, 1, 17), ("compression.zstd.level", 3, -131_072, 22)]
+    {
+        let value = level(properties, key, default)?;
+        if value < least {
+            return Err(invalid(key, &value.to_string(), &format!("Value must be at least {least}")));
+        }
+        if value > most {
+            return Err(invalid(key, &value.to_string(), &format!("Value must be no more than {most}")));
+        }
+    }
+    match codec {
+        "none" => Ok(None),
+        "gzip" => Ok(Some(gzip::compressor(gzip_level))),
+        "snappy" => Ok(Some(snappy::compressor())),
+        "lz4" => Ok(Some(lz4::compressor())),
+        "zstd" => Ok(Some(zstd::compressor())),
+        other => Err(invalid("compression.type", other, "String must be one of: none, gzip, snappy, lz4, zstd")),
+    }
+}
+
+fn level(properties: &Properties, key: &str, default: i32) -> Result<i32, Exception> {
+    let Some(text) = properties.value(key) else { return Ok(default) };
+    text.trim().parse().map_err(|_| invalid(key, text, "Not a number of type INT"))
 }
 
 fn invalid(key: &str, value: &str, why: &str) -> Exception {

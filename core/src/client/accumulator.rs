@@ -1,7 +1,7 @@
 //! Records on their way: per partition the batches that are being filled, wait, or are at the broker.
 
 use crate::ids::{NodeId, PartitionIndex, ProducerId, TopicPartition};
-use crate::record::{BatchBuilder, RecordBatch};
+use crate::record::{BatchBuilder, Compressor, HEADER_LENGTH, RecordBatch};
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
@@ -11,6 +11,12 @@ use bytes::Bytes;
 
 /// As many batches of one producer and partition a broker remembers, so more must not be under way.
 const MAX_IN_FLIGHT_PER_PARTITION: usize = 5;
+
+/// So much more than a ratio promises a compressed batch is taken to have (`COMPRESSION_RATE_ESTIMATION_FACTOR`).
+const ESTIMATION_FACTOR: f32 = 1.05;
+/// Steps of a topic's ratio, to the better and to the worse (`CompressionRatioEstimator`).
+const IMPROVING_STEP: f32 = 0.005;
+const DETERIORATE_STEP: f32 = 0.05;
 
 /// A record as the application gives it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +58,8 @@ pub(super) struct Batch {
     /// Ids of its records, in order.
     pub(super) record_ids: Vec<u64>,
     builder: BatchBuilder,
+    /// Of its compressed size to the size of its records, as expected when it began; `None` where it is not compressed.
+    ratio: Option<f32>,
     pub(super) max_timestamp: i64,
     pub(super) created: Instant,
     pub(super) attempts: u32,
@@ -62,11 +70,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn new(id: u64, created: Instant) -> Self {
+    fn new(id: u64, created: Instant, ratio: Option<f32>) -> Self {
         Self {
             id,
             record_ids: Vec::new(),
             builder: BatchBuilder::new(0),
+            ratio,
             max_timestamp: -1,
             created,
             attempts: 0,
@@ -84,9 +93,20 @@ impl Batch {
         self.builder.size()
     }
 
+    /// Bytes it will have when it is sent, as far as one can tell.
+    fn estimated_size(&self) -> usize {
+        let records = self.builder.size() - HEADER_LENGTH;
+        let estimated = |ratio| (records as f32 * ratio * ESTIMATION_FACTOR) as usize;
+        HEADER_LENGTH + self.ratio.map_or(records, estimated)
+    }
+
+    /// The new record is counted as it is: how it compresses is not known yet.
     fn fits(&self, record: &ProducerRecord, timestamp: i64, batch_size: usize) -> bool {
-        let size =
-            || self.builder.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+        let size = || {
+            let with =
+                self.builder.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+            self.estimated_size() + with - self.builder.size()
+        };
         !self.is_closed && (self.builder.is_empty() || size() <= batch_size)
     }
 
@@ -97,8 +117,11 @@ impl Batch {
     }
 
     /// The bytes to be sent.
-    pub(super) fn encode(&self, identity: Option<ProducerIdentity>) -> Bytes {
-        let builder = self.builder.clone();
+    pub(super) fn encode(&self, identity: Option<ProducerIdentity>, compressor: Option<&Compressor>) -> Bytes {
+        let mut builder = self.builder.clone();
+        if let Some(compressor) = compressor {
+            builder = builder.compressed(compressor);
+        }
         match (identity, self.base_sequence) {
             (Some(identity), Some(sequence)) => {
                 builder.with_producer(identity.producer_id, identity.producer_epoch, sequence).build()
@@ -109,13 +132,13 @@ impl Batch {
 
     /// Two batches of half the records each, with the same sequences in all; `None` for a single record.
     fn split(&self, second_id: u64) -> Option<(Self, Self)> {
-        let batch = RecordBatch::parse(&self.encode(None)).ok()?;
+        let batch = RecordBatch::parse(&self.encode(None, None)).ok()?;
         let records: Vec<_> = batch.iter().ok()?.collect::<Result<_, _>>().ok()?;
         let half = records.len() / 2;
         if half == 0 {
             return None;
         }
-        let mut halves = (Self::new(self.id, self.created), Self::new(second_id, self.created));
+        let mut halves = (Self::new(self.id, self.created, self.ratio), Self::new(second_id, self.created, self.ratio));
         for (index, (record, record_id)) in records.iter().zip(&self.record_ids).enumerate() {
             let into = if index < half { &mut halves.0 } else { &mut halves.1 };
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
@@ -263,6 +286,24 @@ pub(super) struct SentBatch {
     pub(super) batch_id: u64,
 }
 
+/// How batches are filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AppendRules {
+    pub(super) now: Instant,
+    pub(super) batch_size: usize,
+    /// Batches will be compressed.
+    pub(super) is_compressed: bool,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Appended {
+    /// It began a new batch.
+    pub(super) began: bool,
+    /// By so many bytes what will be sent has grown, as far as one can tell.
+    pub(super) size: usize,
+}
+
 /// What decides which batches go now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DrainRules {
@@ -273,6 +314,7 @@ pub(super) struct DrainRules {
     pub(super) is_muted: bool,
     pub(super) is_flushing: bool,
     pub(super) max_request_size: usize,
+    pub(super) compressor: Option<Compressor>,
 }
 
 /// All batches of a producer.
@@ -280,6 +322,8 @@ pub(super) struct DrainRules {
 pub(super) struct Accumulator {
     pub(super) queues: SortedMap<TopicPartition, PartitionQueue>,
     next_batch_id: u64,
+    /// How well the batches of a topic compress; 1 where none was sent yet.
+    ratios: SortedMap<Str, f32>,
 }
 
 impl Accumulator {
@@ -295,29 +339,37 @@ impl Accumulator {
         open.is_some_and(|batch| batch.fits(record, timestamp, batch_size))
     }
 
-    /// Puts a record into the open batch, or into a new one; answers whether it was a new one.
+    /// Puts a record into the open batch, or into a new one.
     pub(super) fn append(
         &mut self,
         to: &TopicPartition,
         record_id: u64,
         record: &ProducerRecord,
         timestamp: i64,
-        now: Instant,
-        batch_size: usize,
-    ) -> bool {
-        let has_room = self.has_room(to, record, timestamp, batch_size);
+        rules: &AppendRules,
+    ) -> Appended {
+        let has_room = self.has_room(to, record, timestamp, rules.batch_size);
         let id = self.new_batch_id();
+        let ratio = rules.is_compressed.then(|| self.ratios.get(&to.topic).copied().unwrap_or(1.0));
         let queue = self.queues.entry(to.clone()).or_default();
         if !has_room {
             if let Some(full) = queue.batches.back_mut() {
                 full.is_closed = true;
             }
-            queue.batches.push_back(Batch::new(id, now));
+            queue.batches.push_back(Batch::new(id, rules.now, ratio));
         }
+        let mut size = 0;
         if let Some(batch) = queue.batches.back_mut() {
+            let before = if has_room { batch.estimated_size() } else { 0 };
             batch.append(record_id, record, timestamp);
+            size = batch.estimated_size() - before;
         }
-        !has_room
+        Appended { began: !has_room, size }
+    }
+
+    /// Believes no longer that the batches of a topic get smaller: one was too large.
+    pub(super) fn forget_ratio(&mut self, topic: &Str) {
+        self.ratios.remove(topic);
     }
 
     pub(super) fn new_batch_id(&mut self) -> u64 {
@@ -345,14 +397,20 @@ impl Accumulator {
         for partition in partitions {
             let Some(queue) = self.queues.get_mut(partition) else { continue };
             let Some(index) = queue.sendable(rules.now, rules.identity, rules.is_muted) else { continue };
-            size += queue.batches.get(index).map_or(0, Batch::size);
+            size += queue.batches.get(index).map_or(0, Batch::estimated_size);
             if size > rules.max_request_size && !drained.is_empty() {
                 break;
             }
             let identity = queue.mark_sent(index, rules.identity);
             if let Some(batch) = queue.batches.get(index) {
                 let sent = SentBatch { partition: partition.clone(), batch_id: batch.id };
-                drained.push((sent, batch.encode(identity)));
+                let bytes = batch.encode(identity, rules.compressor.as_ref());
+                if batch.ratio.is_some() && batch.attempts == 1 {
+                    let ratio = (bytes.len() - HEADER_LENGTH) as f32 / (batch.size() - HEADER_LENGTH) as f32;
+                    let known = self.ratios.entry(partition.topic.clone()).or_insert(1.0);
+                    *known = next_ratio(*known, ratio);
+                }
+                drained.push((sent, bytes));
             }
         }
         drained
@@ -392,6 +450,11 @@ impl Accumulator {
         });
         deadlines.min_by_key(|deadline| deadline.0)
     }
+}
+
+/// What is expected of a topic's next batch after one of this ratio.
+fn next_ratio(known: f32, seen: f32) -> f32 {
+    if seen > known { (known + DETERIORATE_STEP).max(seen) } else { (known - IMPROVING_STEP).max(seen) }
 }
 
 /// Sequences wrap from the largest to 0.

@@ -1,6 +1,6 @@
 //! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
 
-use super::accumulator::{Accumulator, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
+use super::accumulator::{Accumulator, AppendRules, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
 use super::network_client::{
     Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, Target,
 };
@@ -12,6 +12,7 @@ use crate::protocol::messages::InitProducerIdRequest;
 use crate::protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use crate::protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
 use crate::protocol::{ErrorCode, Records};
+use crate::record::Compressor;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -35,8 +36,10 @@ pub struct ProducerConfig {
     pub acks: i16,
     /// `linger.ms`.
     pub linger: Duration,
-    /// `batch.size`, in bytes.
+    /// `batch.size`, in bytes; of compressed batches as far as their size can be told before.
     pub batch_size: usize,
+    /// `compression.type` with its level; `None` for `none`.
+    pub compression: Option<Compressor>,
     /// `max.in.flight.requests.per.connection`.
     pub max_in_flight: usize,
     /// `max.request.size`, in bytes.
@@ -69,6 +72,7 @@ impl Default for ProducerConfig {
             acks: -1,
             linger: Duration::from_millis(5),
             batch_size: 16_384,
+            compression: None,
             max_in_flight: 5,
             max_request_size: 1_048_576,
             delivery_timeout: Duration::from_mins(2),
@@ -430,14 +434,15 @@ impl Producer {
         let record = &parked.record;
         let to = TopicPartition { topic: record.topic.clone(), partition };
         let batch_size = self.config.batch_size;
-        let began = self.accumulator.append(&to, parked.id, record, parked.timestamp, now, batch_size);
+        let rules = AppendRules { now, batch_size, is_compressed: self.config.compression.is_some() };
+        let appended = self.accumulator.append(&to, parked.id, record, parked.timestamp, &rules);
         if record.partition.is_none()
             && record.key.is_none()
             && let Some(sticky) = self.sticky.get_mut(&record.topic)
         {
-            sticky.appended(parked.size, batch_size, false);
+            sticky.appended(appended.size, batch_size, false);
         }
-        began
+        appended.began
     }
 
     fn expire(&mut self, now: Instant) {
@@ -504,6 +509,7 @@ impl Producer {
             is_muted: self.config.max_in_flight == 1,
             is_flushing: self.is_flushing,
             max_request_size: self.config.max_request_size,
+            compressor: self.config.compression,
         };
         let due = self.accumulator.due(&rules);
         let mut sent = false;
@@ -686,6 +692,7 @@ impl Producer {
             queue.needs_new_epoch |= is_first && !was_moved_up;
         } else if error == ErrorCode::MessageTooLarge && queue.split(sent.batch_id, second_id) {
             // The halves are sent at once.
+            self.accumulator.forget_ratio(&sent.partition.topic);
         } else if !error.is_retriable() || attempts_left.is_none() {
             let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
             return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);

@@ -2,7 +2,8 @@ use super::super::scripted_broker::{Asked, ScriptedCluster, topic_id};
 use super::*;
 use crate::protocol::messages::InitProducerIdResponse;
 use crate::protocol::messages::produce_response::TopicProduceResponse;
-use crate::record::RecordBatch;
+use crate::record::compression::gzip;
+use crate::record::{Compression, RecordBatch};
 use alloc::vec;
 use bytes::Bytes;
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 #[derive(Default)]
 struct Log {
     values: Vec<Bytes>,
+    batches: Vec<RecordBatch>,
     epoch: i16,
     next_sequence: i32,
     /// First sequence, last sequence, base offset.
@@ -42,9 +44,10 @@ impl Log {
                 self.last_batches.remove(0);
             }
         }
-        for record in batch.iter().expect("not compressed") {
+        for record in batch.iter().expect("decompressed") {
             self.values.push(record.expect("whole records").value.unwrap_or_default());
         }
+        self.batches.push(batch);
         (ErrorCode::None, base_offset)
     }
 }
@@ -337,6 +340,51 @@ fn a_batch_too_large_for_the_topic_is_split() {
     assert_eq!(stage.values("orders", 0), ["a", "b", "c"]);
     let ids: Vec<_> = stage.events().iter().filter_map(delivered).map(|(ids, _)| ids.to_vec()).collect();
     assert_eq!(ids, [vec![0], vec![1, 2]]);
+}
+
+#[test]
+fn compressed_batches_take_more_records_the_better_they_compress() {
+    let line = "the same line again and again, which compresses well";
+    let counts = |compression: Option<Compressor>| {
+        let config =
+            ProducerConfig { batch_size: 1000, linger: Duration::from_secs(1), compression, ..Default::default() };
+        let mut stage = Stage::new(config, one_partition(), 1);
+        for _ in 0..2000 {
+            stage.send("orders", None, line).expect("taken");
+            stage.answer_all(None);
+        }
+        stage.run_until(2000);
+        stage.answer_all(None);
+        let values = stage.values("orders", 0);
+        assert!(values.len() == 2000 && values.iter().all(|value| *value == line));
+        let batches = &stage.logs[&(Str::from("orders"), 0)].batches;
+        let codec = compression.map_or(Compression::None, |compression| compression.codec());
+        assert!(batches.iter().all(|batch| batch.compression() == Ok(codec)));
+        // The last one lingered.
+        batches[..batches.len() - 1].iter().map(|batch| batch.records_count).collect::<Vec<_>>()
+    };
+    let (plain, gzip) = (counts(None), counts(Some(gzip::compressor(-1))));
+    assert!(plain.iter().all(|count| *count == plain[0]), "{plain:?}");
+    assert!(gzip[0] <= plain[0] && gzip.is_sorted() && gzip[gzip.len() - 1] > plain[0] * 3 / 2, "{plain:?} {gzip:?}");
+}
+
+#[test]
+fn a_compressed_batch_too_large_for_the_topic_is_split_into_compressed_ones() {
+    let config = ProducerConfig { compression: Some(gzip::compressor(-1)), ..Default::default() };
+    let mut stage = Stage::new(config, one_partition(), 1);
+    for value in ["a", "b", "c"] {
+        stage.send("orders", None, value).expect("taken");
+    }
+    stage.run_until(20);
+    assert_eq!(stage.answer_all(Some(ErrorCode::MessageTooLarge)), 1);
+    for until in 1..20 {
+        stage.run_until(until * 100);
+        stage.answer_all(None);
+    }
+    assert_eq!(stage.values("orders", 0), ["a", "b", "c"]);
+    let batches = &stage.logs[&(Str::from("orders"), 0)].batches;
+    assert!(batches.iter().all(|batch| batch.compression() == Ok(Compression::Gzip)));
+    assert_eq!(batches.iter().map(|batch| batch.records_count).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]

@@ -286,14 +286,14 @@ impl LogSegment {
     }
 }
 
-/// The first record of a batch that qualifies; of a compressed batch, which cannot be walked here, its first offset.
+/// The first record of a batch that qualifies; of one that cannot be decompressed, its first offset.
 fn first_record(header: &BatchHeader, bytes: &[u8], timestamp: i64, from: Offset) -> Option<TimestampAndOffset> {
     let leader_epoch = header.partition_leader_epoch;
-    let Ok(records) = header.records(bytes) else {
+    let Ok(uncompressed) = header.uncompressed(bytes) else {
         let offset = header.base_offset.max(from);
         return Some(TimestampAndOffset { timestamp: header.max_timestamp, offset, leader_epoch });
     };
-    records.map_while(Result::ok).find_map(|record| {
+    header.views(&uncompressed).map_while(Result::ok).find_map(|record| {
         let offset = header.base_offset + i64::from(record.offset_delta);
         let time = header.timestamp_of(&record);
         (time >= timestamp && offset >= from).then_some(TimestampAndOffset { timestamp: time, offset, leader_epoch })

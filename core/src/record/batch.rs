@@ -1,8 +1,10 @@
 //! [`BatchHeader`] and [`RecordBatch`]: one batch of magic 2.
 
-use super::fields::{Record, RecordView, RecordViews};
-use super::{NO_PRODUCER_ID, NO_SEQUENCE, RecordError, crc32c};
+use super::compression::MAX_UNCOMPRESSED;
+use super::fields::{RecordView, RecordViews, Records};
+use super::{Compression, NO_PRODUCER_ID, NO_SEQUENCE, RecordError, crc32c};
 use crate::ids::{LeaderEpoch, Offset, ProducerId};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -24,39 +26,11 @@ const MAX_TIMESTAMP: usize = 35;
 /// The shortest length of any magic.
 const MINIMUM_LENGTH: i32 = 14;
 
-const COMPRESSION_MASK: i16 = 0x07;
+pub(crate) const COMPRESSION_MASK: i16 = 0x07;
 pub(crate) const LOG_APPEND_TIME_BIT: i16 = 0x08;
 pub(crate) const TRANSACTIONAL_BIT: i16 = 0x10;
 pub(crate) const CONTROL_BIT: i16 = 0x20;
 pub(crate) const DELETE_HORIZON_BIT: i16 = 0x40;
-
-/// How the records of a batch are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip.
-    Gzip,
-    /// snappy, in xerial blocks or raw.
-    Snappy,
-    /// LZ4 frames.
-    Lz4,
-    /// Zstandard (KIP-110).
-    Zstd,
-}
-
-impl Compression {
-    /// Kafka's name of the codec.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-            Self::Snappy => "snappy",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
-        }
-    }
-}
 
 /// What the timestamps of a batch mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,15 +181,33 @@ impl BatchHeader {
     }
 
     /// Walks the records in `bytes`, those this header was parsed from, without allocating.
+    ///
+    /// # Errors
+    /// [`RecordError::Compressed`] where the batch is compressed: see [`BatchHeader::uncompressed`].
     pub fn records<'a>(&self, bytes: &'a [u8]) -> Result<RecordViews<'a>, RecordError> {
         match self.compression()? {
-            Compression::None => {
-                let records =
-                    bytes.get(HEADER_LENGTH..self.size()).ok_or(RecordError::Incomplete { available: bytes.len() })?;
-                Ok(RecordViews::new(records, self.records_count))
-            }
+            Compression::None => Ok(self.views(self.section(bytes)?)),
             codec => Err(RecordError::Compressed(codec)),
         }
+    }
+
+    /// The records in `bytes`, those this header was parsed from, as they are uncompressed; [`BatchHeader::views`] walks them.
+    pub fn uncompressed<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, RecordError> {
+        let section = self.section(bytes)?;
+        match self.compression()? {
+            Compression::None => Ok(Cow::Borrowed(section)),
+            codec => codec.decompress(section).map(Cow::Owned),
+        }
+    }
+
+    /// Walks records of this batch that are not compressed, or no longer.
+    pub const fn views<'a>(&self, uncompressed: &'a [u8]) -> RecordViews<'a> {
+        RecordViews::new(uncompressed, self.records_count)
+    }
+
+    /// What is behind the header.
+    fn section<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], RecordError> {
+        bytes.get(HEADER_LENGTH..self.size()).ok_or(RecordError::Incomplete { available: bytes.len() })
     }
 
     /// Timestamp of a record of this batch.
@@ -283,14 +275,25 @@ impl RecordBatch {
         self.header.check_crc(&self.bytes)
     }
 
-    /// Its records, keys and values shared with the batch.
+    /// Its records, keys and values shared with the batch, or with what was decompressed from it.
     ///
     /// # Errors
-    /// [`RecordError::Compressed`] at once where the batch is compressed; each item its own error where a record is malformed.
-    #[expect(clippy::iter_not_returning_iterator, reason = "a compressed batch has nothing to walk")]
-    pub fn iter(&self) -> Result<impl Iterator<Item = Result<Record, RecordError>> + '_, RecordError> {
-        let views = self.header.records(&self.bytes)?;
-        Ok(views.map(move |view| view.and_then(|view| Record::from_view(&view, &self.header, &self.bytes))))
+    /// Where it cannot be decompressed, at once; each item its own error where a record is malformed.
+    #[expect(clippy::iter_not_returning_iterator, reason = "what cannot be decompressed has nothing to walk")]
+    pub fn iter(&self) -> Result<Records, RecordError> {
+        self.iter_within(MAX_UNCOMPRESSED)
+    }
+
+    /// The same, where its records have no more than `limit` bytes uncompressed.
+    ///
+    /// # Errors
+    /// As of [`RecordBatch::iter`]; also where a compressed batch has more.
+    pub fn iter_within(&self, limit: usize) -> Result<Records, RecordError> {
+        let section = match self.header.compression()? {
+            Compression::None => self.bytes.slice(HEADER_LENGTH..),
+            codec => Bytes::from(codec.decompress_within(self.header.section(&self.bytes)?, limit)?),
+        };
+        Ok(Records::new(self.header, section))
     }
 
     /// A copy with offsets and leader epoch set, and the append time where the topic wants it.

@@ -1,8 +1,10 @@
-//! [`BatchBuilder`]: writes one uncompressed batch.
+//! [`BatchBuilder`]: writes one batch.
 
-use super::batch::{ATTRIBUTES, CONTROL_BIT, LOG_APPEND_TIME_BIT, LOG_OVERHEAD, MAGIC, TRANSACTIONAL_BIT};
+use super::batch::{
+    ATTRIBUTES, COMPRESSION_MASK, CONTROL_BIT, LOG_APPEND_TIME_BIT, LOG_OVERHEAD, MAGIC, TRANSACTIONAL_BIT,
+};
 use super::fields::{put_varint, put_varlong, varlong_size};
-use super::{HEADER_LENGTH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, crc32c};
+use super::{Compressor, HEADER_LENGTH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, crc32c};
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset, ProducerId};
 use crate::text::Str;
 use alloc::vec::Vec;
@@ -74,6 +76,16 @@ impl BatchBuilder {
     #[must_use]
     pub const fn log_append_time(mut self) -> Self {
         self.attributes |= LOG_APPEND_TIME_BIT;
+        self
+    }
+
+    /// Compresses the records there are. They are all: none may be added behind them.
+    #[must_use]
+    pub fn compressed(mut self, compressor: &Compressor) -> Self {
+        let records = compressor.compress(self.buffer.get(HEADER_LENGTH..).unwrap_or_default());
+        self.buffer.truncate(HEADER_LENGTH);
+        self.buffer.extend(records);
+        self.attributes = (self.attributes & !COMPRESSION_MASK) | compressor.codec() as i16;
         self
     }
 

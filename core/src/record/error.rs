@@ -22,8 +22,15 @@ pub enum RecordError {
         /// As computed.
         computed: u32,
     },
-    /// The records are compressed, so they cannot be walked here.
+    /// The records are compressed, so they cannot be walked as they are.
     Compressed(Compression),
+    /// The records cannot be decompressed.
+    Decompression {
+        /// With what they should be.
+        codec: Compression,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// The compression bits name no codec.
     UnknownCompression(u8),
     /// A record inside the batch is malformed.
@@ -47,6 +54,9 @@ impl fmt::Display for RecordError {
                 write!(f, "Record is corrupt (stored crc = {stored}, computed crc = {computed})")
             }
             Self::Compressed(codec) => write!(f, "records are compressed with {}", codec.name()),
+            Self::Decompression { codec, reason } => {
+                write!(f, "records cannot be decompressed with {}: {reason}", codec.name())
+            }
             Self::UnknownCompression(id) => write!(f, "Unknown compression type id: {id}"),
             Self::InvalidRecord { index, reason } => write!(f, "Invalid record {index}: {reason}"),
         }

@@ -1,10 +1,10 @@
-//! The records inside an uncompressed batch, and the variable-length integers they are written with.
+//! The records inside a batch, and the variable-length integers they are written with.
 
 use super::{BatchHeader, RecordError};
 use crate::ids::Offset;
 use crate::text::Str;
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 /// One record, its fields shared with the batch it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,41 @@ impl<'a> RecordView<'a> {
     }
 }
 
-/// Walks the records of an uncompressed batch; ends after the first malformed one.
+/// Walks the records of a batch, sharing them; ends after the first malformed one.
+#[derive(Clone, Debug)]
+pub struct Records {
+    header: BatchHeader,
+    /// Those not walked yet, uncompressed.
+    rest: Bytes,
+    index: i32,
+    count: i32,
+}
+
+impl Records {
+    pub(super) const fn new(header: BatchHeader, uncompressed: Bytes) -> Self {
+        Self { rest: uncompressed, index: 0, count: header.records_count, header }
+    }
+
+    /// Bytes of the records not walked yet, uncompressed.
+    pub const fn uncompressed_size(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, RecordError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut views = RecordViews { rest: &self.rest, index: self.index, count: self.count };
+        let record = views.next()?.and_then(|view| Record::from_view(&view, &self.header, &self.rest));
+        let (index, count, left) = (views.index, views.count, views.rest.len());
+        (self.index, self.count) = (index, count);
+        self.rest.advance(self.rest.len() - left);
+        Some(record)
+    }
+}
+
+/// Walks the records of an uncompressed batch, borrowing them; ends after the first malformed one.
 #[derive(Clone, Debug)]
 pub struct RecordViews<'a> {
     rest: &'a [u8],

@@ -1,11 +1,13 @@
-//! Record batches of magic 2: a checked view, a builder, CRC-32C, control records and the leader's validation.
+//! Record batches of magic 2: a checked view, a builder, CRC-32C, compression, control records and the leader's validation.
 //!
 //! Everything that reads bytes here reads bytes of clients, other nodes or files, so every length is checked and every
-//! failure is a [`RecordError`]. Compressed batches pass as they are: their header is read, their records are not.
+//! failure is a [`RecordError`]. Brokers store compressed batches as they are: their header is read, their records only where
+//! one of them is searched for.
 
 pub mod batch;
 pub mod batches;
 pub mod builder;
+pub mod compression;
 pub mod control;
 pub mod crc32c;
 mod error;
@@ -14,13 +16,14 @@ mod fields;
 mod tests;
 pub mod validate;
 
-pub use batch::{BatchHeader, Compression, HEADER_LENGTH, RecordBatch, TimestampType};
+pub use batch::{BatchHeader, HEADER_LENGTH, RecordBatch, TimestampType};
 pub use batches::Batches;
 pub use builder::BatchBuilder;
+pub use compression::{Compression, Compressor};
 pub use control::ControlRecordType;
 pub use crc32c::crc32c;
 pub use error::RecordError;
-pub use fields::{Record, RecordView};
+pub use fields::{Record, RecordView, Records};
 
 /// No timestamp (`RecordBatch.NO_TIMESTAMP`).
 pub const NO_TIMESTAMP: i64 = -1;

@@ -105,7 +105,7 @@ fn headers_that_cannot_be_are_typed_errors() {
         (8, &[127, 255, 255, 255], RecordError::Incomplete { available: sample().len() }),
         (16, &[1], RecordError::UnsupportedMagic(1)),
         (16, &[0], RecordError::UnsupportedMagic(0)),
-        (22, &[4], RecordError::Compressed(Compression::Zstd)),
+        (22, &[4], RecordError::Decompression { codec: Compression::Zstd, reason: "the compressed bytes are damaged" }),
         (22, &[7], RecordError::UnknownCompression(7)),
     ] {
         assert_eq!(changed(position, bytes), Err(error), "{position} {bytes:?}");

@@ -1,5 +1,6 @@
 //! librdkafka against a cluster of ours on loopback sockets: what real clients see.
 
+mod compression;
 mod faults;
 mod groups;
 mod kcat;

@@ -140,7 +140,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 pub(crate) struct Running {
     pub(crate) cluster: TcpCluster,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
+}
+
+impl Running {
+    /// Path of a file that node 0 stored.
+    pub(crate) fn file(&self, path: &str) -> String {
+        self.data.path().join("tmp/kafka-logs-0").join(path).display().to_string()
+    }
 }
 
 /// Three brokers, all of them unfenced; each test has a hundred ports and twice that of its own.
@@ -156,7 +163,7 @@ pub(crate) fn start(from: u16) -> Running {
         verbose: false,
     };
     println!("seed {from}, port {port}");
-    let running = Running { cluster: TcpCluster::start(&options).expect("free ports"), _data: data };
+    let running = Running { cluster: TcpCluster::start(&options).expect("free ports"), data };
     let client: BaseConsumer = config(&running).create().expect("a client");
     wait("three brokers", || {
         let metadata = client.fetch_metadata(None, Duration::from_secs(5));

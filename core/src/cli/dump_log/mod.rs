@@ -250,7 +250,8 @@ impl Dump<'_> {
         last_offset: &mut i64,
         decoder: &Decoder,
     ) -> Result<(), Failure> {
-        let mut records = header.records(batch).map_err(|error| of_record(&error))?.peekable();
+        let uncompressed = header.uncompressed(batch).map_err(|error| of_record(&error))?;
+        let mut records = header.views(&uncompressed).peekable();
         while let Some(record) = records.next() {
             // Kafka's reader looks behind the last record before it gives it.
             if let (Ok(_), Some(Err(error))) = (&record, records.peek())
@@ -388,13 +389,14 @@ pub(super) fn next_batch(content: &[u8], position: usize, path: &str) -> Result<
 /// The largest timestamp of a batch's records.
 pub(super) fn max_timestamp(header: &BatchHeader, batch: &[u8]) -> Result<i64, Exception> {
     let mut max = NO_TIMESTAMP;
-    for record in header.records(batch).map_err(|error| of_record(&error))? {
+    let uncompressed = header.uncompressed(batch).map_err(|error| of_record(&error))?;
+    for record in header.views(&uncompressed) {
         max = max.max(header.timestamp_of(&record.map_err(|error| of_record(&error))?));
     }
     Ok(max)
 }
 
-/// Kafka's exception for bytes that are no record. Batches that nobody here can unpack are said to be so.
+/// Kafka's exception for bytes that are no record.
 fn of_record(error: &RecordError) -> Exception {
     match error {
         RecordError::InvalidRecord { reason: "bytes after the last record", .. } => Exception::new(
@@ -403,6 +405,9 @@ fn of_record(error: &RecordError) -> Exception {
         ),
         RecordError::InvalidRecord { .. } => {
             Exception::new("org.apache.kafka.common.InvalidRecordException", "Found invalid record structure")
+        }
+        RecordError::Decompression { .. } => {
+            Exception::new("org.apache.kafka.common.KafkaException", "Failed to decompress record stream")
         }
         RecordError::UnknownCompression(_) => Exception::illegal_argument(error.to_string()),
         _ => Exception::new("java.lang.UnsupportedOperationException", error.to_string()),

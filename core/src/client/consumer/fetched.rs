@@ -9,6 +9,10 @@ use crate::sorted::{SortedSet, sort_by_key};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
+/// Bytes of records, uncompressed, that one answer may bring: batches behind them are fetched again. A few megabytes of
+/// compressed zeros must not fill the memory.
+const MAX_UNCOMPRESSED: usize = 64 << 20;
+
 /// What is behind a position.
 #[derive(Clone, Debug)]
 pub(super) struct Fetched {
@@ -16,6 +20,8 @@ pub(super) struct Fetched {
     /// Behind all batches read, also those without records for the program.
     pub(super) next_offset: Offset,
     pub(super) leader_epoch: LeaderEpoch,
+    /// Bytes of its records, uncompressed.
+    size: usize,
 }
 
 /// The records from `position` on. Batches begin before it, may be cut off at the end, and may be control batches or, for
@@ -30,7 +36,7 @@ pub(super) fn read_records(
     isolation_level: IsolationLevel,
     aborted: &[AbortedTransaction],
 ) -> Result<Fetched, RecordError> {
-    let mut fetched = Fetched { records: Vec::new(), next_offset: position, leader_epoch };
+    let mut fetched = Fetched { records: Vec::new(), next_offset: position, leader_epoch, size: 0 };
     let mut filter = AbortedFilter::new(isolation_level, aborted);
     for batch in Batches::new(bytes) {
         if let Err(error) = batch.and_then(|batch| read_batch(&batch, position, &mut filter, &mut fetched)) {
@@ -38,6 +44,9 @@ pub(super) fn read_records(
                 break;
             }
             return Err(error);
+        }
+        if fetched.size >= MAX_UNCOMPRESSED {
+            break;
         }
     }
     Ok(fetched)
@@ -55,7 +64,9 @@ fn read_batch(
     }
     batch.check_crc()?;
     if filter.passes(batch) {
-        let records: Result<Vec<Record>, RecordError> = batch.iter()?.collect();
+        let records = batch.iter()?;
+        fetched.size += records.uncompressed_size();
+        let records: Result<Vec<Record>, RecordError> = records.collect();
         fetched.records.extend(records?.into_iter().filter(|record| record.offset >= position));
     }
     fetched.next_offset = header.next_offset();

@@ -109,7 +109,7 @@ impl Fetcher {
     }
 
     fn put(&mut self, partition: &TopicPartition, position: Offset, fetched: Fetched, high_watermark: Offset) {
-        let Fetched { records, next_offset, leader_epoch } = fetched;
+        let Fetched { records, next_offset, leader_epoch, .. } = fetched;
         let buffer = Buffer { position, records: records.into(), next_offset, leader_epoch, high_watermark };
         self.buffers.insert(partition.clone(), buffer);
         self.turns.retain(|other| other != partition);

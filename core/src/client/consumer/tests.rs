@@ -2,13 +2,16 @@
 
 mod world;
 
+use super::fetched::read_records;
 use super::*;
 use crate::client::assignor::Assignor;
 use crate::protocol::ApiKey;
 use crate::protocol::messages::fetch_response::AbortedTransaction;
 use crate::record::RecordBatch;
+use crate::record::compression::{gzip, lz4, snappy, zstd};
 use crate::record::control::end_transaction_marker;
 use alloc::vec;
+use bytes::Bytes;
 use world::{World, batch, config};
 
 const ORDERS: &[(&str, &[(i32, i32)])] = &[("orders", &[(1, 3), (2, 3)])];
@@ -308,6 +311,32 @@ fn committed_reads_leave_out_aborted_transactions_and_nobody_sees_markers() {
         assert_eq!(world.values(0), values);
         assert_eq!(world.consumers[0].view().partitions[0].position, Some(5), "behind the marker");
     }
+}
+
+#[test]
+fn compressed_batches_are_read_as_any_others_and_a_few_bytes_do_not_fill_the_memory() {
+    let mut world = World::new(vec![config()], &[("orders", &[(1, 3)])]);
+    let log = vec![
+        batch(0, &["a", "b"]).compressed(&gzip::compressor(-1)).build(),
+        batch(2, &["c"]).build(),
+        batch(3, &["d"]).compressed(&snappy::compressor()).build(),
+        batch(4, &["e"]).compressed(&lz4::compressor()).build(),
+        batch(5, &["f"]).compressed(&zstd::compressor()).build(),
+    ];
+    world.logs.insert(orders(0), log);
+    world.consumers[0].assign(vec![orders(0)]);
+    world.consumers[0].seek(&orders(0), 1);
+    world.run(1000);
+    assert_eq!(world.values(0), ["b", "c", "d", "e", "f"]);
+
+    // 33 MiB each: the third one waits for the next fetch.
+    let zeros = "0".repeat(33 << 20);
+    let bomb = RecordBatch::parse(&batch(6, &[&zeros]).compressed(&zstd::compressor()).build()).expect("a batch");
+    assert!(bomb.size() < 100_000);
+    let bytes =
+        Bytes::from((6..9).flat_map(|offset| bomb.stamped(offset, 3, None).bytes().to_vec()).collect::<Vec<u8>>());
+    let fetched = read_records(bytes, 6, 3, IsolationLevel::ReadUncommitted, &[]).expect("readable");
+    assert_eq!((fetched.records.len(), fetched.next_offset), (2, 8));
 }
 
 #[test]

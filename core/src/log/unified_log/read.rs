@@ -13,6 +13,8 @@ use bytes::Bytes;
 
 /// How long what was loaded for a request waits for it to read.
 const PIN: Duration = Duration::from_secs(30);
+/// The most that is decompressed of a batch only to look at it.
+const LOOK_BYTES: usize = 1024 * 1024;
 /// The most that one load asks for.
 const LOAD_BYTES: u64 = 1024 * 1024;
 
@@ -86,7 +88,8 @@ impl UnifiedLog {
         Ok(Some(Records::from(parts)))
     }
 
-    /// The records from `start_offset` on that are in memory, to look at; a cold or compressed batch ends the list.
+    /// The records from `start_offset` on that are in memory, to look at; a batch that is cold, or has more than 1 MiB when it is
+    /// decompressed, ends the list.
     pub fn warm_records(&self, start_offset: Offset) -> Vec<Record> {
         let mut records = Vec::new();
         let start_offset = start_offset.max(self.log_start_offset());
@@ -97,7 +100,7 @@ impl UnifiedLog {
                 let Ok(chunk) = segment.chunk_at(position) else { return records };
                 for batch in Batches::new(chunk.clone()) {
                     let Ok(batch) = batch else { return records };
-                    let Ok(views) = batch.iter() else { return records };
+                    let Ok(views) = batch.iter_within(LOOK_BYTES) else { return records };
                     records.extend(views.flatten().filter(|record| record.offset >= start_offset));
                 }
                 position += chunk.len() as u64;

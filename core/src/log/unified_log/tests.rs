@@ -3,6 +3,7 @@ use super::super::storage::StoreQueue;
 use super::*;
 use crate::protocol::ErrorCode;
 use crate::record::batches::Batches;
+use crate::record::compression::gzip;
 use crate::record::{BatchBuilder, RecordBatch, TimestampType};
 use crate::time::Instant;
 use alloc::string::String;
@@ -376,6 +377,26 @@ fn truncation_forgets_what_lies_beyond() {
         assert_eq!(fixture.values(target.min(5), 1 << 20).first().unwrap().0, target.min(5));
         assert_eq!(fixture.log.log_end_offset(), 120);
     }
+}
+
+#[test]
+fn timestamps_find_records_inside_compressed_batches() {
+    let mut fixture = Fixture::new(LogConfig::default());
+    for first in [10, 40] {
+        let mut builder = BatchBuilder::new(0);
+        for timestamp in [first, first + 20, first + 10] {
+            builder.append(WALL + timestamp, None, Some(b"v"), &[]);
+        }
+        fixture.client(&builder.compressed(&gzip::compressor(-1)).build()).unwrap();
+    }
+    for (timestamp, expected) in
+        [(0, Some((10, 0))), (15, Some((30, 1))), (31, Some((40, 3))), (60, Some((60, 4))), (61, None)]
+    {
+        let found = fixture.log.offset_for_timestamp(WALL + timestamp).unwrap();
+        assert_eq!(found.map(|found| (found.timestamp - WALL, found.offset)), expected, "{timestamp}");
+    }
+    let newest = fixture.log.offset_of_max_timestamp().unwrap().unwrap();
+    assert_eq!((newest.timestamp - WALL, newest.offset), (60, 4));
 }
 
 #[test]

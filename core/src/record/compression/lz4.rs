@@ -1,0 +1,96 @@
+//! LZ4 in its frame format, as `Lz4BlockOutputStream` writes and `Lz4BlockInputStream` reads it: independent blocks, no
+//! dictionary, and nothing is read behind the first frame.
+
+use super::{CORRUPT, Compression, Compressor, Output, Reason, array, take};
+use alloc::vec::Vec;
+use lz4_flex::block::{compress as compress_block, decompress_into};
+use twox_hash::XxHash32;
+
+const MAGIC: [u8; 4] = 0x184d_2204_u32.to_le_bytes();
+/// Flags of a frame.
+const VERSION_MASK: u8 = 0xc0;
+const VERSION: u8 = 0x40;
+const INDEPENDENT_BLOCKS: u8 = 0x20;
+const BLOCK_CHECKSUMS: u8 = 0x10;
+const CONTENT_SIZE: u8 = 0x08;
+const RESERVED: u8 = 0x03;
+/// The number that stands for blocks of 64 KiB; each of the next three is four times as much.
+const BLOCKS_OF_64_KIB: u8 = 4;
+const BLOCK: usize = 64 << 10;
+/// Marks a block that is stored as it is.
+const INCOMPRESSIBLE: u32 = 1 << 31;
+
+/// The compressor. Every level of `compression.lz4.level` is the fast one, which is what Kafka takes for its default, 9.
+pub fn compressor() -> Compressor {
+    Compressor { codec: Compression::Lz4, level: 0, compress }
+}
+
+fn compress(records: &[u8], _: i32) -> Vec<u8> {
+    let descriptor = [VERSION | INDEPENDENT_BLOCKS, BLOCKS_OF_64_KIB << 4];
+    let mut bytes = Vec::from(MAGIC);
+    bytes.extend(descriptor);
+    bytes.push(header_checksum(&descriptor));
+    for block in records.chunks(BLOCK) {
+        let compressed = compress_block(block);
+        if compressed.len() < block.len() {
+            bytes.extend((compressed.len() as u32).to_le_bytes());
+            bytes.extend(compressed);
+        } else {
+            bytes.extend((block.len() as u32 | INCOMPRESSIBLE).to_le_bytes());
+            bytes.extend_from_slice(block);
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes
+}
+
+/// Of flags, block size and content size; without the magic, which Kafka once took in and no longer does (KAFKA-3160).
+fn header_checksum(descriptor: &[u8]) -> u8 {
+    (XxHash32::oneshot(0, descriptor) >> 8) as u8
+}
+
+pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
+    let mut rest = bytes;
+    if array(&mut rest)? != MAGIC {
+        return Err("not in lz4's frame format");
+    }
+    let from_descriptor = rest;
+    let [flags, block] = array(&mut rest)?;
+    if flags & VERSION_MASK != VERSION || flags & RESERVED != 0 {
+        return Err("an unknown kind of lz4 frame");
+    }
+    if flags & INDEPENDENT_BLOCKS == 0 {
+        return Err("lz4 blocks that depend on each other are not supported");
+    }
+    let size = (block >> 4).checked_sub(BLOCKS_OF_64_KIB).filter(|size| *size <= 3 && block & 0x8f == 0);
+    let largest = BLOCK << (2 * size.ok_or(CORRUPT)?);
+    if flags & CONTENT_SIZE != 0 {
+        take(&mut rest, 8)?;
+    }
+    let descriptor = from_descriptor.get(..from_descriptor.len() - rest.len()).unwrap_or_default();
+    if array(&mut rest)? != [header_checksum(descriptor)] {
+        return Err("the header of the lz4 frame is damaged");
+    }
+    let mut decompressed = Vec::new();
+    loop {
+        let length = u32::from_le_bytes(array(&mut rest)?);
+        if length == 0 {
+            // A checksum of all content may follow; Kafka does not look at it either.
+            return Ok(());
+        }
+        let stored = take(&mut rest, (length & !INCOMPRESSIBLE) as usize)?;
+        if stored.len() > largest {
+            return Err("an lz4 block is larger than its frame allows");
+        }
+        if flags & BLOCK_CHECKSUMS != 0 && u32::from_le_bytes(array(&mut rest)?) != XxHash32::oneshot(0, stored) {
+            return Err("the checksum of an lz4 block does not match");
+        }
+        if length & INCOMPRESSIBLE == 0 {
+            decompressed.resize(largest, 0);
+            let count = decompress_into(stored, &mut decompressed).map_err(|_| CORRUPT)?;
+            output.put(decompressed.get(..count).unwrap_or_default())?;
+        } else {
+            output.put(stored)?;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the records of a batch are compressed with: one block behind the header, in the formats that Kafka's own classes
+//! write (`org.apache.kafka.common.compress`), a file for each codec.
+//!
+//! Architecture Invariant: whoever reads batches has all decompressors; a compressor is linked only where its function is
+//! named, so a page whose producers do not compress does not load one.
+
+pub mod gzip;
+pub mod lz4;
+pub mod snappy;
+#[cfg(test)]
+mod tests;
+pub mod zstd;
+
+use super::RecordError;
+use alloc::vec::Vec;
+
+/// Bytes that the records of one batch may have uncompressed, 64 MiB. Kafka has no such limit: it reads them as a stream. Here
+/// they are held, and a few kilobytes of zeros from anyone must not fill the memory.
+pub const MAX_UNCOMPRESSED: usize = 64 << 20;
+
+/// Configurations of clients that do not do here what they do in Kafka, and what they do.
+pub const DEVIATIONS: [(&str, &str); 3] = [
+    ("compression.lz4.level", "Checked as in Kafka. Every level compresses fast, as Kafka's default does."),
+    ("compression.zstd.level", "Checked as in Kafka. Every level compresses about as well as Kafka's level 1."),
+    ("compression.type", "A batch whose records have more than 64 MiB uncompressed is not read."),
+];
+
+/// How the records of a batch are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip.
+    Gzip,
+    /// snappy, in xerial blocks or raw.
+    Snappy,
+    /// LZ4 frames.
+    Lz4,
+    /// Zstandard (KIP-110).
+    Zstd,
+}
+
+impl Compression {
+    /// All of them; each one's index is its number in the attributes of a batch.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    /// Kafka's name of the codec.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The records that `bytes` are compressed from.
+    ///
+    /// # Errors
+    /// [`RecordError::Decompression`] where they are damaged, or would have more than [`MAX_UNCOMPRESSED`] bytes.
+    pub fn decompress(self, bytes: &[u8]) -> Result<Vec<u8>, RecordError> {
+        self.decompress_within(bytes, MAX_UNCOMPRESSED)
+    }
+
+    /// The same, for no more than `limit` bytes.
+    pub(super) fn decompress_within(self, bytes: &[u8], limit: usize) -> Result<Vec<u8>, RecordError> {
+        let mut output = Output { bytes: Vec::new(), limit };
+        let read = match self {
+            Self::None => output.put(bytes),
+            Self::Gzip => gzip::decompress(bytes, &mut output),
+            Self::Snappy => snappy::decompress(bytes, &mut output),
+            Self::Lz4 => lz4::decompress(bytes, &mut output),
+            Self::Zstd => zstd::decompress(bytes, &mut output),
+        };
+        match read {
+            Ok(()) => Ok(output.bytes),
+            Err(reason) => Err(RecordError::Decompression { codec: self, reason }),
+        }
+    }
+}
+
+/// What a producer compresses its batches with. Made by the file of each codec.
+#[derive(Clone, Copy, Debug)]
+pub struct Compressor {
+    codec: Compression,
+    level: i32,
+    compress: fn(&[u8], i32) -> Vec<u8>,
+}
+
+impl Compressor {
+    /// Its codec.
+    pub const fn codec(&self) -> Compression {
+        self.codec
+    }
+
+    /// The records of a batch, compressed.
+    pub fn compress(&self, records: &[u8]) -> Vec<u8> {
+        (self.compress)(records, self.level)
+    }
+}
+
+/// Why bytes cannot be decompressed.
+type Reason = &'static str;
+
+const ENDS_EARLY: Reason = "the compressed bytes end early";
+const CORRUPT: Reason = "the compressed bytes are damaged";
+const TOO_LARGE: Reason = "there are more bytes than may be held";
+
+/// What was decompressed so far; never more than its limit.
+struct Output {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Output {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+        if bytes.len() > self.room() {
+            return Err(TOO_LARGE);
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    const fn room(&self) -> usize {
+        self.limit.saturating_sub(self.bytes.len())
+    }
+}
+
+/// Takes `count` bytes off the front.
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Reason> {
+    let (taken, behind) = rest.split_at_checked(count).ok_or(ENDS_EARLY)?;
+    *rest = behind;
+    Ok(taken)
+}
+
+/// Takes `N` bytes off the front.
+fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Reason> {
+    let (taken, behind) = rest.split_first_chunk::<N>().ok_or(ENDS_EARLY)?;
+    *rest = behind;
+    Ok(*taken)
+}

@@ -1,0 +1,62 @@
+//! snappy in the framing of xerial's Java library, which Kafka writes, or raw, as some clients do.
+
+use super::{CORRUPT, Compression, Compressor, Output, Reason, TOO_LARGE, array, take};
+use alloc::vec::Vec;
+use snap::raw::{Decoder, Encoder, decompress_len};
+
+/// Before the blocks: the magic, then the version and the oldest version that can read it.
+const HEADER: [u8; 16] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
+const MAGIC_LENGTH: usize = 8;
+/// Bytes of a block before it is compressed (`SnappyOutputStream.DEFAULT_BLOCK_SIZE`).
+const BLOCK: usize = 32 << 10;
+/// No byte of snappy stands for more than this: three of them copy 64 bytes at most.
+const MAX_RATIO: usize = 22;
+
+/// The compressor; snappy has no levels.
+pub fn compressor() -> Compressor {
+    Compressor { codec: Compression::Snappy, level: 0, compress }
+}
+
+fn compress(records: &[u8], _: i32) -> Vec<u8> {
+    let mut bytes = Vec::from(HEADER);
+    let mut encoder = Encoder::new();
+    for block in records.chunks(BLOCK) {
+        // It fails only for blocks of 4 GiB.
+        let compressed = encoder.compress_vec(block).unwrap_or_default();
+        bytes.extend((compressed.len() as u32).to_be_bytes());
+        bytes.extend(compressed);
+    }
+    bytes
+}
+
+pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
+    if !bytes.starts_with(&HEADER[..MAGIC_LENGTH]) {
+        return block(bytes, output);
+    }
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        // Streams may be put behind each other, each with its header.
+        if rest.starts_with(&HEADER[..MAGIC_LENGTH]) {
+            take(&mut rest, HEADER.len())?;
+            continue;
+        }
+        let length = usize::try_from(i32::from_be_bytes(array(&mut rest)?)).map_err(|_| CORRUPT)?;
+        block(take(&mut rest, length)?, output)?;
+    }
+    Ok(())
+}
+
+fn block(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
+    let length = decompress_len(bytes).map_err(|_| CORRUPT)?;
+    if length > output.room() {
+        return Err(TOO_LARGE);
+    }
+    // What a block says of itself is believed only as far as its bytes could go.
+    if length > bytes.len().saturating_mul(MAX_RATIO) {
+        return Err(CORRUPT);
+    }
+    let begin = output.bytes.len();
+    output.bytes.resize(begin + length, 0);
+    let target = output.bytes.get_mut(begin..).unwrap_or_default();
+    Decoder::new().decompress(bytes, target).map_err(|_| CORRUPT).map(drop)
+}
