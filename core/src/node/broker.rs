@@ -19,7 +19,7 @@ use crate::log::storage::{StoreQueue, Ticket};
 use crate::metadata::{MetadataImage, MetadataRecord};
 use crate::protocol::messages as m;
 use crate::protocol::{DecodeError, ErrorCode, Request, encode_response};
-use crate::quota::QuotaClient;
+use crate::quota::{ConnectionQuotas, QuotaClient};
 use crate::raft::{RaftClient, RaftOutput, RaftRequest};
 use crate::replication::replica_manager::{Output as ReplicaOutput, ReplicaManager, Response};
 use crate::rng::Rng;
@@ -71,6 +71,7 @@ pub(super) struct Broker {
     pub(super) rng: Rng,
     pub(super) outputs: VecDeque<Output>,
     pub(super) stores: Vec<StoreQueue>,
+    pub(super) connection_quotas: ConnectionQuotas,
     pub(super) inbound: InboundConnections,
     pub(super) channels: Channels<Purpose>,
     pub(super) raft: RaftClient,
@@ -122,7 +123,7 @@ impl Broker {
             return;
         }
         match input {
-            Input::Accepted { connection, listener, peer } => self.inbound.accepted(connection, listener, peer),
+            Input::Accepted { connection, listener, peer } => self.accepted(connection, listener, peer),
             Input::Connected { connection } => self.channels.connected(connection, &mut self.outputs),
             Input::ConnectFailed { connection } | Input::Closed { connection } => self.connection_lost(connection),
             Input::Frame { connection, bytes } => self.frame(connection, bytes),
@@ -147,7 +148,9 @@ impl Broker {
             controller.tick(now);
         }
         self.groups.tick(now);
-        self.inbound.end_throttling(now.monotonic);
+        for connection in self.inbound.end_throttling(now.monotonic) {
+            self.outputs.push_back(Output::Close { connection });
+        }
         // One slice an input: a long load comes back by its deadline, which is at once.
         self.load_groups();
         self.poll_forwarding();
@@ -228,6 +231,15 @@ impl Broker {
         .into_iter()
         .flatten()
         .min_by_key(|(at, _)| *at)
+    }
+
+    fn accepted(&mut self, connection: ConnectionId, listener: Str, peer: Str) {
+        let wait_ms = self.connection_quotas.record(&self.image.client_quotas, &peer, self.now.monotonic);
+        if wait_ms > 0 {
+            self.inbound.refused(connection, self.now.monotonic + Duration::from_millis(wait_ms));
+        } else {
+            self.inbound.accepted(connection, listener, peer);
+        }
     }
 
     fn frame(&mut self, connection: ConnectionId, bytes: Bytes) {

@@ -9,6 +9,7 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::Instant;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// Names an answer that is owed. Parts carry it without knowing what it stands for.
@@ -67,12 +68,19 @@ pub(super) struct InboundConnections {
     ready: VecDeque<ConnectionId>,
     /// Connections whose clients are over their quota, by the end of their wait: busy till then.
     throttled: SortedSet<(Instant, ConnectionId)>,
+    /// Connections that were one too many of their address, by when they are closed.
+    refused: SortedSet<(Instant, ConnectionId)>,
 }
 
 impl InboundConnections {
     /// Somebody connected.
     pub(super) fn accepted(&mut self, connection: ConnectionId, listener: Str, peer: Str) {
         self.connections.insert(connection, Inbound { listener, peer, waiting: VecDeque::new(), busy: false });
+    }
+
+    /// Somebody connected too often: nothing of this connection is taken, and it is closed at `until` (KIP-612).
+    pub(super) fn refused(&mut self, connection: ConnectionId, until: Instant) {
+        self.refused.insert((until, connection));
     }
 
     /// The connection, while it is open.
@@ -129,17 +137,26 @@ impl InboundConnections {
         self.throttled.insert((until, connection));
     }
 
-    /// Goes on with connections that have waited long enough.
-    pub(super) fn end_throttling(&mut self, now: Instant) {
+    /// Goes on with connections that have waited long enough; answers those to be closed.
+    pub(super) fn end_throttling(&mut self, now: Instant) -> Vec<ConnectionId> {
         while let Some((_, connection)) = self.throttled.first().copied().filter(|(until, _)| *until <= now) {
             self.throttled.pop_first();
             self.idle(connection);
         }
+        let mut ended = Vec::new();
+        while let Some((_, connection)) = self.refused.first().copied().filter(|(until, _)| *until <= now) {
+            self.refused.pop_first();
+            ended.push(connection);
+        }
+        ended
     }
 
     /// When [`end_throttling`](Self::end_throttling) is due.
     pub(super) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        self.throttled.first().map(|(until, _)| (*until, "client throttled"))
+        [&self.throttled, &self.refused]
+            .into_iter()
+            .filter_map(|waiting| Some((waiting.first()?.0, "client throttled")))
+            .min()
     }
 
     /// Notes that an answer is owed.
@@ -166,6 +183,7 @@ impl InboundConnections {
             Answer::Client(asked) | Answer::Envelope { asked, .. } => asked.connection != connection,
             Answer::Itself => true,
         });
+        self.refused.retain(|(_, refused)| *refused != connection);
         self.throttled.retain(|(_, throttled)| *throttled != connection);
         self.connections.remove(&connection).is_some()
     }

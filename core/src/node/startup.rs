@@ -23,6 +23,7 @@ use crate::log::storage::{FileRange, LogDirectory, StoreQueue, Ticket};
 use crate::log::{Read, UnifiedLog};
 use crate::metadata::MetadataImage;
 use crate::protocol::messages::broker_registration_request::{Feature, Listener};
+use crate::quota::ConnectionQuotas;
 use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
 use crate::raft::snapshot::{SnapshotId, metadata_partition, read_snapshot, stored_snapshots};
 use crate::raft::voter_history::VoterHistory;
@@ -350,6 +351,7 @@ impl Startup {
             now,
             outputs: core::mem::take(&mut self.outputs),
             stores: core::mem::take(&mut self.stores),
+            connection_quotas: ConnectionQuotas::new(config.network.quota_windows.client),
             inbound: core::mem::take(&mut self.inbound),
             channels: Channels::new(Str::from(format!("broker-{}", config.node_id))),
             raft,

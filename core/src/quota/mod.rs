@@ -1,10 +1,11 @@
 //! Quotas: what clients and replication may have in a second, and who waits (`org.apache.kafka.server.quota`).
 //!
-//! [`QuotaManagers`] has one manager for each kind that brokers heed, a controller its
+//! [`QuotaManagers`] has one manager for each kind that brokers heed, a node its [`ConnectionQuotas`], a controller its
 //! [`ControllerMutationQuotaManager`]. A manager keeps rates and nothing else: what is allowed is in the
 //! metadata, and is looked up whenever something is counted.
 
 mod client_quota_manager;
+mod connection_quotas;
 mod controller_mutation_quota_manager;
 mod rate;
 mod replication_quota_manager;
@@ -12,6 +13,7 @@ mod replication_quota_manager;
 mod tests;
 
 pub use client_quota_manager::{ClientQuotaManager, QuotaClient};
+pub use connection_quotas::ConnectionQuotas;
 pub use controller_mutation_quota_manager::{ControllerMutationQuota, ControllerMutationQuotaManager};
 pub use rate::{Elapsed, QuotaWindow, Rate};
 pub use replication_quota_manager::ReplicationQuotaManager;

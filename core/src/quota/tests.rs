@@ -1,6 +1,7 @@
 //! Whose quota counts for whom, and how long clients wait.
 
 use super::*;
+use crate::config::quota_config::CONNECTION_CREATION_RATE;
 use crate::metadata::{
     ClientQuotaEntity, ClientQuotasImage, MetadataDelta, MetadataImage, Provenance, QuotaEntityType,
 };
@@ -89,6 +90,35 @@ fn the_wait_is_as_long_as_the_excess_takes() {
     manager.unrecord(&quotas, &client, 5000.0, now);
     assert_eq!(manager.record(&quotas, &client, 0.0, now), 0);
     assert_eq!(manager.record(&ClientQuotasImage::default(), &client, 1e9, now), 0, "without quotas nobody waits");
+}
+
+#[test]
+fn an_address_that_connects_too_often_is_not_counted_for_it() {
+    let of_key = |set: &[(&str, f64)]| {
+        let mut delta = MetadataDelta::new(&MetadataImage::default());
+        for (whose, value) in set {
+            let record = entity(whose).record(&Str::from_static(CONNECTION_CREATION_RATE), Some(*value));
+            delta.replay(&record).unwrap_or_else(|error| panic!("{error}"));
+        }
+        delta.apply(Provenance::EMPTY).client_quotas.as_ref().clone()
+    };
+    let here = Str::from_static("127.0.0.1");
+    for (set, allowed) in [
+        (&[("ip=127.0.0.1", 1.0)][..], 10),
+        (&[("ip=localhost", 1.0)], 10),
+        (&[("ip=*", 1.0)], 10),
+        (&[("ip=*", 1.0), ("ip=127.0.0.1", 2.0)], 20),
+        (&[("ip=10.0.0.1", 1.0)], 100),
+        (&[], 100),
+    ] {
+        let quotas = of_key(set);
+        let mut manager = ConnectionQuotas::new(WINDOW);
+        let now = Instant::from_millis(1000);
+        let waits: Vec<u64> = (0..100).map(|_| manager.record(&quotas, &here, now)).collect();
+        assert_eq!(waits.iter().filter(|wait| **wait == 0).count(), allowed, "{set:?}");
+        assert_eq!(waits.iter().position(|wait| *wait > 0).unwrap_or(100), allowed, "{set:?}");
+        assert_eq!(manager.record(&quotas, &here, Instant::from_millis(13_000)), 0, "{set:?}: all is forgotten");
+    }
 }
 
 #[test]
