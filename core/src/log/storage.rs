@@ -44,6 +44,13 @@ pub enum StoreCommand {
         /// The file.
         file: FilePath,
     },
+    /// Gives the file another path, in the place of what was there; nothing happens where it does not exist.
+    Rename {
+        /// The file.
+        file: FilePath,
+        /// Its path from now on; another one.
+        to: FilePath,
+    },
 }
 
 /// A file a directory holds when a node starts.
