@@ -115,6 +115,11 @@ impl StoreQueue {
         Some((ticket, core::mem::take(&mut self.commands)))
     }
 
+    /// The ticket of what is queued now, or next.
+    pub fn next_ticket(&self) -> Ticket {
+        Ticket(self.next_ticket)
+    }
+
     /// The ticket of the newest batch taken; `None` before the first.
     pub fn last_ticket(&self) -> Option<Ticket> {
         self.next_ticket.checked_sub(1).map(Ticket)

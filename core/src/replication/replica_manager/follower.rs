@@ -184,6 +184,7 @@ impl ReplicaManager {
     fn truncated(&mut self, partition: &TopicPartition, from: Offset) {
         let Some(to) = self.logs.log(partition).map(crate::log::UnifiedLog::log_end_offset) else { return };
         if to != from {
+            self.moves.current_truncated(partition, to);
             let partition = partition.clone();
             self.outputs.push_back(Output::Event(Event::Truncated { partition, from, to }));
         }
