@@ -223,9 +223,13 @@ impl ReplicaManager {
         }
     }
 
-    /// Tells the controller where a replica is, unless it knows, or the replica is on its way to where the controller knows
-    /// it to be.
+    /// Tells the controller where a replica is, unless it knows, or the replica moves: then it is told, or knows, of where the
+    /// replica will be, and that shall stay the last word.
     pub(super) fn notify_assigned_directory(&mut self, now: Now, local: &LocalPartition) {
+        let promotion = self.moves.moves.get(&local.partition).map(|one| one.promotion);
+        if promotion.is_some_and(|promotion| promotion != Promotion::None) {
+            return;
+        }
         let assigned = local.registration.directory(self.config.broker);
         let id_of = |log: Option<&crate::log::UnifiedLog>| {
             log.and_then(|log| self.config.directory_ids.get(log.directory()).copied())

@@ -65,6 +65,19 @@ impl ReplicaManager {
             .filter_map(|(name, hosted)| Some((&hosted.partition, self.logs.log(name)?)))
     }
 
+    /// The replicas that move, or are in another log directory than metadata says.
+    pub(crate) fn misplaced(&self) -> Vec<TopicPartition> {
+        let assigned = |partition: &Partition| {
+            let topic = self.image.topics.partition(partition.topic_id, partition.topic_partition.partition);
+            topic.map(|registration| registration.directory(self.config.broker))
+        };
+        let is_misplaced = |(partition, log): &(&Partition, &UnifiedLog)| {
+            self.logs.future(&partition.topic_partition).is_some()
+                || self.config.directory_ids.get(log.directory()).copied() != assigned(partition)
+        };
+        self.hosted_logs().filter(is_misplaced).map(|(partition, _)| partition.topic_partition.clone()).collect()
+    }
+
     /// One replica.
     pub fn partition_view(&self, now: Instant, partition: &TopicPartition) -> Option<PartitionView> {
         let hosted = self.partitions.get(partition)?;
