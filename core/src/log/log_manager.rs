@@ -88,7 +88,7 @@ pub struct LogManager {
     futures: SortedMap<TopicPartition, UnifiedLog>,
     /// Logs whose place was taken, until that is stored.
     replaced: Vec<Replaced>,
-    /// More than one current log of a partition, after a crash; which of them counts is known with the metadata.
+    /// More logs of partitions than one current and one future, after a crash; which count is known with the metadata.
     duplicates: Vec<UnifiedLog>,
     /// Where a log goes that is not there yet.
     preferred: SortedMap<TopicPartition, usize>,

@@ -3,7 +3,9 @@
 //!
 //! The directories are stored apart, so nothing makes both halves of that step one: the future log's new name is stored in one,
 //! the current log's end in the other. The log whose place was taken is deleted only after the new name is stored. A crash in
-//! between leaves two current logs, where Kafka does not start any more; here the one that has more counts.
+//! between leaves two current logs, where Kafka does not start any more; here the one that has more counts. A move that was
+//! given up for another may leave two future logs; the one in the directory that the metadata names counts, for what it has may
+//! be committed.
 
 use super::super::storage::{FileRange, StoreQueue, Ticket};
 use super::super::unified_log::{Read, UnifiedLog};
@@ -212,21 +214,26 @@ impl LogManager {
         true
     }
 
-    /// Decides between several current logs that a crash left: the newest counts, of equals the one in `directory`. The
-    /// others are deleted.
+    /// Decides between several logs of a partition that a crash left. Of current logs the newest counts, of equals the one in
+    /// `directory`; of future logs the one in `directory`, else the newest. The others are deleted.
     pub fn settle_duplicates(
         &mut self,
         partition: &TopicPartition,
         directory: Option<usize>,
         stores: &mut [StoreQueue],
     ) {
+        let is_there = |log: &UnifiedLog| directory == Some(log.directory());
         while let Some(index) = self.duplicates.iter().position(|log| log.topic_partition() == partition) {
             let other = self.duplicates.swap_remove(index);
-            let counts = self.logs.get(partition).is_none_or(|current| {
-                (newness(&other), directory == Some(other.directory()))
-                    > (newness(current), directory == Some(current.directory()))
+            let is_future = is_future(&other);
+            let logs = if is_future { &mut self.futures } else { &mut self.logs };
+            let counts = logs.get(partition).is_none_or(|known| {
+                if is_future && is_there(&other) != is_there(known) {
+                    return is_there(&other);
+                }
+                (newness(&other), is_there(&other)) > (newness(known), is_there(known))
             });
-            let gone = if counts { self.logs.insert(partition.clone(), other) } else { Some(other) };
+            let gone = if counts { logs.insert(partition.clone(), other) } else { Some(other) };
             if let Some(gone) = gone
                 && let Some(store) = stores.get_mut(gone.directory())
             {
@@ -236,25 +243,18 @@ impl LogManager {
         }
     }
 
-    /// Partitions of more than one current log.
+    /// Partitions of more than one current log, or more than one future log.
     pub fn duplicates(&self) -> impl Iterator<Item = &TopicPartition> {
         self.duplicates.iter().map(UnifiedLog::topic_partition)
     }
 
     /// Takes a log that was loaded.
-    pub(super) fn take_loaded(&mut self, log: UnifiedLog, stores: &mut [StoreQueue]) {
-        let partition = log.topic_partition().clone();
-        if log.directory_name().ends_with(FUTURE_SUFFIX) {
-            // A move that was given up for another, and the crash came before its files went.
-            if let Some(gone) = self.futures.insert(partition, log)
-                && let Some(store) = stores.get_mut(gone.directory())
-            {
-                gone.delete_files(store);
-            }
-        } else if self.logs.contains_key(&partition) {
+    pub(super) fn take_loaded(&mut self, log: UnifiedLog) {
+        let logs = if is_future(&log) { &mut self.futures } else { &mut self.logs };
+        if logs.contains_key(log.topic_partition()) {
             self.duplicates.push(log);
         } else {
-            self.logs.insert(partition, log);
+            logs.insert(log.topic_partition().clone(), log);
         }
     }
 
@@ -312,6 +312,10 @@ impl LogManager {
             }
         }
     }
+}
+
+fn is_future(log: &UnifiedLog) -> bool {
+    log.directory_name().ends_with(FUTURE_SUFFIX)
 }
 
 /// Orders logs of one partition: of a later leader epoch, then longer.

@@ -212,7 +212,7 @@ impl LogManager {
                 discarded_bytes: report.discarded_bytes,
             });
         }
-        self.take_loaded(log, stores);
+        self.take_loaded(log);
     }
 }
 

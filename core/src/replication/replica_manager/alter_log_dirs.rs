@@ -245,14 +245,16 @@ impl ReplicaManager {
         self.moves.moves.remove(partition);
     }
 
-    /// Ends a move. Where the controller may know of the new directory, it is told of the old one again.
+    /// Ends a move. Where the controller may know of the new directory, from now or from before a start, it is told of the old
+    /// one again.
     fn end_move(&mut self, now: Now, partition: &TopicPartition) {
         let Some(ended) = self.moves.moves.remove(partition) else { return };
-        let topic_id = self.partitions.get(partition).map(|hosted| hosted.partition.topic_id);
-        let current = self.logs.log(partition).and_then(|log| self.config.directory_ids.get(log.directory()));
-        if ended.promotion != Promotion::None
-            && let (Some(topic_id), Some(&directory)) = (topic_id, current)
-        {
+        let Some(topic_id) = self.partitions.get(partition).map(|hosted| hosted.partition.topic_id) else { return };
+        let Some(log) = self.logs.log(partition) else { return };
+        let Some(&directory) = self.config.directory_ids.get(log.directory()) else { return };
+        let registration = self.image.topics.partition(topic_id, partition.partition);
+        let is_known = registration.is_some_and(|known| known.directory(self.config.broker) == directory);
+        if ended.promotion != Promotion::None || !is_known {
             self.assignments.submit(now.monotonic, (topic_id, partition.partition), directory);
         }
     }
@@ -316,9 +318,8 @@ impl ReplicaManager {
         }
         let is_behind = one.diverged || future.log_end_offset() != current.log_end_offset();
         let has_news = match one.promotion {
-            Promotion::None => true,
             Promotion::Queued => is_behind,
-            Promotion::Accepted => is_behind || !self.logs.is_being_replaced(partition),
+            Promotion::None | Promotion::Accepted => is_behind || !self.logs.is_being_replaced(partition),
         };
         (has_news && !one.is_loading).then(|| one.retry_at.unwrap_or(Instant::ZERO))
     }
@@ -443,6 +444,11 @@ impl ReplicaManager {
 
     /// The future log has all that the current one has (Kafka's `maybePromoteFutureReplica`).
     fn caught_up(&mut self, now: Now, stores: &mut [StoreQueue], partition: &TopicPartition) {
+        // Until the last move's new name is stored a crash goes back to before it, and metadata has to name the directory whose
+        // log has what was committed since.
+        if self.logs.is_being_replaced(partition) {
+            return;
+        }
         let Some(hosted) = self.partitions.get(partition) else { return };
         let topic_id = hosted.partition.topic_id;
         let directory = self.logs.future(partition).and_then(|log| self.config.directory_ids.get(log.directory()));
@@ -453,8 +459,6 @@ impl ReplicaManager {
                 self.assignments.submit(now.monotonic, (topic_id, partition.partition), directory);
             }
             (Promotion::Queued, Some(_)) => {}
-            // The one before has its name until it is deleted.
-            _ if self.logs.is_being_replaced(partition) => {}
             _ => self.promote_future(stores, partition),
         }
     }

@@ -1,5 +1,6 @@
 //! Three replica managers on virtual time: what a client sees, what survives.
 
+mod alter_log_dirs;
 mod cluster;
 mod random;
 
