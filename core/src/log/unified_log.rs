@@ -91,7 +91,6 @@ impl UnifiedLog {
     }
 
     /// The same in a directory of another name, for a log that is to take the place of one.
-    #[expect(clippy::too_many_arguments, reason = "what a log is made of, and its name")]
     pub(super) fn create_in(
         directory_name: FilePath,
         topic_partition: TopicPartition,

@@ -120,9 +120,9 @@ impl ReplicaManager {
                 let current = self.logs.log(partition);
                 // Kafka's lags: of a future replica how far it is behind the current one, of a current one how far its end
                 // is behind what it knows to be committed; -1 where there is no current one.
-                let offset_lag = current.map_or(-1, |current| match is_future {
-                    true => current.log_end_offset() - log.log_end_offset(),
-                    false => (current.high_watermark() - log.log_end_offset()).max(0),
+                let offset_lag = current.map_or(-1, |current| {
+                    let end = log.log_end_offset();
+                    if is_future { current.log_end_offset() - end } else { (current.high_watermark() - end).max(0) }
                 });
                 ReplicaView { partition: partition.clone(), size: log.size(), offset_lag, is_future }
             };
