@@ -213,7 +213,6 @@ impl ChunkIndex {
                     journal.entry(TRUNCATE, order, file, *length, &[]);
                     self.cut(file, *length, &mut plan.deletes);
                 }
-                StoreCommand::Truncate { .. } => {}
                 StoreCommand::Replace { file, bytes } => {
                     self.delete(file, &mut plan, &mut journal);
                     self.append(file, std::slice::from_ref(bytes), &mut plan, &mut journal);
@@ -224,7 +223,7 @@ impl ChunkIndex {
                     journal.entry(RENAME, order, file, 0, &[Bytes::copy_from_slice(to.as_bytes())]);
                     self.rename(file, to, &mut plan.deletes);
                 }
-                StoreCommand::Rename { .. } => {}
+                StoreCommand::Truncate { .. } | StoreCommand::Rename { .. } => {}
             }
         }
         // A chunk that came and went within this transaction is never written.
