@@ -90,7 +90,7 @@ pub struct Plan {
 pub struct Fold {
     /// Chunks to write, from pieces of the journal.
     pub puts: Vec<(ChunkKey, Vec<Piece>)>,
-    /// Chunks to write anew under another key, shortened to its length: (old, new).
+    /// Chunks to write anew under another key, of their file's new name or shortened to its length: (old, new).
     pub cuts: Vec<(ChunkKey, ChunkKey)>,
 }
 
@@ -166,6 +166,7 @@ impl ChunkIndex {
                     index.cut(&file, length, &mut orphans);
                 }
                 Operation::Delete { file } => index.remove(&file, &mut orphans),
+                Operation::Rename { file, to } => index.rename(&file, &to, &mut orphans),
             }
         }
         Ok((index, orphans))
@@ -190,7 +191,7 @@ impl ChunkIndex {
         let bytes = match command {
             StoreCommand::Append { bytes, .. } => bytes.iter().map(Bytes::len).sum(),
             StoreCommand::Replace { bytes, .. } => bytes.len(),
-            StoreCommand::Truncate { .. } | StoreCommand::Delete { .. } => 0,
+            StoreCommand::Truncate { .. } | StoreCommand::Delete { .. } | StoreCommand::Rename { .. } => 0,
         };
         bytes >= self.limits.chunk_bytes
     }
@@ -212,12 +213,17 @@ impl ChunkIndex {
                     journal.entry(TRUNCATE, order, file, *length, &[]);
                     self.cut(file, *length, &mut plan.deletes);
                 }
-                StoreCommand::Truncate { .. } => {}
                 StoreCommand::Replace { file, bytes } => {
                     self.delete(file, &mut plan, &mut journal);
                     self.append(file, std::slice::from_ref(bytes), &mut plan, &mut journal);
                 }
                 StoreCommand::Delete { file } => self.delete(file, &mut plan, &mut journal),
+                StoreCommand::Rename { file, to } if self.files.contains_key(&**file) => {
+                    let order = self.take_order();
+                    journal.entry(RENAME, order, file, 0, &[Bytes::copy_from_slice(to.as_bytes())]);
+                    self.rename(file, to, &mut plan.deletes);
+                }
+                StoreCommand::Truncate { .. } | StoreCommand::Rename { .. } => {}
             }
         }
         // A chunk that came and went within this transaction is never written.
@@ -258,8 +264,8 @@ impl ChunkIndex {
                         }
                         continue;
                     }
-                    Source::Chunk(old) if old.length != extent.length => {
-                        let new = ChunkKey { length: extent.length, ..old.clone() };
+                    Source::Chunk(old) if old.length != extent.length || old.file != *file => {
+                        let new = ChunkKey { file: file.clone(), length: extent.length, ..old.clone() };
                         fold.cuts.push((old, new.clone()));
                         new
                     }
@@ -356,6 +362,13 @@ impl ChunkIndex {
         }
     }
 
+    /// Chunks keep the keys they have until the next folding: it is the journal that knows of the new name.
+    fn rename(&mut self, file: &str, to: &str, dead: &mut Vec<ChunkKey>) {
+        let Some(extents) = self.files.remove(file) else { return };
+        self.remove(to, dead);
+        self.files.insert(to.to_owned(), extents);
+    }
+
     fn remove(&mut self, file: &str, dead: &mut Vec<ChunkKey>) {
         let extents = self.files.remove(file).unwrap_or_default();
         dead.extend(extents.into_iter().filter_map(|extent| match extent.source {
@@ -397,9 +410,11 @@ fn close_run(run: &mut Option<(ChunkKey, Vec<Piece>)>, folded: &mut Vec<Extent>,
 const APPEND: u8 = 0;
 const TRUNCATE: u8 = 1;
 const DELETE: u8 = 2;
+const RENAME: u8 = 3;
 
 /// Packs a journal value: `u32` length of the header, then per entry kind `u8`, order `u64`, number `u64` (position or new
-/// length), bytes `u32`, length of the name `u16` and the name; then all bytes. Numbers are little-endian.
+/// length), bytes `u32`, length of the name `u16` and the name; then all bytes, those of a renaming the new name. Numbers are
+/// little-endian.
 #[derive(Default)]
 struct JournalWriter {
     key: u64,
@@ -442,6 +457,7 @@ enum Operation {
     Append { file: String, position: u64, length: u64, source: Source },
     Truncate { file: String, length: u64 },
     Delete { file: String },
+    Rename { file: String, to: String },
 }
 
 /// Reads a journal value; `None` where it is damaged.
@@ -471,6 +487,10 @@ fn unpack(key: u64, value: &[u8], operations: &mut Vec<(u64, Operation)>) -> Opt
             }
             TRUNCATE => Operation::Truncate { file, length: number },
             DELETE => Operation::Delete { file },
+            RENAME => {
+                let to = value.get(offset..offset + length as usize)?;
+                Operation::Rename { file, to: std::str::from_utf8(to).ok()?.to_owned() }
+            }
             _ => return None,
         };
         offset += length as usize;

@@ -80,6 +80,11 @@ fn apply(files: &mut SortedMap<String, Vec<u8>>, command: &StoreCommand) {
         StoreCommand::Delete { file } => {
             files.remove(&**file);
         }
+        StoreCommand::Rename { file, to } => {
+            if let Some(content) = files.remove(&**file) {
+                files.insert(to.to_string(), content);
+            }
+        }
     }
 }
 
@@ -91,13 +96,17 @@ fn random_command(rng: &mut Rng, files: &SortedMap<String, Vec<u8>>) -> StoreCom
         _ => 1 + rng.below(2000) as usize,
     };
     let bytes = Bytes::from(vec![rng.below(256) as u8; size]);
-    match rng.below(8) {
+    match rng.below(9) {
         0 if files.contains_key(&file) => {
             let length = rng.below(files[&file].len() as u64 + 1) * rng.below(3).min(1);
             StoreCommand::Truncate { file: file.as_str().into(), length }
         }
         1 => StoreCommand::Replace { file: file.as_str().into(), bytes },
         2 => StoreCommand::Delete { file: file.as_str().into() },
+        3 => {
+            let to = format!("topic-{}/0.log", (u64::from(file.as_bytes()[6] - b'0') + 1 + rng.below(3)) % 4);
+            StoreCommand::Rename { file: file.as_str().into(), to: to.into() }
+        }
         _ => {
             let middle = rng.below(bytes.len() as u64 + 1) as usize;
             let bytes = vec![bytes.slice(..middle), bytes.slice(middle..)];

@@ -167,7 +167,7 @@ impl Storage {
     pub fn load(&self, ticket: Ticket, range: FileRange) {
         let mut state = self.0.state.borrow_mut();
         let touched = state.waiting.iter().any(|work| match work {
-            Work::Store(_, commands) => commands.iter().any(|command| *file_of(command) == range.file),
+            Work::Store(_, commands) => commands.iter().any(|command| touches(command, &range.file)),
             Work::Load(..) => false,
         });
         if touched {
@@ -235,8 +235,13 @@ fn file_of(command: &StoreCommand) -> &Str {
         StoreCommand::Append { file, .. }
         | StoreCommand::Truncate { file, .. }
         | StoreCommand::Replace { file, .. }
-        | StoreCommand::Delete { file } => file,
+        | StoreCommand::Delete { file }
+        | StoreCommand::Rename { file, .. } => file,
     }
+}
+
+fn touches(command: &StoreCommand, file: &Str) -> bool {
+    file_of(command) == file || matches!(command, StoreCommand::Rename { to, .. } if to == file)
 }
 
 fn create_directory(database: &IdbDatabase) -> Result<(), JsValue> {

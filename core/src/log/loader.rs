@@ -42,6 +42,8 @@ pub struct LoadContext {
     pub topic_partition: TopicPartition,
     /// Index of its log directory.
     pub directory: usize,
+    /// Name of its own directory below that.
+    pub directory_name: FilePath,
     /// Its configs, as far as they are known when a node starts.
     pub config: LogConfig,
     /// From the log start checkpoint.
@@ -100,7 +102,7 @@ impl LogLoader {
     /// Begins to load the log with `files`, the names and lengths in its directory.
     pub fn new(context: LoadContext, files: SortedMap<FilePath, u64>, now: Now) -> Self {
         let mut loader = Self {
-            directory_name: format!("{}", context.topic_partition).into(),
+            directory_name: context.directory_name.clone(),
             context,
             now,
             files,
@@ -211,7 +213,8 @@ impl LogLoader {
             snapshots: self.snapshots,
         };
         let LoadContext { topic_partition, directory, config, .. } = self.context;
-        let mut log = UnifiedLog::from_loaded(topic_partition, self.topic_id, directory, config, loaded);
+        let place = (directory, self.directory_name);
+        let mut log = UnifiedLog::from_loaded(topic_partition, self.topic_id, place, config, loaded);
         log.after_load(self.now, log_start_offset, self.epochs_stored.as_ref(), store);
         (log, self.report)
     }

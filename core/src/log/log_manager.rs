@@ -1,5 +1,6 @@
 //! [`LogManager`]: all logs of all log directories of a node.
 
+mod future;
 mod loading;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,11 @@ use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use future::Replaced;
 use loading::Loading;
+
+pub(crate) use future::newness;
+pub use future::{Copied, CopyError, future_directory_name_length};
 
 /// Uses of logs between two looks at the memory budget.
 const BUDGET_CHECK: u64 = 16;
@@ -79,6 +84,14 @@ pub struct LogManager {
     config: LogManagerConfig,
     directories: Vec<Directory>,
     logs: SortedMap<TopicPartition, UnifiedLog>,
+    /// Logs that are to take the place of the current ones, in other directories.
+    futures: SortedMap<TopicPartition, UnifiedLog>,
+    /// Logs whose place was taken, until that is stored.
+    replaced: Vec<Replaced>,
+    /// More logs of partitions than one current and one future, after a crash; which count is known with the metadata.
+    duplicates: Vec<UnifiedLog>,
+    /// Where a log goes that is not there yet.
+    preferred: SortedMap<TopicPartition, usize>,
     loading: Loading,
     previous_broker_epoch: Option<i64>,
     use_clock: u64,
@@ -98,6 +111,10 @@ impl LogManager {
         Self {
             directories: online.collect(),
             logs: SortedMap::new(),
+            futures: SortedMap::new(),
+            replaced: Vec::new(),
+            duplicates: Vec::new(),
+            preferred: SortedMap::new(),
             loading: Loading::new(directories),
             previous_broker_epoch: None,
             use_clock: 0,
@@ -129,7 +146,7 @@ impl LogManager {
         Some(log)
     }
 
-    /// All logs, by partition.
+    /// All current logs, by partition.
     pub fn logs(&self) -> impl Iterator<Item = (&TopicPartition, &UnifiedLog)> {
         self.logs.iter()
     }
@@ -139,7 +156,8 @@ impl LogManager {
         self.logs.remove(partition)
     }
 
-    /// The log of a partition, created in `directory`, or in the online one with the fewest logs, where there is none yet.
+    /// The log of a partition. Where there is none yet it is created in the directory that was asked for
+    /// ([`Self::prefer_directory`]), else in `directory`, else in the online one with the fewest logs.
     ///
     /// # Errors
     /// `KAFKA_STORAGE_ERROR` where no directory is online.
@@ -153,6 +171,7 @@ impl LogManager {
         stores: &mut [StoreQueue],
     ) -> Result<&mut UnifiedLog, ErrorCode> {
         if !self.logs.contains_key(partition) {
+            let directory = self.preferred.remove(partition).or(directory);
             let directory = directory.filter(|&index| self.is_online(index)).or_else(|| self.emptiest());
             let directory = directory.ok_or(ErrorCode::KafkaStorageError)?;
             let store = stores.get_mut(directory).ok_or(ErrorCode::KafkaStorageError)?;
@@ -162,8 +181,10 @@ impl LogManager {
         self.log_mut(partition).ok_or(ErrorCode::KafkaStorageError)
     }
 
-    /// Deletes a log and its files; answers whether there was one.
+    /// Deletes a log, the one that was to take its place, and their files; answers whether there was one.
     pub fn delete_log(&mut self, partition: &TopicPartition, stores: &mut [StoreQueue]) -> bool {
+        self.delete_future(partition, stores);
+        self.delete_replaced(partition, stores);
         let Some(log) = self.logs.remove(partition) else { return false };
         if let Some(store) = stores.get_mut(log.directory()) {
             log.delete_files(store);
@@ -191,6 +212,7 @@ impl LogManager {
                 moved.push(partition.clone());
             }
         }
+        self.stored_future(directory, ticket);
         moved
     }
 
@@ -206,6 +228,7 @@ impl LogManager {
         for partition in &lost {
             self.logs.remove(partition);
         }
+        self.forget_futures(directory);
         self.loading.forget(directory);
         lost
     }
@@ -236,7 +259,8 @@ impl LogManager {
         if !self.is_loaded() {
             return;
         }
-        for log in self.logs.values_mut() {
+        self.delete_stored_replaced(stores);
+        for log in self.logs.values_mut().chain(self.futures.values_mut()) {
             self.checkpoints_stale |= log.take_checkpoints_stale();
         }
         if core::mem::take(&mut self.checkpoints_stale) {
@@ -245,7 +269,7 @@ impl LogManager {
         }
         if self.next_retention <= now.monotonic {
             self.next_retention = now.monotonic + self.config.retention_check_interval;
-            for log in self.logs.values_mut() {
+            for log in self.logs.values_mut().chain(self.futures.values_mut()) {
                 if let Some(store) = stores.get_mut(log.directory()) {
                     log.delete_retention(now, store);
                 }
@@ -257,7 +281,7 @@ impl LogManager {
         }
         if self.next_producer_expiration <= now.monotonic {
             self.next_producer_expiration = now.monotonic + PRODUCER_EXPIRATION_INTERVAL;
-            for log in self.logs.values_mut() {
+            for log in self.logs.values_mut().chain(self.futures.values_mut()) {
                 log.expire_producers(now);
             }
         }
@@ -283,7 +307,7 @@ impl LogManager {
         if !self.is_loaded() {
             return;
         }
-        for log in self.logs.values_mut() {
+        for log in self.logs.values_mut().chain(self.futures.values_mut()) {
             if let Some(store) = stores.get_mut(log.directory()) {
                 log.close(store);
             }
@@ -300,7 +324,7 @@ impl LogManager {
 
     /// Bytes of all logs in memory.
     pub fn warm_bytes(&self) -> u64 {
-        self.logs.values().map(UnifiedLog::warm_bytes).sum()
+        self.logs.values().chain(self.futures.values()).map(UnifiedLog::warm_bytes).sum()
     }
 
     /// Drops the chunks used longest ago until the logs fit the budget, or nothing more may go.
@@ -311,7 +335,8 @@ impl LogManager {
         self.budget_checked = self.use_clock;
         let mut warm = self.warm_bytes();
         while warm > self.config.memory_budget {
-            let oldest = self.logs.values_mut().filter_map(|log| Some((log.coldest(now)?, log)));
+            let all = self.logs.values_mut().chain(self.futures.values_mut());
+            let oldest = all.filter_map(|log| Some((log.coldest(now)?, log)));
             let Some((last_used, log)) = oldest.min_by_key(|&(last_used, _)| last_used) else { break };
             let freed = log.evict(last_used, now);
             if freed == 0 {
@@ -331,8 +356,9 @@ impl LogManager {
             if !directory.online {
                 continue;
             }
-            let of_directory = self.logs.iter().filter(|(_, log)| log.directory() == index);
-            let bytes = encode_offsets(of_directory.filter_map(|(partition, log)| Some((partition, offset(log)?))));
+            let of_directory = self.in_directory(index);
+            let bytes =
+                encode_offsets(of_directory.iter().filter_map(|(partition, log)| Some((*partition, offset(log)?))));
             store.push(StoreCommand::Replace { file: Str::from_static(file), bytes });
         }
     }

@@ -34,6 +34,11 @@ impl MemoryDisk {
                 StoreCommand::Delete { file } => {
                     self.files.remove(file);
                 }
+                StoreCommand::Rename { file, to } => {
+                    if let Some(content) = self.files.remove(file) {
+                        self.files.insert(to.clone(), content);
+                    }
+                }
             }
         }
     }

@@ -149,6 +149,17 @@ impl LogSegment {
         self.time_index = time_index;
     }
 
+    /// Gives its files the partition directory `directory`.
+    pub fn rename(&mut self, directory: &FilePath, store: &mut StoreQueue) {
+        let suffixes = [".log", ".index", ".timeindex"];
+        let before = suffixes.map(|suffix| self.path(suffix));
+        self.directory = directory.clone();
+        for (file, suffix) in before.into_iter().zip(suffixes) {
+            store.push(StoreCommand::Rename { file, to: self.path(suffix) });
+        }
+        self.file = self.path(".log");
+    }
+
     /// Removes its files.
     pub fn delete_files(&self, store: &mut StoreQueue) {
         for suffix in [".log", ".index", ".timeindex"] {

@@ -44,6 +44,13 @@ pub enum StoreCommand {
         /// The file.
         file: FilePath,
     },
+    /// Gives the file another path, in the place of what was there; nothing happens where it does not exist.
+    Rename {
+        /// The file.
+        file: FilePath,
+        /// Its path from now on; another one.
+        to: FilePath,
+    },
 }
 
 /// A file a directory holds when a node starts.
@@ -106,6 +113,11 @@ impl StoreQueue {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         Some((ticket, core::mem::take(&mut self.commands)))
+    }
+
+    /// The ticket of what is queued now, or next.
+    pub fn next_ticket(&self) -> Ticket {
+        Ticket(self.next_ticket)
     }
 
     /// The ticket of the newest batch taken; `None` before the first.

@@ -44,7 +44,7 @@ pub struct UnifiedLog {
     topic_id: Uuid,
     /// Index of its log directory.
     directory: usize,
-    /// Name of its directory below that, `topic-partition`.
+    /// Name of its directory below that, `topic-partition` once it is the partition's current log.
     directory_name: FilePath,
     pub(super) config: LogConfig,
     /// Ascending; never empty.
@@ -86,7 +86,21 @@ impl UnifiedLog {
         now: Now,
         store: &mut StoreQueue,
     ) -> Self {
-        let directory_name = FilePath::from(format!("{topic_partition}"));
+        let name = FilePath::from(format!("{topic_partition}"));
+        Self::create_in(name, topic_partition, topic_id, directory, config, start_offset, now, store)
+    }
+
+    /// The same in a directory of another name, for a log that is to take the place of one.
+    pub(super) fn create_in(
+        directory_name: FilePath,
+        topic_partition: TopicPartition,
+        topic_id: Uuid,
+        directory: usize,
+        config: LogConfig,
+        start_offset: Offset,
+        now: Now,
+        store: &mut StoreQueue,
+    ) -> Self {
         let segment = LogSegment::new(&directory_name, start_offset, now.wall_ms);
         let loaded = LoadedLog {
             segments: alloc::vec![segment],
@@ -97,7 +111,7 @@ impl UnifiedLog {
             producers: ProducerStateManager::default(),
             snapshots: SortedMap::new(),
         };
-        let log = Self::from_loaded(topic_partition, topic_id, directory, config, loaded);
+        let log = Self::from_loaded(topic_partition, topic_id, (directory, directory_name), config, loaded);
         if topic_id != Uuid::ZERO {
             let bytes = encode_partition_metadata(topic_id);
             store.push(StoreCommand::Replace { file: log.path(PARTITION_METADATA), bytes });
@@ -107,16 +121,16 @@ impl UnifiedLog {
         log
     }
 
-    /// A log as recovery found it; all of it is stored.
+    /// A log as recovery found it in a log directory, under a name; all of it is stored.
     pub(super) fn from_loaded(
         topic_partition: TopicPartition,
         topic_id: Uuid,
-        directory: usize,
+        (directory, directory_name): (usize, FilePath),
         config: LogConfig,
         loaded: LoadedLog,
     ) -> Self {
         Self {
-            directory_name: format!("{topic_partition}").into(),
+            directory_name,
             topic_partition,
             topic_id,
             directory,
@@ -246,6 +260,11 @@ impl UnifiedLog {
             self.unstored.pop_front();
         }
         self.recovery_point != before
+    }
+
+    /// How many batches with appends of it are on their way to storage.
+    pub fn unstored_batches(&self) -> usize {
+        self.unstored.len()
     }
 
     /// Bytes of all its segments.

@@ -31,6 +31,10 @@ pub(super) fn take(broker: &mut Broker, sent: &Sent<Purpose>, frame: &Bytes) -> 
             let response = body::<m::AlterPartitionRequest>(sent, frame)?;
             broker.replica_manager.alter_partition_response(broker.now, *request_id, Ok(response));
         }
+        Purpose::AssignReplicasToDirs { request_id } => {
+            let response = body::<m::AssignReplicasToDirsRequest>(sent, frame)?;
+            broker.replica_manager.assign_replicas_to_dirs_response(broker.now, *request_id, Ok(response));
+        }
         Purpose::Register => {
             let response = body::<m::BrokerRegistrationRequest>(sent, frame)?;
             let now = broker.now.monotonic;
@@ -97,6 +101,9 @@ impl Broker {
             }
             Purpose::AlterPartition { request_id } => {
                 self.replica_manager.alter_partition_response(now, request_id, Err(RequestFailed));
+            }
+            Purpose::AssignReplicasToDirs { request_id } => {
+                self.replica_manager.assign_replicas_to_dirs_response(now, request_id, Err(RequestFailed));
             }
             Purpose::Register | Purpose::Heartbeat => {
                 if let Some(lifecycle) = self.lifecycle.as_mut() {

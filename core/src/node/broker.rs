@@ -39,6 +39,8 @@ pub(super) enum Purpose {
     Replica { leader: NodeId, request_id: u64 },
     /// ISR changes.
     AlterPartition { request_id: u64 },
+    /// Where replicas are.
+    AssignReplicasToDirs { request_id: u64 },
     /// This broker registers.
     Register,
     /// This broker lives.
@@ -404,6 +406,12 @@ impl Broker {
             ReplicaOutput::Send { to, request_id, request } => self.send_fetcher(to, request_id, &request),
             ReplicaOutput::SendAlterPartition { request_id, request } => {
                 let purpose = Purpose::AlterPartition { request_id };
+                if !self.ask_controller(&request, purpose.clone()) {
+                    self.request_failed(purpose);
+                }
+            }
+            ReplicaOutput::SendAssignReplicasToDirs { request_id, request } => {
+                let purpose = Purpose::AssignReplicasToDirs { request_id };
                 if !self.ask_controller(&request, purpose.clone()) {
                     self.request_failed(purpose);
                 }

@@ -343,7 +343,7 @@ impl Startup {
             .then(|| BrokerLifecycle::new(now.monotonic, registration, config.lifecycle.heartbeat_interval));
         let controller_config = ControllerConfig::new(cluster_id.clone(), Arc::new(config.clone()));
         let controller = config.is_controller.then(|| QuorumController::new(controller_config, self.rng.fork()));
-        let replica_config = ReplicaManagerConfig::new(&config, self.rng.next_u64());
+        let replica_config = ReplicaManagerConfig::new(&config, directory_ids.clone(), self.rng.next_u64());
         Ok(Broker {
             cluster_id,
             channel_client_id: Str::from(format!("broker-{}", config.node_id)),

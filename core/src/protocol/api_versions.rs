@@ -156,6 +156,7 @@ const V4_3: &[ServedApi] = &[
     row(ApiKey::OffsetForLeaderEpoch, 2, 4, BROKER, false),
     row(ApiKey::DescribeConfigs, 1, 4, BOTH, false),
     row(ApiKey::AlterConfigs, 0, 2, BOTH, true),
+    row(ApiKey::AlterReplicaLogDirs, 1, 2, BROKER, false),
     row(ApiKey::DescribeLogDirs, 1, 5, BROKER, false),
     row(ApiKey::CreatePartitions, 0, 3, BOTH, true),
     row(ApiKey::DeleteGroups, 0, 2, BROKER, false),

@@ -4,10 +4,12 @@
 //! - [`partition`]: one replica's role, its in-sync replicas and its high watermark rule.
 //! - [`partition_state`], [`replica_state`]: the ISR and its pending change; what a leader knows of a follower.
 //! - [`alter_partition`]: asks the controller for ISR changes.
+//! - [`assignments_manager`]: tells the controller in which log directories replicas are.
 //! - [`replica_fetcher`]: fetches from one leader; [`fetch_session`], [`fetch_session_handler`]: incremental fetch, at the
 //!   server and at who fetches.
 
 pub mod alter_partition;
+pub mod assignments_manager;
 pub mod fetch_session;
 pub mod fetch_session_handler;
 pub mod partition;

@@ -34,6 +34,8 @@ pub struct Plan {
     pub options: Options,
     /// Groups: name, assignors, members at the begin.
     pub groups: Vec<(Str, Vec<Assignor>, u32)>,
+    /// Replicas are moved between the disks of their nodes.
+    pub moves: bool,
     changes: Vec<(Str, Str)>,
     two_disks: bool,
 }
@@ -81,6 +83,7 @@ impl Plan {
                 (Str::from_static("readers"), vec![assignors], 1 + rng.below(3) as u32),
                 (Str::from_static("auditors"), vec![Assignor::Range, Assignor::CooperativeSticky], 1),
             ],
+            moves: false,
             changes,
             two_disks,
         }
@@ -93,14 +96,29 @@ impl Plan {
         self.faults.power = true;
     }
 
+    /// Every node has two disks, and replicas move between them.
+    #[cfg(test)]
+    pub(super) fn move_replicas(&mut self) {
+        self.moves = true;
+        self.two_disks = true;
+    }
+
     /// The configuration of a node.
     pub fn config(&self, id: NodeId) -> Result<BrokerConfig, String> {
         let mut properties: Properties = parsed_playground_properties(id, self.brokers, &self.changes);
         if self.two_disks {
-            properties.set("log.dirs", format!("/var/lib/kafka/{id}/a,/var/lib/kafka/{id}/b"));
+            properties.set("log.dirs", DISKS.map(|disk| log_dir(id, disk)).join(","));
         }
         BrokerConfig::from_properties(&properties).map_err(|error| format!("{error:?}"))
     }
+}
+
+/// Names of a node's disks, where it has two.
+pub const DISKS: [&str; 2] = ["a", "b"];
+
+/// The log directory on a disk.
+pub fn log_dir(id: NodeId, disk: &str) -> String {
+    format!("/var/lib/kafka/{id}/{disk}")
 }
 
 fn property(key: &'static str, value: i64) -> (Str, Str) {

@@ -11,7 +11,7 @@ use super::workload::{LASTING_TOPICS, Workload};
 use crate::client::{ConsumerEvent, ProducerEvent};
 use crate::config::playground::FIRST_BROKER_PORT;
 use crate::event::Event;
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, PartitionIndex};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, PartitionIndex, Uuid};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
@@ -58,6 +58,8 @@ pub struct Summary {
     pub acknowledged: u64,
     /// Records that consumers got.
     pub consumed: u64,
+    /// Replicas that came into another directory of their node.
+    pub moved: u64,
     /// Virtual time.
     pub took: Duration,
     /// Virtual time from the end of the faults until all was well.
@@ -102,6 +104,9 @@ pub struct Simulation {
     at_once: (Instant, u32),
     is_healing: bool,
     phase: &'static str,
+    /// Directories of replicas, where they move.
+    places: BTreeMap<(NodeId, Uuid, PartitionIndex), usize>,
+    moved: u64,
 }
 
 impl Simulation {
@@ -134,6 +139,8 @@ impl Simulation {
             at_once: (Instant::ZERO, 0),
             is_healing: false,
             phase: "",
+            places: BTreeMap::new(),
+            moved: 0,
         }
     }
 
@@ -151,6 +158,7 @@ impl Simulation {
             faults: self.faults.happened(),
             acknowledged: self.invariants.acknowledged(),
             consumed: self.invariants.consumed(),
+            moved: self.moved,
             took: self.cluster.now().monotonic.since(Instant::ZERO),
             healed_in,
         }
@@ -233,6 +241,7 @@ impl Simulation {
         match self.rng.below(40) {
             0 => self.change_members(),
             1 => self.administer(),
+            2..=5 if self.plan.moves => self.move_replica(),
             _ => self.write(),
         }
     }
@@ -278,6 +287,29 @@ impl Simulation {
                 admin.submit(now, request);
             }
         })
+    }
+
+    fn move_replica(&mut self) -> Result<(), Violation> {
+        let (node, request) = self.workload.move_replica(self.plan.brokers);
+        let is_admin = |process: &&ClientProcess| matches!(process.client, Client::Admin(_));
+        let Some(admin) = self.clients.values().find(is_admin) else { return Ok(()) };
+        let (number, name) = (admin.number, admin.name.clone());
+        self.trace.push(self.cluster.now().monotonic, Entry::Program(name, format!("{request:?} of node {node}")));
+        self.with_client(number, |client, now| {
+            if let Client::Admin(admin) = client {
+                admin.submit_to(now, node, request);
+            }
+        })
+    }
+
+    /// Counts the replicas of a node that are in another directory than before.
+    fn note_places(&mut self, id: NodeId) {
+        let Some(parts) = self.cluster.nodes().get(&id).and_then(|process| process.node()?.parts()) else { return };
+        for (partition, log) in parts.replica_manager.hosted_logs() {
+            let place = self.places.entry((id, partition.topic_id, partition.topic_partition.partition));
+            let before = core::mem::replace(place.or_insert(log.directory()), log.directory());
+            self.moved += u64::from(before != log.directory());
+        }
     }
 
     /// A consumer comes, or one goes, in order or not.
@@ -399,7 +431,12 @@ impl Simulation {
             return Err(Violation { invariant: "time_passes", what });
         }
         match step {
-            Step::Node(id) => self.invariants.node_moved(&self.cluster, id),
+            Step::Node(id) => {
+                if self.plan.moves {
+                    self.note_places(id);
+                }
+                self.invariants.node_moved(&self.cluster, id)
+            }
             Step::Client(number, arrival) => self.client_moves(number, arrival),
             Step::Idle | Step::Nobody => Ok(()),
         }
@@ -528,6 +565,8 @@ impl Simulation {
             if hosted.len() != expected {
                 complaints.push(format!("node {id} has {} replicas, not {expected}", hosted.len()));
             }
+            let misplaced = parts.replica_manager.misplaced();
+            complaints.extend(misplaced.iter().map(|of| format!("{of} on node {id} is not in its directory")));
             // Consumers commit all the time, so the offsets topic does not come to rest.
             let resting = hosted.into_iter().filter(|hosted| hosted.0.topic_partition.topic != CONSUMER_OFFSETS_TOPIC);
             for (partition, log) in resting {

@@ -2,17 +2,19 @@
 
 use super::client::{Client, ClientProcess};
 use super::history::RecordId;
+use super::plan::{DISKS, log_dir};
 use crate::client::admin::{Admin, AdminConfig, AdminRequest};
 use crate::client::assignor::Assignor;
 use crate::client::consumer::AutoOffsetReset;
 use crate::client::{Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord};
-use crate::ids::PartitionIndex;
+use crate::ids::{NodeId, PartitionIndex};
+use crate::protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use crate::protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use crate::protocol::messages::create_topics_request::CreatableTopic;
 use crate::protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    AlterReplicaLogDirsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
 };
 use crate::rng::Rng;
 use crate::text::Str;
@@ -154,6 +156,16 @@ impl Workload {
                 CreatePartitionsRequest { topics, timeout_ms: 5_000, ..Default::default() }.into()
             }
         }
+    }
+
+    /// A request to move a replica to a disk of its node, and the node.
+    pub fn move_replica(&mut self, brokers: u16) -> (NodeId, AdminRequest) {
+        let node = self.rng.below(u64::from(brokers)) as NodeId;
+        let (name, partitions) = LASTING_TOPICS[self.rng.below(2) as usize];
+        let partitions = vec![self.rng.below(partitions as u64) as PartitionIndex];
+        let topics = vec![AlterReplicaLogDirTopic { name: Str::from_static(name), partitions }];
+        let path = log_dir(node, DISKS[self.rng.below(2) as usize]).into();
+        (node, AlterReplicaLogDirsRequest { dirs: vec![AlterReplicaLogDir { path, topics }] }.into())
     }
 
     fn passing(&mut self) -> &'static str {

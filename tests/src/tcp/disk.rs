@@ -70,6 +70,7 @@ impl Disk {
                     fs::rename(self.root.join(beside.as_str()), self.root.join(file.as_str()))?;
                 }
                 StoreCommand::Delete { file } => self.delete(file)?,
+                StoreCommand::Rename { file, to } => self.rename(file, to)?,
             }
         }
         Ok(())
@@ -94,11 +95,28 @@ impl Disk {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        if let Some(folder) = path.parent().filter(|folder| *folder != self.root) {
-            // Removes a partition's folder with its last file; one that still holds files stays.
+        self.remove_empty_folder(&path);
+        Ok(())
+    }
+
+    fn rename(&self, file: &str, to: &str) -> io::Result<()> {
+        let (from, to) = (self.root.join(file), self.root.join(to));
+        if !from.exists() {
+            return Ok(());
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::rename(&from, to)?;
+        self.remove_empty_folder(&from);
+        Ok(())
+    }
+
+    /// Removes a partition's folder with its last file; one that still holds files stays.
+    fn remove_empty_folder(&self, gone: &Path) {
+        if let Some(folder) = gone.parent().filter(|folder| *folder != self.root) {
             let _still_in_use = fs::remove_dir(folder);
         }
-        Ok(())
     }
 
     /// Reads a range.

@@ -194,5 +194,5 @@ pub(super) static KEYS: &[ConfigKey] = &[
 pub(super) static DYNAMIC_KEYS: &[ConfigKey] = &[
     key("follower.replication.throttled.rate", Long, MAX_LONG, AtLeast(0), Cluster, ACTED_ON, "Most bytes per second that a follower fetches of throttled replicas."),
     key("leader.replication.throttled.rate", Long, MAX_LONG, AtLeast(0), Cluster, ACTED_ON, "Most bytes per second that a leader sends of throttled replicas."),
-    key("replica.alter.log.dirs.io.max.bytes.per.second", Long, MAX_LONG, AtLeast(0), Cluster, READ, "Most bytes per second that move between log directories."),
+    key("replica.alter.log.dirs.io.max.bytes.per.second", Long, MAX_LONG, AtLeast(0), Cluster, ACTED_ON, "Most bytes per second that move between log directories."),
 ];

@@ -5,6 +5,7 @@ use super::super::checkpoint::{
 };
 use super::super::loader::{LoadContext, LogLoader};
 use super::super::storage::{FilePath, LogDirectory, StoreCommand, StoreQueue};
+use super::future::FUTURE_SUFFIX;
 use super::{FileRange, LoadRequest, LogManager};
 use crate::event::Event;
 use crate::ids::{Offset, TopicPartition};
@@ -33,7 +34,7 @@ enum Pending {
 pub(super) struct Loading {
     next_id: u64,
     checkpoints: VecDeque<(usize, &'static str, u64)>,
-    partitions: VecDeque<(usize, TopicPartition, SortedMap<FilePath, u64>)>,
+    partitions: VecDeque<(usize, Folder, SortedMap<FilePath, u64>)>,
     /// Logs whose next range is not asked for yet.
     ready: VecDeque<(usize, Box<LogLoader>)>,
     pending: SortedMap<u64, Pending>,
@@ -70,7 +71,7 @@ impl Loading {
                 }
             }
             for (folder, files) in partitions {
-                loading.partitions.extend(parse_folder(folder).map(|partition| (index, partition, files)));
+                loading.partitions.extend(Folder::parse(folder).map(|folder| (index, folder, files)));
             }
         }
         loading
@@ -188,13 +189,15 @@ impl LogManager {
     }
 
     fn begin_next(&mut self, now: Now) -> Option<(usize, Box<LogLoader>)> {
-        let (directory, topic_partition, files) = self.loading.partitions.pop_front()?;
+        let (directory, folder, files) = self.loading.partitions.pop_front()?;
+        let Folder { topic_partition, name } = folder;
         let context = LoadContext {
             log_start_offset: self.loading.log_starts[directory].get(&topic_partition).copied(),
             high_watermark: self.loading.high_watermarks[directory].get(&topic_partition).copied(),
             config: self.config.default_log.clone(),
             topic_partition,
             directory,
+            directory_name: name,
         };
         Some((directory, Box::new(LogLoader::new(context, files, now))))
     }
@@ -209,15 +212,29 @@ impl LogManager {
                 discarded_bytes: report.discarded_bytes,
             });
         }
-        self.logs.insert(log.topic_partition().clone(), log);
+        self.take_loaded(log);
     }
 }
 
-/// The partition whose directory `folder` is; `None` for `-stray`, `-future` and what is no partition's.
-fn parse_folder(folder: &str) -> Option<TopicPartition> {
-    let (topic, partition) = folder.rsplit_once('-')?;
-    if topic.is_empty() || !partition.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+/// A partition's directory.
+#[derive(Clone, Debug)]
+struct Folder {
+    topic_partition: TopicPartition,
+    name: FilePath,
+}
+
+impl Folder {
+    /// The directory of a current or a future log; `None` for `-stray` and what is no partition's.
+    fn parse(name: &str) -> Option<Self> {
+        // `topic-partition.uniqueId-future`; the topic may have dots of its own.
+        let of = match name.strip_suffix(FUTURE_SUFFIX) {
+            Some(future) => future.rsplit_once('.')?.0,
+            None => name,
+        };
+        let (topic, partition) = of.rsplit_once('-')?;
+        if topic.is_empty() || !partition.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { topic_partition: TopicPartition::new(topic, partition.parse().ok()?), name: name.into() })
     }
-    Some(TopicPartition::new(topic, partition.parse().ok()?))
 }

@@ -4,12 +4,13 @@ use super::super::indexes::file_name;
 use super::super::leader_epoch_cache::{LEADER_EPOCH_CHECKPOINT, LeaderEpochCache};
 use super::super::producer_state::ProducerStateManager;
 use super::super::segment::{Cold, LogSegment};
-use super::super::storage::{FileRange, StoreCommand, StoreQueue};
+use super::super::storage::{FilePath, FileRange, StoreCommand, StoreQueue, Ticket};
 use super::{PARTITION_METADATA, UnifiedLog};
 use crate::ids::Offset;
 use crate::protocol::ErrorCode;
 use crate::record::BatchHeader;
 use crate::time::Now;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -84,6 +85,19 @@ impl UnifiedLog {
         self.note_unstored(ticket, offset);
     }
 
+    /// Begins a log that has nothing yet where the batch begins that holds its start: the log it is copied from starts within
+    /// one, after its records before were deleted (Kafka's `UnexpectedAppendOffsetException`).
+    pub fn start_with(&mut self, now: Now, records: &[u8], store: &mut StoreQueue) {
+        let end = self.log_end_offset;
+        if let Ok(first) = BatchHeader::parse(records)
+            && self.log_start_offset == end
+            && (first.base_offset..=first.last_offset()).contains(&end)
+            && first.base_offset < end
+        {
+            self.truncate_fully_and_start_at(now, first.base_offset, store);
+        }
+    }
+
     /// Brings what was read from several files into line, as the last step of loading.
     pub(in super::super) fn after_load(
         &mut self,
@@ -122,6 +136,34 @@ impl UnifiedLog {
         for name in [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA] {
             store.push(StoreCommand::Delete { file: self.path(name) });
         }
+    }
+
+    /// Takes the place of `current`, whose whole content it has: gets its name, its leader epochs (also those that nothing was
+    /// written in) and its high watermark. Answers the ticket with which that is stored.
+    pub(in super::super) fn replace(&mut self, current: &Self, store: &mut StoreQueue) -> Ticket {
+        let ticket = self.rename(current.topic_partition.to_string().into(), store);
+        self.epochs = current.epochs.clone();
+        self.epochs.truncate_from_start(self.log_start_offset);
+        self.store_epochs(store);
+        self.maybe_increment_high_watermark(current.high_watermark);
+        self.use_clock = current.use_clock;
+        self.checkpoints_stale = true;
+        ticket
+    }
+
+    /// Gives its directory another name; answers the ticket with which that is stored.
+    pub(in super::super) fn rename(&mut self, name: FilePath, store: &mut StoreQueue) -> Ticket {
+        let mut names: Vec<FilePath> = [LEADER_EPOCH_CHECKPOINT, PARTITION_METADATA].map(FilePath::from_static).into();
+        names.extend(self.snapshots.keys().map(|&offset| file_name(offset, ".snapshot").into()));
+        let before: Vec<FilePath> = names.iter().map(|file| self.path(file)).collect();
+        self.directory_name = name;
+        for (file, name) in before.into_iter().zip(&names) {
+            store.push(StoreCommand::Rename { file, to: self.path(name) });
+        }
+        for segment in &mut self.segments {
+            segment.rename(&self.directory_name, store);
+        }
+        store.next_ticket()
     }
 
     /// Raises the log start offset, as `DeleteRecords` or a leader's does; answers whether it moved.

@@ -22,12 +22,12 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
     let results = (broker.replica_manager.log_directories().into_iter())
         .map(|directory| {
             let mut topics: SortedMap<Str, Vec<DescribeLogDirsPartition>> = SortedMap::new();
-            for (partition, size, offset_lag) in directory.replicas.into_iter().filter(|(which, ..)| wanted(which)) {
-                topics.entry(partition.topic).or_default().push(DescribeLogDirsPartition {
-                    partition_index: partition.partition,
-                    partition_size: size as i64,
-                    offset_lag,
-                    is_future_key: false,
+            for replica in directory.replicas.into_iter().filter(|replica| wanted(&replica.partition)) {
+                topics.entry(replica.partition.topic).or_default().push(DescribeLogDirsPartition {
+                    partition_index: replica.partition.partition,
+                    partition_size: replica.size as i64,
+                    offset_lag: replica.offset_lag,
+                    is_future_key: replica.is_future,
                 });
             }
             let error = if directory.online { ErrorCode::None } else { ErrorCode::KafkaStorageError };

@@ -1,6 +1,7 @@
 //! One file per API, named as the API: decoded request in, typed answer or a part of the node that owes one out. Handlers
 //! keep no state. What a listener serves is a row of [`crate::protocol::api_versions`]; the match below is its other half.
 
+mod alter_replica_log_dirs;
 mod api_versions;
 mod controller;
 mod describe_client_quotas;
@@ -120,6 +121,7 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         ApiKey::ListOffsets => log::list_offsets(broker, context, body(reader, context)?),
         ApiKey::OffsetForLeaderEpoch => log::offset_for_leader_epoch(broker, context, &body(reader, context)?),
         ApiKey::DeleteRecords => log::delete_records(broker, context, &body(reader, context)?),
+        ApiKey::AlterReplicaLogDirs => alter_replica_log_dirs::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeLogDirs => describe_log_dirs::handle(broker, context, &body(reader, context)?),
         ApiKey::Metadata => metadata::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeCluster => describe_cluster::handle(broker, context, &body(reader, context)?),

@@ -95,7 +95,8 @@ impl TestNode {
                 StoreCommand::Append { .. } => {}
                 StoreCommand::Truncate { file, .. }
                 | StoreCommand::Replace { file, .. }
-                | StoreCommand::Delete { file } => {
+                | StoreCommand::Delete { file }
+                | StoreCommand::Rename { file, .. } => {
                     if file.ends_with(".log") {
                         self.on_disk.clear();
                         for (_, bytes) in segments(&self.disk) {

@@ -1,13 +1,14 @@
 //! What a [`super::ReplicaManager`] takes from the broker's and the topics' configs.
 
 use crate::config::{BrokerConfig, DynamicConfigs, TopicConfig};
-use crate::ids::NodeId;
+use crate::ids::{NodeId, Uuid};
 use crate::log::LogConfig;
 use crate::metadata::{ConfigResource, MetadataImage};
 use crate::record::TimestampType;
 use crate::replication::replica_fetcher::FetcherConfig;
 use crate::text::Str;
 use crate::time::Duration;
+use alloc::vec::Vec;
 
 /// The broker's part.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct ReplicaManagerConfig {
     pub fetch_max_bytes: i32,
     /// `max.incremental.fetch.session.cache.slots`.
     pub fetch_session_slots: usize,
+    /// Ids of the log directories, in the order of `log.dirs`; none where the controller is not to know of them.
+    pub directory_ids: Vec<Uuid>,
     /// What fetch session ids are drawn from.
     pub seed: u64,
     /// The whole, for what topics inherit.
@@ -31,8 +34,8 @@ pub struct ReplicaManagerConfig {
 }
 
 impl ReplicaManagerConfig {
-    /// What `config` says; `seed` decides the ids of fetch sessions.
-    pub fn new(config: &BrokerConfig, seed: u64) -> Self {
+    /// What `config` says, of log directories with these ids; `seed` decides the ids of fetch sessions.
+    pub fn new(config: &BrokerConfig, directory_ids: Vec<Uuid>, seed: u64) -> Self {
         let replication = &config.replication;
         Self {
             broker: config.node_id,
@@ -49,6 +52,7 @@ impl ReplicaManagerConfig {
             fetch_max_bytes: config.network.fetch_max_bytes,
             fetch_session_slots: usize::try_from(config.network.max_incremental_fetch_session_cache_slots)
                 .unwrap_or_default(),
+            directory_ids,
             seed,
             given: config.clone(),
         }

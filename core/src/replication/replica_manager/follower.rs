@@ -138,6 +138,7 @@ impl ReplicaManager {
             if self.quotas.follower.is_throttled(&self.image, partition) {
                 self.quotas.follower.record(records.len(), now.monotonic);
             }
+            log.start_with(now, &records, store);
             log.append_as_follower(now, &records, state.leader_epoch, store).map_err(|refused| refused.code)?;
         }
         let committed = log.maybe_increment_high_watermark(data.high_watermark);
@@ -196,6 +197,7 @@ impl ReplicaManager {
     fn truncated(&mut self, partition: &TopicPartition, from: Offset) {
         let Some(to) = self.logs.log(partition).map(crate::log::UnifiedLog::log_end_offset) else { return };
         if to != from {
+            self.moves.current_truncated(partition, to);
             let partition = partition.clone();
             self.outputs.push_back(Output::Event(Event::Truncated { partition, from, to }));
         }

@@ -43,14 +43,16 @@ impl ReplicaManager {
     /// Deletes the logs of replicas that metadata does not assign to this broker (any more). Only to be called once
     /// [`Self::apply`] brought metadata up to the present.
     pub fn delete_stray_logs(&mut self, stores: &mut [StoreQueue]) {
-        let strays: Vec<TopicPartition> = self
-            .logs
-            .logs()
-            .map(|(partition, _)| partition)
+        let current = self.logs.logs().map(|(partition, _)| partition);
+        let future = self.logs.futures().map(|(partition, _)| partition);
+        let strays: Vec<TopicPartition> = current
+            .chain(future)
+            .chain(self.logs.duplicates())
             .filter(|partition| partition.topic != CLUSTER_METADATA_TOPIC && !self.partitions.contains_key(partition))
             .cloned()
             .collect();
         for partition in strays {
+            self.logs.settle_duplicates(&partition, None, stores);
             self.logs.delete_log(&partition, stores);
         }
     }
@@ -96,6 +98,7 @@ impl ReplicaManager {
         }
         self.stop_fetching(partition);
         self.alter_partitions.forget(partition);
+        self.forget_move(partition);
         self.logs.delete_log(partition, stores);
         self.touch(partition);
     }
@@ -158,7 +161,9 @@ impl ReplicaManager {
                 // Left from a topic of the same name that was deleted while this broker was down.
                 self.logs.delete_log(partition, stores);
             }
-            let log = self.logs.log_or_create(now, partition, local.topic_id, None, settings.log.clone(), stores);
+            let assigned = self.assigned_directory(local);
+            self.recover_future(partition, local.topic_id, assigned, stores);
+            let log = self.logs.log_or_create(now, partition, local.topic_id, assigned, settings.log.clone(), stores);
             let offline = log.map(|log| log.update_config(settings.log.clone())).is_err();
             self.partitions.insert(
                 partition.clone(),
@@ -168,7 +173,9 @@ impl ReplicaManager {
                     offline,
                 },
             );
+            self.resume_move(partition);
         }
+        self.notify_assigned_directory(now, local);
         self.partitions.get(partition).is_some_and(|hosted| !hosted.offline)
     }
 
@@ -190,6 +197,9 @@ impl ReplicaManager {
                     break;
                 }
                 if let Some(log) = self.logs.log_mut(partition) {
+                    log.update_config(settings.log.clone());
+                }
+                if let Some(log) = self.logs.future_mut(partition) {
                     log.update_config(settings.log.clone());
                 }
                 hosted.settings = settings.clone();

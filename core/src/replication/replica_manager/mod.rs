@@ -1,7 +1,7 @@
 //! [`ReplicaManager`]: every replica on a broker; what a node's handlers, its fetch connections and its storage talk to.
 //!
 //! One file per matter: `metadata` decides who leads, `produce` and `local_append` write, `fetch` reads, `follower`
-//! copies from leaders, `isr` keeps the in-sync replicas, `offsets` and `delete_records` answer for offsets, `storage` hears
+//! copies from leaders, `alter_log_dirs` moves replicas between log directories, `isr` keeps the in-sync replicas, `offsets` and `delete_records` answer for offsets, `storage` hears
 //! what was stored and loaded, `completion` tries what waits.
 //!
 //! # Architecture Invariant
@@ -9,6 +9,7 @@
 //! walks all partitions but the ISR check every `replica.lag.time.max.ms` / 2 and the checkpoints. Each public method ends
 //! in `settle`, so that nothing stays touched between inputs.
 
+mod alter_log_dirs;
 mod completion;
 mod config;
 mod delete_records;
@@ -33,9 +34,10 @@ pub use offsets::ListOffsetsContext;
 pub use output::{Output, Response};
 pub use produce::ProduceContext;
 pub use storage::LoadingRead;
-pub use view::{FollowerView, LogDirectoryView, PartitionView};
+pub use view::{FollowerView, LogDirectoryView, PartitionView, ReplicaView};
 
 use super::alter_partition::AlterPartitionManager;
+use super::assignments_manager::AssignmentsManager;
 use super::fetch_session::FetchSessionCache;
 use super::partition::{BrokerStandings, IsrContext, Partition};
 use super::partition_state::ProposalId;
@@ -53,6 +55,7 @@ use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
+use alter_log_dirs::LogDirMoves;
 use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 use produce::DelayedProduce;
@@ -81,6 +84,8 @@ pub struct ReplicaManager {
     fetch_sessions: FetchSessionCache,
     quotas: QuotaManagers,
     alter_partitions: AlterPartitionManager,
+    assignments: AssignmentsManager,
+    moves: LogDirMoves,
     produces: Purgatory<TopicPartition, DelayedProduce>,
     fetches: Purgatory<TopicPartition, DelayedFetch>,
     delete_records: Purgatory<TopicPartition, DelayedDeleteRecords>,
@@ -106,6 +111,8 @@ impl ReplicaManager {
             fetch_sessions: FetchSessionCache::new(config.fetch_session_slots),
             quotas: QuotaManagers::new(config.broker, config.given.network.quota_windows),
             alter_partitions: AlterPartitionManager::default(),
+            assignments: AssignmentsManager::default(),
+            moves: LogDirMoves::default(),
             produces: Purgatory::new(),
             fetches: Purgatory::new(),
             delete_records: Purgatory::new(),
@@ -154,6 +161,8 @@ impl ReplicaManager {
             (self.fetches.next_deadline(), "delayed fetch"),
             (self.delete_records.next_deadline(), "delayed delete records"),
             (self.alter_partitions.next_deadline(), "alter partition retry"),
+            (self.assignments.next_deadline(), "assignment of replicas to directories"),
+            (self.next_copy(), "replica alter log dirs"),
             (fetcher, "replica fetch back-off"),
         ]
         .into_iter()
@@ -164,6 +173,8 @@ impl ReplicaManager {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Now, stores: &mut [StoreQueue]) {
+        // Before the logs' own: a log that takes the place of another changes what the checkpoints say.
+        self.advance_moves(now, stores);
         self.logs.tick(now, stores);
         self.expire(now);
         if self.next_isr_check <= now.monotonic {
@@ -184,6 +195,7 @@ impl ReplicaManager {
         }
         self.send_fetches(now);
         self.send_alter_partition(now);
+        self.send_assignments(now);
     }
 
     fn touch(&mut self, partition: &TopicPartition) {

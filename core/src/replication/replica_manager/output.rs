@@ -4,7 +4,8 @@ use crate::event::Event;
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use crate::log::storage::FileRange;
 use crate::protocol::messages::{
-    AlterPartitionRequest, DeleteRecordsResponse, FetchResponse, ListOffsetsResponse, ProduceResponse,
+    AlterPartitionRequest, AssignReplicasToDirsRequest, DeleteRecordsResponse, FetchResponse, ListOffsetsResponse,
+    ProduceResponse,
 };
 use crate::replication::replica_fetcher::FetcherRequest;
 
@@ -26,6 +27,13 @@ pub enum Output {
         request_id: u64,
         /// The request.
         request: AlterPartitionRequest,
+    },
+    /// Tell the controller in which log directories replicas are; the answer goes to `assign_replicas_to_dirs_response`.
+    SendAssignReplicasToDirs {
+        /// Names the request in its answer.
+        request_id: u64,
+        /// The request.
+        request: AssignReplicasToDirsRequest,
     },
     /// Answer a client's request. The node fills in what depends on the listener (`node_endpoints`).
     Respond {

@@ -15,8 +15,8 @@ use bytes::Bytes;
 pub(super) struct PendingLoad {
     partition: TopicPartition,
     range: FileRange,
-    /// The log as it was: bytes of another are not taken.
-    incarnation: (Uuid, LeaderEpoch),
+    /// The log as it was: bytes of another are not taken. `None` where another log took its place.
+    incarnation: Option<(Uuid, LeaderEpoch)>,
     purpose: LoadPurpose,
 }
 
@@ -31,6 +31,10 @@ pub(super) enum LoadPurpose {
     Reading,
     /// A follower fetches again, and truncates then.
     Follower,
+    /// The current log of a partition that moves is copied on.
+    Copy,
+    /// The future log of a partition is truncated then.
+    Future,
 }
 
 /// What a coordinator reads of its log.
@@ -73,6 +77,7 @@ impl ReplicaManager {
 
     /// A directory could not be written: its replicas are offline until the broker starts again.
     pub fn store_failed(&mut self, now: Now, directory: usize) {
+        self.end_moves_of_directory(now, directory);
         for partition in self.logs.store_failed(directory) {
             let Some(hosted) = self.partitions.get_mut(&partition) else { continue };
             hosted.offline = true;
@@ -89,9 +94,12 @@ impl ReplicaManager {
     /// What a load asked for is here.
     pub fn loaded(&mut self, now: Now, load_id: u64, bytes: &Bytes) {
         let Some(load) = self.loads.remove(&load_id) else { return };
-        if self.incarnation(&load.partition) == Some(load.incarnation)
-            && let Some(log) = self.logs.log_mut(&load.partition)
-        {
+        let incarnation = self.incarnation(&load.partition);
+        let log = match load.purpose {
+            LoadPurpose::Future => self.logs.future_mut(&load.partition),
+            _ => self.logs.log_mut(&load.partition),
+        };
+        if let Some(log) = log.filter(|_| load.incarnation.is_some() && load.incarnation == incarnation) {
             log.loaded(now.monotonic, &load.range, bytes);
         }
         match load.purpose {
@@ -105,6 +113,7 @@ impl ReplicaManager {
                     state.retry_at = None;
                 }
             }
+            LoadPurpose::Copy | LoadPurpose::Future => self.moves.loaded(&load.partition),
         }
         self.settle(now);
     }
@@ -120,6 +129,7 @@ impl ReplicaManager {
                 self.outputs.push_back(Output::LoadedForReading { partition: load.partition });
             }
             LoadPurpose::Follower => {}
+            LoadPurpose::Copy | LoadPurpose::Future => self.moves.retry_later(now, &load.partition),
         }
         self.settle(now);
     }
@@ -145,11 +155,24 @@ impl ReplicaManager {
 
     /// Asks for a range of a log.
     pub(super) fn load(&mut self, partition: TopicPartition, range: FileRange, purpose: LoadPurpose) {
-        let Some(incarnation) = self.incarnation(&partition) else { return };
-        let directory = self.logs.log(&partition).map(crate::log::UnifiedLog::directory).unwrap_or_default();
+        let incarnation = self.incarnation(&partition);
+        let log = match purpose {
+            LoadPurpose::Future => self.logs.future(&partition),
+            _ => self.logs.log(&partition),
+        };
+        let Some(directory) = log.map(crate::log::UnifiedLog::directory).filter(|_| incarnation.is_some()) else {
+            return;
+        };
         let load_id = self.next_id();
         self.outputs.push_back(Output::Load { load_id, directory, range: range.clone() });
         self.loads.insert(load_id, PendingLoad { partition, range, incarnation, purpose });
+    }
+
+    /// Another log takes the place of the current one: what is being loaded is not of it.
+    pub(super) fn supersede_loads(&mut self, partition: &TopicPartition) {
+        for load in self.loads.values_mut().filter(|load| load.partition == *partition) {
+            load.incarnation = None;
+        }
     }
 
     /// A log is only cut in a new leader epoch, and only made anew for a new topic.

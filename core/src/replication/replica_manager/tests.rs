@@ -1,5 +1,6 @@
 //! Three replica managers on virtual time: what a client sees, what survives.
 
+mod alter_log_dirs;
 mod cluster;
 mod random;
 
@@ -354,23 +355,26 @@ fn a_consumer_may_read_committed_records_from_a_follower() {
 
 #[test]
 fn a_follower_far_behind_starts_at_the_leaders_start() {
-    let mut cluster = Cluster::new(1, FLUSHED);
-    cluster.run_millis(600);
-    cluster.power_off(2);
-    cluster.elect(0, &[0, 1]);
-    for token in 0..5 {
-        cluster.produce(0, -1, 5000, batch(&["a", "b"]), token);
-        cluster.run_millis(30);
+    // Batches of two records: a start between them, and one within.
+    for start in [8, 7] {
+        let mut cluster = Cluster::new(1, FLUSHED);
+        cluster.run_millis(600);
+        cluster.power_off(2);
+        cluster.elect(0, &[0, 1]);
+        for token in 0..5 {
+            cluster.produce(0, -1, 5000, batch(&["a", "b"]), token);
+            cluster.run_millis(30);
+        }
+        cluster.act(0, |manager, stores, now| {
+            let request = delete_request(start);
+            manager.delete_records(now, stores, &request, 50);
+        });
+        cluster.run_millis(1000);
+        cluster.start(2);
+        cluster.run_millis(4000);
+        assert_eq!((cluster.log(2).log_start_offset(), cluster.log(2).log_end_offset()), (start, 10));
+        assert_eq!(cluster.registration().isr, [0, 1, 2], "with a start at {start}");
     }
-    cluster.act(0, |manager, stores, now| {
-        let request = delete_request(8);
-        manager.delete_records(now, stores, &request, 50);
-    });
-    cluster.run_millis(1000);
-    cluster.start(2);
-    cluster.run_millis(4000);
-    assert_eq!((cluster.log(2).log_start_offset(), cluster.log(2).log_end_offset()), (8, 10));
-    assert_eq!(cluster.registration().isr, [0, 1, 2]);
 }
 
 fn delete_request(offset: Offset) -> m::DeleteRecordsRequest {

@@ -65,6 +65,19 @@ impl ReplicaManager {
             .filter_map(|(name, hosted)| Some((&hosted.partition, self.logs.log(name)?)))
     }
 
+    /// The replicas that move, or are in another log directory than metadata says.
+    pub(crate) fn misplaced(&self) -> Vec<TopicPartition> {
+        let assigned = |partition: &Partition| {
+            let topic = self.image.topics.partition(partition.topic_id, partition.topic_partition.partition);
+            topic.map(|registration| registration.directory(self.config.broker))
+        };
+        let is_misplaced = |(partition, log): &(&Partition, &UnifiedLog)| {
+            self.logs.future(&partition.topic_partition).is_some()
+                || self.config.directory_ids.get(log.directory()).copied() != assigned(partition)
+        };
+        self.hosted_logs().filter(is_misplaced).map(|(partition, _)| partition.topic_partition.clone()).collect()
+    }
+
     /// One replica.
     pub fn partition_view(&self, now: Instant, partition: &TopicPartition) -> Option<PartitionView> {
         let hosted = self.partitions.get(partition)?;
@@ -98,18 +111,29 @@ impl ReplicaManager {
         })
     }
 
-    /// Size and offset lag of every replica by log directory, for `DescribeLogDirs`: path, online, replicas.
+    /// Size and offset lag of every replica by log directory, for `DescribeLogDirs`.
     pub fn log_directories(&self) -> Vec<LogDirectoryView> {
         let mut directories = Vec::new();
         while let Some((path, online)) = self.logs.directory(directories.len()) {
             let index = directories.len();
-            let of_directory = self.logs.logs().filter(|(_, log)| log.directory() == index);
-            let replicas = of_directory.map(|(partition, log)| {
-                // Kafka's lag of a current replica: how far its end is behind what it knows to be committed.
-                let lag = (log.high_watermark() - log.log_end_offset()).max(0);
-                (partition.clone(), log.size(), lag)
+            let view = |(partition, log): (&TopicPartition, &UnifiedLog), is_future| {
+                let current = self.logs.log(partition);
+                // Kafka's lags: of a future replica how far it is behind the current one, of a current one how far its end
+                // is behind what it knows to be committed; -1 where there is no current one.
+                let offset_lag = current.map_or(-1, |current| {
+                    let end = log.log_end_offset();
+                    if is_future { current.log_end_offset() - end } else { (current.high_watermark() - end).max(0) }
+                });
+                ReplicaView { partition: partition.clone(), size: log.size(), offset_lag, is_future }
+            };
+            let is_here = |log: &UnifiedLog| log.directory() == index;
+            let current = self.logs.logs().filter(|(_, log)| is_here(log)).map(|replica| view(replica, false));
+            let future = self.logs.futures().filter(|(_, log)| is_here(log)).map(|replica| view(replica, true));
+            directories.push(LogDirectoryView {
+                path: path.clone(),
+                online,
+                replicas: current.chain(future).collect(),
             });
-            directories.push(LogDirectoryView { path: path.clone(), online, replicas: replicas.collect() });
         }
         directories
     }
@@ -122,6 +146,19 @@ pub struct LogDirectoryView {
     pub path: Str,
     /// It did not fail.
     pub online: bool,
-    /// Replicas: partition, size in bytes, offset lag.
-    pub replicas: Vec<(TopicPartition, u64, Offset)>,
+    /// Its replicas, the current ones first.
+    pub replicas: Vec<ReplicaView>,
+}
+
+/// A replica in a log directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaView {
+    /// Of which partition.
+    pub partition: TopicPartition,
+    /// Bytes of its log.
+    pub size: u64,
+    /// How many offsets it is behind, as `DescribeLogDirs` tells it.
+    pub offset_lag: Offset,
+    /// It is to take the place of the current one.
+    pub is_future: bool,
 }

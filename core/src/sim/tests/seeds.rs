@@ -59,6 +59,24 @@ fn seeds_that_found_something_find_nothing_any_more() {
     }
 }
 
+/// Replicas move between the directories of their nodes under work and faults: nothing acknowledged is lost, and in the end
+/// every replica is equal to the others and where the metadata says.
+#[test]
+fn replicas_that_move_lose_nothing() {
+    let moved = (0..50).map(|seed| {
+        println!("seed {seed}");
+        let mut plan = Plan::draw(&mut Rng::new(seed));
+        plan.move_replicas();
+        match Simulation::planned(seed, plan, false).run() {
+            Ok((summary, _)) => summary.moved,
+            Err(failure) => panic!("{failure}"),
+        }
+    });
+    let moved: u64 = moved.sum();
+    println!("{moved} moves");
+    assert!(moved > 100, "replicas move");
+}
+
 #[test]
 fn a_seed_runs_the_same_way_every_time() {
     for seed in [3, 4] {

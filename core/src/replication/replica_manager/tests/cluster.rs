@@ -127,7 +127,7 @@ impl Cluster {
             let bytes = broker.disk.read(&load.range).expect("a listed file");
             logs.load_done(load.id, &bytes, &mut stores);
         }
-        let mut manager = ReplicaManager::new(now, ReplicaManagerConfig::new(&config, 7), logs);
+        let mut manager = ReplicaManager::new(now, ReplicaManagerConfig::new(&config, Vec::new(), 7), logs);
         manager.set_broker_epoch(broker_epoch);
         broker.process = Some(Process { manager, stores, storing: VecDeque::new() });
         self.change(&[MetadataRecord::RegisterBroker(m::RegisterBrokerRecord {
