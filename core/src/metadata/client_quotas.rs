@@ -54,7 +54,6 @@ impl ClientQuotaEntity {
     }
 
     /// The name of a part: `None` where there is no such part, `Some(None)` where it stands for all others.
-    #[expect(clippy::option_option, reason = "no part, and a part without a name, are two things")]
     pub fn name(&self, kind: QuotaEntityType) -> Option<Option<&Str>> {
         self.parts.get(&kind).map(Option::as_ref)
     }

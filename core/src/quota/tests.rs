@@ -47,12 +47,12 @@ const BY_PRECEDENCE: [&str; 8] = [
 
 #[test]
 fn the_most_specific_quota_counts() {
-    for first in 0..BY_PRECEDENCE.len() {
+    for (first, strongest) in BY_PRECEDENCE.iter().enumerate() {
         let set: Vec<(&str, f64)> =
             BY_PRECEDENCE.iter().enumerate().skip(first).map(|(at, whose)| (*whose, (at + 1) as f64)).collect();
         let manager = ClientQuotaManager::new(PRODUCER_BYTE_RATE, WINDOW);
         let most = manager.max_value_in_window(&quotas(&set), &client("alice", "c1"));
-        assert_eq!(most, Some(10.0 * (first + 1) as f64), "{}", BY_PRECEDENCE[first]);
+        assert_eq!(most, Some(10.0 * (first + 1) as f64), "{strongest}");
     }
     let other = ClientQuotaManager::new(CONSUMER_BYTE_RATE, WINDOW);
     assert_eq!(other.max_value_in_window(&quotas(&[("user=alice", 1.0)]), &client("alice", "c1")), None);

@@ -275,9 +275,10 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
         return Err(Exception::illegal_argument("An entity name must be specified for every entity type").into());
     }
     let Some((resource_type, dynamic)) = entity.resource() else {
-        return match options.has("alter") {
-            true => quotas::alter(terminal, entity, &changes).await,
-            false => quotas::describe(terminal, entity).await,
+        return if options.has("alter") {
+            quotas::alter(terminal, entity, &changes).await
+        } else {
+            quotas::describe(terminal, entity).await
         };
     };
     if options.has("alter") {

@@ -12,7 +12,7 @@ use super::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::controller::replica_placer::{UsableBroker, place_on};
 use crate::ids::{NodeId, TopicPartition};
-use crate::java::{hash_map_order, topic_partition_hash};
+use crate::java::{hash_map_order, string_hash, topic_partition_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
 use crate::protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
@@ -602,7 +602,7 @@ impl Command<'_> {
         for ((broker, at), log_dir) in wanted {
             brokers.entry(*broker).or_default().entry(log_dir.clone()).or_default().push(at.clone());
         }
-        let mut begun = Vec::new();
+        let mut answered: Vec<(Replica, i16)> = Vec::new();
         for (broker, directories) in brokers {
             let directory = |(path, partitions): (&Str, &Vec<TopicPartition>)| {
                 let topics = by_topic(partitions).into_iter();
@@ -620,16 +620,30 @@ impl Command<'_> {
             for topic in response.results {
                 for partition in topic.partitions {
                     let at = TopicPartition { topic: topic.topic_name.clone(), partition: partition.partition_index };
-                    match thrown(partition.error_code, None) {
-                        Ok(()) => begun.push((broker, at)),
-                        Err(_) if partition.error_code == ErrorCode::ReplicaNotAvailable.code() => {}
-                        Err(cause) => return Err(failed(&(broker, at), &cause)),
-                    }
+                    answered.push(((broker, at), partition.error_code));
                 }
             }
         }
+        let count = answered.len();
+        hash_map_order(&mut answered, count, |(replica, _)| replica_hash(replica));
+        let mut begun = Vec::new();
+        for (replica, error_code) in answered {
+            match thrown(error_code, None) {
+                Ok(()) => begun.push(replica),
+                Err(_) if error_code == ErrorCode::ReplicaNotAvailable.code() => {}
+                Err(cause) => return Err(failed(&replica, &cause)),
+            }
+        }
+        hash_map_order(&mut begun, 16, replica_hash);
         Ok(begun)
     }
+}
+
+/// `TopicPartitionReplica.hashCode`.
+fn replica_hash((broker, at): &Replica) -> u32 {
+    let of_topic = 31_u32.wrapping_add(string_hash(&at.topic));
+    let of_partition = of_topic.wrapping_mul(31).wrapping_add(at.partition as u32);
+    of_partition.wrapping_mul(31).wrapping_add(*broker as u32)
 }
 
 /// The directory a replica is in, and the one it moves to.
