@@ -6,7 +6,6 @@ use super::key::{ConfigKey, DefaultValue, UpdateMode, Valid, ValueType};
 use super::{ConfigError, Value};
 use crate::protocol::ErrorCode;
 use alloc::format;
-use regex_lite::Regex;
 
 const INTERVAL: &str = "interval.ms";
 const MATCH: &str = "match";
@@ -83,6 +82,101 @@ pub fn validate_client_metrics_configs(name: &str, overrides: &Overrides) -> Res
 /// `client_id=c.*` and the like.
 fn is_pattern(text: &str) -> bool {
     text.split_once('=').is_some_and(|(matched, pattern)| {
-        MATCHED.contains(&matched.trim()) && !pattern.contains('=') && Regex::new(pattern.trim()).is_ok()
+        MATCHED.contains(&matched.trim()) && !pattern.contains('=') && is_regular_expression(pattern.trim())
     })
+}
+
+/// Whether Java's `Pattern` takes a text, as far as its brackets and repetitions go. A library that knows all of it would be
+/// 20 KB of every visitor's wasm, for a question asked of one key.
+fn is_regular_expression(text: &str) -> bool {
+    let mut letters = text.chars().peekable();
+    let mut open_groups = 0_usize;
+    // There is something before that can be repeated.
+    let mut is_repeatable = false;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if letters.next().is_none() => return false,
+            '[' => {
+                letters.next_if_eq(&'^');
+                // A bracket that comes first stands for itself.
+                letters.next_if_eq(&']');
+                loop {
+                    match letters.next() {
+                        Some(']') => break,
+                        Some('\\') if letters.next().is_some() => {}
+                        Some('\\') | None => return false,
+                        Some(_) => {}
+                    }
+                }
+            }
+            '(' => {
+                open_groups += 1;
+                // `(?:` and the like.
+                letters.next_if_eq(&'?');
+            }
+            ')' if open_groups == 0 => return false,
+            ')' => open_groups -= 1,
+            '*' | '+' | '?' | '{' if !is_repeatable => return false,
+            '*' | '+' | '?' => {
+                letters.next_if(|next| matches!(next, '?' | '+'));
+            }
+            '{' => {
+                let is_closed = letters
+                    .by_ref()
+                    .take_while(|digit| *digit != '}')
+                    .all(|digit| digit.is_ascii_digit() || digit == ',');
+                if !is_closed || !text.contains('}') {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+        is_repeatable = !matches!(letter, '(' | '|' | '^' | '*' | '+' | '?' | '{');
+    }
+    open_groups == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_java_would_not_compile_are_told() {
+        for text in
+            ["", "c.*", "a|b", "(a|b)+", "[a-z]{1,3}", "[]x]", "\\(", "[^\\]]*?", "(?:x)", "11\\.1.*", "^a$", "a?+"]
+        {
+            assert!(is_regular_expression(text), "{text}");
+        }
+        for text in ["(", ")", "(a", "[a", "[", "*", "a|*", "(*)", "\\", "a**b+++", "{2}", "a{x}", "[\\"] {
+            assert!(!is_regular_expression(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn subscriptions_that_make_no_sense_say_why() {
+        let of = |set: &[(&str, &str)]| -> Overrides {
+            set.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+        };
+        for (name, set, wrong) in [
+            (
+                "watch",
+                &[("interval.ms", "100"), ("metrics", "a.,b."), ("match", "client_id=c.*,client_software_name=x")][..],
+                None,
+            ),
+            ("", &[], Some("Subscription name can't be empty")),
+            ("watch", &[("push", "1")], Some("Unknown client metrics configuration: push")),
+            (
+                "watch",
+                &[("interval.ms", "99")],
+                Some("Invalid value 99 for interval.ms, interval must be between 100 and 3600000 (1 hour)"),
+            ),
+            ("watch", &[("match", "client_id")], Some("Illegal client matching pattern: client_id")),
+            ("watch", &[("match", "planet=earth")], Some("Illegal client matching pattern: planet=earth")),
+            ("watch", &[("match", "client_id=a=b")], Some("Illegal client matching pattern: client_id=a=b")),
+            ("watch", &[("match", "client_id=(")], Some("Illegal client matching pattern: client_id=(")),
+        ] {
+            let found = validate_client_metrics_configs(name, &of(set)).err().map(|(_, mistake)| mistake.message);
+            assert_eq!(found.as_deref(), wrong, "{name} {set:?}");
+        }
+    }
 }
