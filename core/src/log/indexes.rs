@@ -9,6 +9,9 @@ pub const OFFSET_ENTRY_BYTES: usize = 8;
 /// Bytes of an entry of a `.timeindex` file: timestamp int64, relative offset int32.
 pub const TIME_ENTRY_BYTES: usize = 12;
 
+/// What the names of a segment's indexes end with.
+pub const INDEX_SUFFIXES: [&str; 2] = [".index", ".timeindex"];
+
 /// Where batches of a segment begin in its file: about one entry each `index.interval.bytes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetIndex {

@@ -7,7 +7,7 @@
 
 use super::cache::CHUNK_BYTES;
 use super::checkpoint::decode_partition_metadata;
-use super::indexes::{OffsetIndex, TimeIndex};
+use super::indexes::{INDEX_SUFFIXES, OffsetIndex, TimeIndex};
 use super::leader_epoch_cache::{LEADER_EPOCH_CHECKPOINT, LeaderEpochCache};
 use super::log_config::LogConfig;
 use super::producer_state::ProducerStateManager;
@@ -192,9 +192,14 @@ impl LogLoader {
         if self.segments.is_empty() {
             let base = start.unwrap_or_default();
             let segment = LogSegment::new(&self.directory_name, base, self.now.wall_ms);
-            store.push(StoreCommand::Replace { file: segment.file.clone(), bytes: Bytes::new() });
+            segment.create_files(store);
             self.segments.push(segment);
             self.next_offset = base;
+        } else if let Some(active) = self.segments.last()
+            && INDEX_SUFFIXES.iter().any(|suffix| self.length(active.base_offset, suffix) != Some(0))
+        {
+            // Those of a clean shutdown would not be true for long.
+            active.empty_indexes(store);
         }
         let end = self.next_offset;
         if end < self.producers_at {
@@ -234,9 +239,7 @@ impl LogLoader {
         }
         for name in self.files.keys().cloned().collect::<Vec<_>>() {
             let base = offset_of(&name, ".index").or_else(|| offset_of(&name, ".timeindex"));
-            // The active segment's indexes, of a clean shutdown, would not be true for long.
-            let active = self.waiting.last_key_value().map(|(&base, _)| base);
-            if base.is_some_and(|base| !self.waiting.contains_key(&base) || Some(base) == active) {
+            if base.is_some_and(|base| !self.waiting.contains_key(&base)) {
                 self.delete(&name);
             }
         }
@@ -288,9 +291,7 @@ impl LogLoader {
         // The segment that holds an offset is the one before the next that begins at or below it.
         let next = self.waiting.keys().nth(1).copied();
         let is_read = next.is_none_or(|next| next > self.scan_from);
-        let has_indexes = [".index", ".timeindex"]
-            .iter()
-            .all(|suffix| self.files.contains_key(format!("{base:020}{suffix}").as_str()));
+        let has_indexes = INDEX_SUFFIXES.iter().all(|suffix| self.length(base, suffix).is_some());
         if has_indexes && !is_active && !is_read {
             self.steps.extend([Step::Index(base), Step::TimeIndex(base)]);
         } else {
@@ -421,7 +422,7 @@ impl LogLoader {
         let path = format!("{}/{base:020}.log", self.directory_name).into();
         self.commands.push(StoreCommand::Truncate { file: path, length: self.scanned });
         self.waiting.remove(&base);
-        for name in [".index", ".timeindex"].map(|suffix| format!("{base:020}{suffix}").into()) {
+        for name in INDEX_SUFFIXES.map(|suffix| format!("{base:020}{suffix}").into()) {
             if self.files.contains_key(&name) {
                 self.delete(&name);
             }
@@ -456,6 +457,11 @@ impl LogLoader {
     fn remove_snapshot(&mut self, offset: Offset) {
         self.snapshots.remove(&offset);
         self.delete(&format!("{offset:020}.snapshot").into());
+    }
+
+    /// Bytes of a segment's file; `None` where there is none.
+    fn length(&self, base: Offset, suffix: &str) -> Option<u64> {
+        self.files.get(format!("{base:020}{suffix}").as_str()).copied()
     }
 
     fn delete(&mut self, name: &FilePath) {

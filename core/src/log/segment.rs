@@ -1,9 +1,9 @@
 //! [`LogSegment`]: one file of a log, its indexes and its bytes in memory.
 
 use super::cache::SegmentCache;
-use super::indexes::{OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex, file_name};
+use super::indexes::{INDEX_SUFFIXES, OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex, file_name};
 use super::log_config::LogConfig;
-use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue};
+use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue, Ticket};
 use crate::ids::Offset;
 use crate::record::{BatchHeader, NO_TIMESTAMP, RecordError};
 use alloc::format;
@@ -128,6 +128,20 @@ impl LogSegment {
             self.bytes_since_index_entry = 0;
         }
         self.bytes_since_index_entry += header.size() as u64;
+    }
+
+    /// Stores its files, all of them empty: what is in the indexes stays in memory as long as it takes records. The ticket is that
+    /// of the last.
+    pub fn create_files(&self, store: &mut StoreQueue) -> Ticket {
+        self.empty_indexes(store);
+        store.push(StoreCommand::Replace { file: self.file.clone(), bytes: Bytes::new() })
+    }
+
+    /// What the index files say will not hold: it takes records (again).
+    pub fn empty_indexes(&self, store: &mut StoreQueue) {
+        for suffix in INDEX_SUFFIXES {
+            store.push(StoreCommand::Replace { file: self.path(suffix), bytes: Bytes::new() });
+        }
     }
 
     /// Writes the indexes, as is done when it takes no more records.

@@ -116,7 +116,7 @@ impl UnifiedLog {
             let bytes = encode_partition_metadata(topic_id);
             store.push(StoreCommand::Replace { file: log.path(PARTITION_METADATA), bytes });
         }
-        store.push(StoreCommand::Replace { file: log.active().file.clone(), bytes: Bytes::new() });
+        log.active().create_files(store);
         log.store_epochs(store);
         log
     }

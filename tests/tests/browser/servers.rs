@@ -56,7 +56,8 @@ fn a_cluster_from_nothing_loses_a_broker_and_gets_it_back() -> Done {
     };
     page.until("all replicas to be in sync", || Ok((in_sync(&page)? == [3, 3, 3]).then_some(())))?;
     let files = page.run_command(0, "ls /tmp/own-logs-2/first-rep-0")?;
-    for name in ["00000000000000000000.log", "leader-epoch-checkpoint", "partition.metadata"] {
+    let segment = [".index", ".log", ".timeindex"].map(|suffix| format!("00000000000000000000{suffix}"));
+    for name in segment.iter().map(String::as_str).chain(["leader-epoch-checkpoint", "partition.metadata"]) {
         assert!(files.lines().any(|line| line == name), "{files}");
     }
 

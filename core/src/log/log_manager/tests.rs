@@ -374,6 +374,34 @@ fn a_damaged_tail_is_cut_off_and_told() {
 }
 
 #[test]
+fn each_segment_has_its_indexes_and_those_of_the_active_one_are_empty() {
+    for seed in 0..20 {
+        std::println!("seed {seed}");
+        let mut world = World::new(seed);
+        let mut closed = 0;
+        for step in 0..200 {
+            match world.rng.below(20) {
+                0 => world.truncate(),
+                1 if world.rng.chance(1, 8) => world.begin_anew(),
+                2 => world.restart(),
+                _ => world.append(),
+            }
+            world.emit();
+            world.store(usize::MAX);
+            let length = |path: &str| world.disk.file(path).map(<[u8]>::len);
+            let logs = world.disk.files().map(|(path, _)| path).filter_map(|path| path.strip_suffix(".log"));
+            let segments: Vec<_> =
+                logs.map(|path| [".index", ".timeindex"].map(|of| length(&format!("{path}{of}")))).collect();
+            let (active, others) = segments.split_last().expect("a segment");
+            assert_eq!(*active, [Some(0), Some(0)], "step {step}");
+            assert!(others.iter().flatten().all(Option::is_some), "step {step}: {others:?}");
+            closed += others.len();
+        }
+        assert!(closed > 0, "all segments were active");
+    }
+}
+
+#[test]
 fn a_log_is_rebuilt_without_its_small_files() {
     let mut world = World::new(2);
     for index in 0..80 {

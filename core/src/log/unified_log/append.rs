@@ -142,7 +142,7 @@ impl UnifiedLog {
         closed.store_indexes(store);
         self.take_producer_snapshot(store);
         let segment = LogSegment::new(&self.directory_name, self.log_end_offset, now.wall_ms);
-        store.push(StoreCommand::Replace { file: segment.file.clone(), bytes: bytes::Bytes::new() });
+        segment.create_files(store);
         self.segments.push(segment);
     }
 

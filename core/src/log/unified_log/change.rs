@@ -12,7 +12,6 @@ use crate::record::BatchHeader;
 use crate::time::Now;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 impl UnifiedLog {
     /// Removes everything from `offset` on; a batch that holds it goes whole. At or above the log end only leader epochs
@@ -49,9 +48,7 @@ impl UnifiedLog {
             store.push(StoreCommand::Truncate { file: segment.file.clone(), length: size });
         }
         if !was_active {
-            // It takes records again, so what its index files say will not hold.
-            store.push(StoreCommand::Delete { file: segment.path(".index") });
-            store.push(StoreCommand::Delete { file: segment.path(".timeindex") });
+            segment.empty_indexes(store);
         }
         for removed in self.segments.drain(index + 1..) {
             removed.delete_files(store);
@@ -73,7 +70,7 @@ impl UnifiedLog {
         }
         self.remove_snapshots(|_| true, store);
         let segment = LogSegment::new(&self.directory_name, offset, now.wall_ms);
-        let ticket = store.push(StoreCommand::Replace { file: segment.file.clone(), bytes: Bytes::new() });
+        let ticket = segment.create_files(store);
         self.segments.push(segment);
         self.producers.clear();
         self.epochs.clear();
