@@ -1,6 +1,7 @@
 //! What is as in Apache Kafka and what is not, put together from the tables that say so: `docs/fidelity.md` for readers of the
 //! sources, `www/fidelity.html` for visitors of the page.
 
+use crate::fidelity_korean::KOREAN;
 use crate::oracle::differences::{Known, known_differences};
 use broker_core::config::key::ConfigKey;
 use broker_core::config::playground::{BROKERS, deviations};
@@ -30,10 +31,10 @@ struct Section {
 /// The table as Markdown, and as a page of its own.
 ///
 /// # Errors
-/// What Kafka's own tools printed, or the list of differences, is not there or cannot be read.
+/// What Kafka's own tools printed, or the list of differences, is not there or cannot be read; a sentence has no Korean.
 pub fn fidelity() -> io::Result<(String, String)> {
     let sections = [playground(), tools()?, clients(), apis()?, configs(false), configs(true)];
-    Ok((markdown(&sections), html(&sections)))
+    Ok((markdown(&sections), html(&sections)?))
 }
 
 const TITLE: Words = ["What differs from Apache Kafka 4.3", "Apache Kafka 4.3과 다른 점"];
@@ -43,6 +44,15 @@ const INTRO: Words = [
     "브로커, 클라이언트, 도구는 카프카 프로토콜을 그대로 쓰며 Apache Kafka 4.3.0과 직접 비교합니다. 아직 만들지 않은 기능은 없거나 카프카의 \
      오류로 답합니다. 이 목록은 브로커와 테스트가 쓰는 표에서 만들어집니다.",
 ];
+
+/// A sentence of the tables in both languages.
+///
+/// # Errors
+/// Nobody wrote it in Korean.
+fn in_both(sentence: &str) -> io::Result<[&str; 2]> {
+    let korean = KOREAN.iter().find(|(english, _)| *english == sentence).map(|(_, korean)| *korean);
+    Ok([sentence, korean.ok_or_else(|| io::Error::other(format!("no Korean in fidelity_korean.rs: {sentence}")))?])
+}
 
 /// What Kafka's brokers list, by name: the first and the last version.
 fn listed_by_kafka() -> io::Result<BTreeMap<String, (i16, i16)>> {
@@ -190,9 +200,24 @@ fn markdown(sections: &[Section]) -> String {
     text
 }
 
-fn html(sections: &[Section]) -> String {
+/// Lets a name that is too long for its column break between its words.
+fn breakable(text: &str) -> String {
+    let mut shown = String::new();
+    let mut before = ' ';
+    for letter in text.chars() {
+        let is_between = before == '.' || before == '_' || (before.is_ascii_lowercase() && letter.is_ascii_uppercase());
+        if is_between && !text.contains(' ') {
+            shown += "<wbr>";
+        }
+        shown.push(letter);
+        before = letter;
+    }
+    shown
+}
+
+fn html(sections: &[Section]) -> io::Result<String> {
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let both = |tag: &str, words: Words| {
+    let both = |tag: &str, words: [&str; 2]| {
         format!("<{tag} lang=\"en\">{}</{tag}><{tag} lang=\"ko\">{}</{tag}>\n", escaped(words[0]), escaped(words[1]))
     };
     let mut body = both("h1", TITLE) + &both("p", INTRO);
@@ -207,14 +232,17 @@ fn html(sections: &[Section]) -> String {
         for row in &section.rows {
             body += "<tr>";
             for (column, text) in row.iter().enumerate() {
-                let class = if section.prose.contains(&column) { "" } else { " class=\"data\"" };
-                let _ = write!(body, "<td{class}>{}</td>", escaped(text));
+                if section.prose.contains(&column) {
+                    let _ = write!(body, "<td>{}</td>", both("span", in_both(text)?).trim_end());
+                } else {
+                    let _ = write!(body, "<td class=\"data\">{}</td>", breakable(&escaped(text)));
+                }
             }
             body += "</tr>\n";
         }
         body += "</tbody></table></div>\n";
     }
-    PAGE.replace("{{title}}", TITLE[0]).replace("{{body}}", &body)
+    Ok(PAGE.replace("{{title}}", TITLE[0]).replace("{{body}}", &body))
 }
 
 /// The frame of the page: it speaks the language and wears the theme that were chosen in the playground.

@@ -3,5 +3,6 @@
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod fidelity;
+mod fidelity_korean;
 pub mod oracle;
 pub mod tcp;
