@@ -1,7 +1,7 @@
 //! A Kafka cluster as pure state machines.
 //!
 //! # Code map
-//! - [`time`], [`rng`], [`ids`], [`text`], [`sorted`], [`event`]: the few types everything speaks; `java`: the order of its maps.
+//! - [`time`], [`rng`], [`ids`], [`text`], [`sorted`], [`event`]: the few types everything speaks; `java`: the order of its maps, its numbers.
 //! - [`client`]: producers, consumers, admin.
 //! - [`cli`]: Kafka's command-line tools.
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.

@@ -1,7 +1,7 @@
 //! The typed values of a broker, by the part that reads them.
 
+use super::quota_config::{QuotaWindow, QuotaWindows};
 use super::value::Values;
-use crate::quota::{QuotaWindow, QuotaWindows};
 use crate::time::Duration;
 
 /// The metadata quorum (`controller.quorum.*`).

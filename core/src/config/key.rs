@@ -1,8 +1,8 @@
 //! One row of the configuration tables: how a key is typed, checked and explained.
 
 use super::ConfigError;
-use super::double::Double;
 use super::value::Value;
+use crate::java::Double;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};

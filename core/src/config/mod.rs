@@ -8,7 +8,6 @@ mod broker_config;
 mod broker_sections;
 mod client_metrics_config;
 mod describe;
-mod double;
 mod endpoint;
 mod group_config;
 pub mod key;
@@ -29,7 +28,6 @@ pub use describe::{
     ConfigSource, ConfigSynonym, DescribedConfig, describe_broker, describe_broker_defaults, describe_client_metrics,
     describe_group, describe_topic,
 };
-pub(crate) use double::Double;
 pub use endpoint::{Endpoint, HostAndPort, QuorumVoter, SecurityProtocol};
 pub use group_config::validate_group_configs;
 pub use properties::{Properties, Property};

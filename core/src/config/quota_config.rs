@@ -1,4 +1,4 @@
-//! Keys of quotas (`org.apache.kafka.server.config.QuotaConfig`).
+//! Keys of quotas, and what their rates are taken over (`org.apache.kafka.server.config.QuotaConfig`).
 
 /// Bytes a second that a client may produce.
 pub const PRODUCER_BYTE_RATE: &str = "producer_byte_rate";
@@ -32,3 +32,23 @@ pub const USER_AND_CLIENT_QUOTAS: [(&str, QuotaType); 4] = [
 
 /// Quotas of addresses.
 pub const IP_QUOTAS: [(&str, QuotaType); 1] = [(CONNECTION_CREATION_RATE, QuotaType::Int)];
+
+/// How long is looked back: so many samples of so many milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaWindow {
+    /// `quota.window.num` and its like; at least 1.
+    pub samples: u32,
+    /// `quota.window.size.seconds` and its like, in milliseconds; at least 1000.
+    pub sample_ms: u64,
+}
+
+/// The `*quota.window.*` configs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaWindows {
+    /// `quota.window.num`, `quota.window.size.seconds`: of clients.
+    pub client: QuotaWindow,
+    /// `controller.quota.window.num`, `controller.quota.window.size.seconds`.
+    pub controller: QuotaWindow,
+    /// `replication.quota.window.num`, `replication.quota.window.size.seconds`.
+    pub replication: QuotaWindow,
+}

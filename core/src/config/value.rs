@@ -1,7 +1,7 @@
 //! Parsed values of one scope, by key.
 
-use super::double::Double;
 use super::key::{ConfigKey, print};
+use crate::java::Double;
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Duration;

@@ -1,7 +1,8 @@
 //! [`ClientQuotaManager`]: how much each client has had of something, and how long it must wait
 //! (`org.apache.kafka.server.quota.ClientQuotaManager`, KIP-13, 55).
 
-use super::rate::{Elapsed, QuotaWindow, Rate};
+use super::rate::{Elapsed, Rate};
+use crate::config::quota_config::QuotaWindow;
 use crate::metadata::{ClientQuotaEntity, ClientQuotasImage, QuotaEntityType};
 use crate::sorted::SortedMap;
 use crate::text::Str;

@@ -1,7 +1,7 @@
 //! [`ConnectionQuotas`]: how often an address connects (`kafka.network.ConnectionQuotas`, KIP-612).
 
-use super::rate::{Elapsed, QuotaWindow, Rate};
-use crate::config::quota_config::CONNECTION_CREATION_RATE;
+use super::rate::{Elapsed, Rate};
+use crate::config::quota_config::{CONNECTION_CREATION_RATE, QuotaWindow};
 use crate::metadata::{ClientQuotaEntity, ClientQuotasImage, QuotaEntityType};
 use crate::sorted::SortedMap;
 use crate::text::Str;

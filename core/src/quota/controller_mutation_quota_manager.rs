@@ -2,8 +2,7 @@
 //! (`org.apache.kafka.server.quota.ControllerMutationQuotaManager`, KIP-599).
 
 use super::client_quota_manager::{QuotaClient, Tags, quota_of};
-use super::rate::QuotaWindow;
-use crate::config::quota_config::CONTROLLER_MUTATION_RATE;
+use crate::config::quota_config::{CONTROLLER_MUTATION_RATE, QuotaWindow};
 use crate::metadata::ClientQuotasImage;
 use crate::sorted::SortedMap;
 use crate::time::Instant;

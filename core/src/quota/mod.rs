@@ -15,23 +15,12 @@ mod tests;
 pub use client_quota_manager::{ClientQuotaManager, QuotaClient};
 pub use connection_quotas::ConnectionQuotas;
 pub use controller_mutation_quota_manager::{ControllerMutationQuota, ControllerMutationQuotaManager};
-pub use rate::{Elapsed, QuotaWindow, Rate};
+pub use rate::{Elapsed, Rate};
 pub use replication_quota_manager::ReplicationQuotaManager;
 
-use crate::config::quota_config::{CONSUMER_BYTE_RATE, PRODUCER_BYTE_RATE};
+use crate::config::quota_config::{CONSUMER_BYTE_RATE, PRODUCER_BYTE_RATE, QuotaWindows};
 use crate::ids::NodeId;
 use crate::metadata::MetadataImage;
-
-/// The `*quota.window.*` configs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuotaWindows {
-    /// `quota.window.num`, `quota.window.size.seconds`: of clients.
-    pub client: QuotaWindow,
-    /// `controller.quota.window.num`, `controller.quota.window.size.seconds`.
-    pub controller: QuotaWindow,
-    /// `replication.quota.window.num`, `replication.quota.window.size.seconds`.
-    pub replication: QuotaWindow,
-}
 
 /// All quotas that a broker heeds.
 #[derive(Clone, Debug)]

@@ -1,16 +1,8 @@
 //! [`Rate`]: how much a second, over the last samples (`org.apache.kafka.common.metrics.stats.Rate` and `SimpleRate`).
 
+use crate::config::quota_config::QuotaWindow;
 use crate::time::Instant;
 use alloc::vec::Vec;
-
-/// How long is looked back: so many samples of so many milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuotaWindow {
-    /// `quota.window.num` and its like; at least 1.
-    pub samples: u32,
-    /// `quota.window.size.seconds` and its like, in milliseconds; at least 1000.
-    pub sample_ms: u64,
-}
 
 /// What a rate is divided by while there are few samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! [`ReplicationQuotaManager`]: how fast throttled replicas may be copied (`kafka.server.ReplicationQuotaManager`, KIP-73).
 
-use super::rate::{Elapsed, QuotaWindow, Rate};
+use super::rate::{Elapsed, Rate};
+use crate::config::quota_config::QuotaWindow;
 use crate::ids::{NodeId, TopicPartition};
 use crate::metadata::MetadataImage;
 use crate::time::Instant;

@@ -1,7 +1,7 @@
 //! Whose quota counts for whom, and how long clients wait.
 
 use super::*;
-use crate::config::quota_config::CONNECTION_CREATION_RATE;
+use crate::config::quota_config::{CONNECTION_CREATION_RATE, QuotaWindow};
 use crate::metadata::{
     ClientQuotaEntity, ClientQuotasImage, MetadataDelta, MetadataImage, Provenance, QuotaEntityType,
 };

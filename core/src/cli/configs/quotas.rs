@@ -3,9 +3,8 @@
 use super::{DELETE, Entity, SET, execution};
 use crate::cli::failure::{Exception, Failure, thrown};
 use crate::cli::terminal::Terminal;
-use crate::config::Double;
 use crate::config::quota_config::{IP_QUOTAS, QuotaType, USER_AND_CLIENT_QUOTAS};
-use crate::java::{double, hash_map_order, string_hash};
+use crate::java::{Double, double, hash_map_order, string_hash};
 use crate::metadata::QuotaEntityType;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};

@@ -1,6 +1,9 @@
 //! What Java does in its own way and Kafka prints or answers: the order of hash maps, decimal fractions, random numbers.
 
-use crate::config::Double;
+mod double;
+
+pub(crate) use double::Double;
+
 use crate::ids::TopicPartition;
 use crate::sorted::sort_by_key;
 use alloc::format;
