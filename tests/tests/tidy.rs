@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["sorted", "time", "ids", "text", "rng", "event", "java"],
     &["config", "protocol", "record"],
     &["log"],
-    &["replication", "raft", "metadata", "coordinator", "controller"],
+    &["replication", "raft", "metadata", "coordinator", "controller", "quota"],
     &["purgatory", "node"],
     &["client", "cli", "shell", "sim"],
 ];
