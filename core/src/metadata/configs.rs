@@ -98,6 +98,11 @@ impl ConfigurationsImage {
         self.value(&ConfigResource::broker(Str::default()), key)
     }
 
+    /// One override of a broker, or else of all brokers.
+    pub fn broker_value(&self, broker: NodeId, key: &str) -> Option<&Str> {
+        self.value(&ConfigResource::broker(format!("{broker}")), key).or_else(|| self.cluster_default(key))
+    }
+
     /// All overrides of `resource`.
     pub fn overrides(&self, resource: &ConfigResource) -> Overrides {
         self.of(resource).map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -1,7 +1,6 @@
 //! Questions that request handlers ask of an image.
 
 use super::cluster::{BrokerRegistration, Endpoint};
-use super::configs::ConfigResource;
 use super::image::MetadataImage;
 use super::partition::PartitionRegistration;
 use crate::ids::{LeaderEpoch, NO_NODE, NodeId, PartitionIndex};
@@ -85,10 +84,7 @@ impl MetadataImage {
     /// The value of topic config `key` where something overrides its default: the topic, then broker `node`
     /// (under `broker_key`, Kafka's `log.…` counterpart), then all brokers.
     pub fn topic_config(&self, topic: &Str, key: &str, node: NodeId, broker_key: Option<&str>) -> Option<&Str> {
-        let of_brokers = |broker_key| {
-            let of_node = ConfigResource::broker(alloc::format!("{node}"));
-            self.configs.value(&of_node, broker_key).or_else(|| self.configs.cluster_default(broker_key))
-        };
+        let of_brokers = |broker_key| self.configs.broker_value(node, broker_key);
         self.configs.topic_value(topic, key).or_else(|| broker_key.and_then(of_brokers))
     }
 

@@ -36,8 +36,7 @@ impl ReplicationQuotaManager {
 
     /// Takes the rate that is set now.
     pub fn update(&mut self, image: &MetadataImage) {
-        let dynamic = image.configs.dynamic(self.broker);
-        let set = dynamic.broker.get(self.rate_key).or_else(|| dynamic.cluster_default.get(self.rate_key));
+        let set = image.configs.broker_value(self.broker, self.rate_key);
         self.bound = set.and_then(|rate| rate.parse::<u64>().ok()).map(|rate| rate as f64);
     }
 

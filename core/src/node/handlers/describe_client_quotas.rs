@@ -104,3 +104,74 @@ fn fits(entity: &ClientQuotaEntity, filter: &Filter, strict: bool) -> bool {
     (!strict || entity.parts().len() == filter.len())
         && filter.iter().all(|(kind, wanted)| entity.name(*kind).is_some_and(|name| wanted.fits(name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::messages::describe_client_quotas_request::ComponentData;
+    use alloc::vec::Vec;
+
+    fn asked(components: &[(&str, i8, Option<&str>)], strict: bool) -> DescribeClientQuotasRequest {
+        let component = |(entity_type, match_type, name): &(&str, i8, Option<&str>)| ComponentData {
+            entity_type: (*entity_type).into(),
+            match_type: *match_type,
+            match_: name.map(Str::from),
+        };
+        DescribeClientQuotasRequest { components: components.iter().map(component).collect(), strict }
+    }
+
+    #[test]
+    fn a_filter_that_makes_no_sense_says_why() {
+        let only_once = "Entity type user cannot appear more than once in the filter.";
+        for (components, code, text) in [
+            (&[("", 0, Some("a"))][..], ErrorCode::InvalidRequest, "Invalid empty entity type."),
+            (&[("planet", 0, Some("a"))], ErrorCode::UnsupportedVersion, "Unsupported entity type planet"),
+            (&[("user", 2, None), ("user", 1, None)], ErrorCode::InvalidRequest, only_once),
+            (&[("user", 3, None)], ErrorCode::InvalidRequest, "Unknown match type 3"),
+            (
+                &[("user", 0, None)],
+                ErrorCode::InvalidRequest,
+                "Request specified MATCH_TYPE_EXACT, but set match string to null.",
+            ),
+            (
+                &[("user", 1, Some("a"))],
+                ErrorCode::InvalidRequest,
+                "Request specified MATCH_TYPE_DEFAULT, but also specified a match string.",
+            ),
+            (
+                &[("ip", 2, None), ("user", 2, None)],
+                ErrorCode::InvalidRequest,
+                "Invalid entity filter component combination. IP filter component should not be used with user or \
+                 clientId filter component.",
+            ),
+        ] {
+            assert_eq!(filter(&asked(components, true)), Err((code, String::from(text))), "{components:?}");
+        }
+    }
+
+    #[test]
+    fn a_strict_filter_takes_entities_with_these_parts_and_no_others() {
+        use QuotaEntityType::{ClientId, User};
+        let entities = [
+            ClientQuotaEntity::new([(User, Some("a".into()))]),
+            ClientQuotaEntity::new([(User, None)]),
+            ClientQuotaEntity::new([(User, Some("a".into())), (ClientId, None)]),
+        ];
+        for (components, strict, found) in [
+            (&[("user", 2, None)][..], true, &[0, 1][..]),
+            (&[("user", 2, None)], false, &[0, 1, 2]),
+            (&[("user", 0, Some("a"))], true, &[0]),
+            (&[("user", 0, Some("a"))], false, &[0, 2]),
+            (&[("user", 1, None)], true, &[1]),
+            (&[("user", 2, None), ("client-id", 1, None)], true, &[2]),
+            (&[], false, &[0, 1, 2]),
+            (&[], true, &[]),
+        ] {
+            let request = asked(components, strict);
+            let filter = filter(&request).unwrap_or_else(|error| panic!("{error:?}"));
+            let fitting: Vec<usize> =
+                (0..entities.len()).filter(|at| fits(&entities[*at], &filter, request.strict)).collect();
+            assert_eq!(fitting, found, "{components:?} {strict}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::log::Cold;
 use crate::log::log_manager::{Copied, CopyError, future_directory_name_length, newness};
 use crate::log::storage::StoreQueue;
-use crate::metadata::{ConfigResource, LocalPartition};
+use crate::metadata::LocalPartition;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_replica_log_dirs_response::{
     AlterReplicaLogDirPartitionResult, AlterReplicaLogDirTopicResult,
@@ -24,7 +24,6 @@ use crate::replication::replica_fetcher::truncation_for;
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
-use alloc::format;
 use alloc::vec::Vec;
 
 /// The most that is copied between two inputs (`replica.fetch.max.bytes`): a slice of work, which no client feels.
@@ -351,9 +350,7 @@ impl ReplicaManager {
 
     /// The rate of this broker, in bytes a second; `None` where there is no limit.
     fn alter_log_dirs_rate(&self) -> Option<u64> {
-        let configs = &self.image.configs;
-        let broker = ConfigResource::broker(format!("{}", self.config.broker));
-        let value = configs.value(&broker, RATE).or_else(|| configs.cluster_default(RATE))?;
+        let value = self.image.configs.broker_value(self.config.broker, RATE)?;
         value.parse::<i64>().ok().and_then(|rate| u64::try_from(rate).ok())
     }
 

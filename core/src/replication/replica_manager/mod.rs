@@ -1,8 +1,9 @@
 //! [`ReplicaManager`]: every replica on a broker; what a node's handlers, its fetch connections and its storage talk to.
 //!
 //! One file per matter: `metadata` decides who leads, `produce` and `local_append` write, `fetch` reads, `follower`
-//! copies from leaders, `alter_log_dirs` moves replicas between log directories, `isr` keeps the in-sync replicas, `offsets` and `delete_records` answer for offsets, `storage` hears
-//! what was stored and loaded, `completion` tries what waits.
+//! copies from leaders, `alter_log_dirs` moves replicas between log directories, `isr` keeps the in-sync replicas,
+//! `offsets` and `delete_records` answer for offsets, `storage` hears what was stored and loaded, `completion` tries what
+//! waits.
 //!
 //! # Architecture Invariant
 //! Whatever changes a partition names it in `touched`; only what waits for a touched partition is tried again, and nothing
