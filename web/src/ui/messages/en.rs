@@ -185,7 +185,7 @@ pub(super) static MESSAGES: Messages = Messages {
     state: "State",
     gone: "It is gone.",
     intro: ["A real Kafka, in this tab", "Nothing to install; nothing leaves this browser."],
-    step_titles: ["Create a topic", "Produce ten records with keys", "Read in a group", "Kill a leader"],
+    step_titles: ["Create a topic", "Produce ten records", "Read in a group", "Kill a leader"],
     step_hints: [
         "A topic is a log, cut into partitions: three, three copies of each.",
         "Equal keys share a partition.",
@@ -203,7 +203,7 @@ pub(super) static MESSAGES: Messages = Messages {
     victim: |id, partition| format!("broker {id}, leader of {partition}"),
     counts: |counts| {
         let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        format!("{} records: {each}. Equal keys share a partition.", counts.iter().sum::<i64>())
+        format!("{} records: {each}.", counts.iter().sum::<i64>())
     },
     group_reads: |received| format!("{} received.", many(received as usize, "record", "records")),
     leads_now: |partition, leader| format!("Broker {leader} leads {partition} now."),

@@ -174,7 +174,7 @@ pub(super) static MESSAGES: Messages = Messages {
     state: "상태",
     gone: "사라졌습니다.",
     intro: ["이 탭 안의 진짜 Kafka", "설치할 것이 없고, 데이터는 이 브라우저를 떠나지 않습니다."],
-    step_titles: ["토픽 만들기", "키가 있는 레코드 10개 보내기", "그룹으로 읽기", "리더 강제 종료"],
+    step_titles: ["토픽 만들기", "레코드 10개 보내기", "그룹으로 읽기", "리더 강제 종료"],
     step_hints: [
         "토픽은 파티션으로 나뉜 로그입니다. 파티션 3개, 복제본 3개로 만듭니다.",
         "키가 같으면 같은 파티션에 쌓입니다.",
@@ -192,7 +192,7 @@ pub(super) static MESSAGES: Messages = Messages {
     victim: |id, partition| format!("브로커 {id}번({partition} 파티션의 리더)"),
     counts: |counts| {
         let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        format!("레코드 {}개: {each}. 키가 같으면 같은 파티션에 있습니다.", counts.iter().sum::<i64>())
+        format!("레코드 {}개: {each}.", counts.iter().sum::<i64>())
     },
     group_reads: |received| format!("레코드 {received}개를 받았습니다."),
     leads_now: |partition, leader| format!("이제 브로커 {leader}번이 {partition} 파티션의 리더입니다."),
