@@ -25,6 +25,10 @@ pub(super) mod element {
         reader.int32()
     }
 
+    pub(in crate::protocol) fn read_int64(reader: &mut Reader, _version: i16) -> i64 {
+        reader.int64()
+    }
+
     pub(in crate::protocol) fn read_uuid(reader: &mut Reader, _version: i16) -> Uuid {
         reader.uuid()
     }
@@ -39,6 +43,10 @@ pub(super) mod element {
 
     pub(in crate::protocol) fn write_int32(value: &i32, writer: &mut Writer, _version: i16) {
         writer.int32(*value);
+    }
+
+    pub(in crate::protocol) fn write_int64(value: &i64, writer: &mut Writer, _version: i16) {
+        writer.int64(*value);
     }
 
     pub(in crate::protocol) fn write_uuid(value: &Uuid, writer: &mut Writer, _version: i16) {
