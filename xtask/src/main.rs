@@ -3,6 +3,7 @@
 //! # Code map
 //! - [`bundle`]: compiles `web/` and assembles `dist/`.
 //! - [`optimise`]: wasm-opt, where node is there to run it.
+//! - [`order`]: functions that look alike side by side, for gzip.
 //! - [`serve`]: the static server of `cargo xtask serve`.
 //! - [`bench`]: the figures of `cargo xtask bench`.
 //! - [`check`]: the steps of `cargo xtask test`.
@@ -17,6 +18,7 @@ mod check;
 mod command;
 mod optimise;
 mod oracle;
+mod order;
 mod serve;
 
 use bundle::Mode;

@@ -16,20 +16,20 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Optimises `input` into `result`; says why where it cannot, and then `result` is `input` as it was.
+/// What makes the module smaller before compression and larger after it: bodies copied into callers, values computed once and kept
+/// in a local, data cut into segments. Together 12 % of what is loaded.
+const BAD_FOR_GZIP: [&str; 5] =
+    ["inlining-optimizing", "ssa-nomerge", "local-cse", "simplify-locals", "memory-packing"];
+
+/// The arguments of wasm-opt, all but the files.
+pub(crate) fn recipe() -> Vec<String> {
+    let fixed = FEATURES.into_iter().chain(["-Oz", "--strip-producers", "--strip-target-features"]);
+    fixed.map(str::to_owned).chain(BAD_FOR_GZIP.map(|pass| format!("--skip-pass={pass}"))).collect()
+}
+
+/// Optimises `input` into `result`; says why where it cannot.
 pub(crate) fn optimise(input: &Path, result: &Path) -> Result<(), Failure> {
-    match wasm_opt() {
-        Ok(script) => {
-            let mut command = Command::new("node");
-            command.arg(script).args(FEATURES).args(["-Os", "--strip-producers", "--strip-target-features", "-o"]);
-            output(command.arg(result).arg(input))?;
-        }
-        Err(missing) => {
-            eprintln!("xtask: the wasm is not optimised (it works, and is about a quarter larger): {missing}");
-            std::fs::copy(input, result).context(result.display())?;
-        }
-    }
-    Ok(())
+    output(Command::new("node").arg(wasm_opt()?).args(recipe()).arg("-o").arg(result).arg(input)).map(drop)
 }
 
 fn wasm_opt() -> Result<PathBuf, Failure> {
