@@ -7,9 +7,21 @@ use crate::ui::store::{Outcome, Process, Store};
 use broker_core::cli::{NewTopic, TopicChange};
 use leptos::prelude::*;
 
-/// The topic the steps speak of: the first there is.
-fn topic(store: Store) -> Option<String> {
-    store.picture.with(|picture| picture.own_topics().next().map(|topic| topic.name.to_string()))
+/// The topic the steps speak of: the first there is, its partitions, and the replicas of each.
+fn topic(store: Store) -> Option<(String, usize, usize)> {
+    store.picture.with(|picture| {
+        let topic = picture.own_topics().next()?;
+        let copies = topic.partitions.first().map_or(0, |partition| partition.replicas.len());
+        Some((topic.name.to_string(), topic.partitions.len(), copies))
+    })
+}
+
+/// A broker that is down has a replica of the topic.
+fn has_dead_replica(store: Store) -> bool {
+    store.picture.with(|picture| {
+        let Some(topic) = picture.own_topics().next() else { return false };
+        topic.partitions.iter().flat_map(|partition| &partition.replicas).any(|id| !picture.lives(*id))
+    })
 }
 
 /// Records of the topic, by partition.
@@ -36,11 +48,11 @@ fn victim(store: Store) -> Option<(i32, String)> {
 pub(super) fn steps(store: Store) -> AnyView {
     let words = move || store.words();
     let outcomes = [(); 2].map(|()| RwSignal::new(RwSignal::new(Outcome::None)));
-    let topic = Memo::new(move |_| topic(store));
+    let created = Memo::new(move |_| topic(store));
+    let topic = Memo::new(move |_| created.get().map(|(name, ..)| name));
     let counts = Memo::new(move |_| counts(store));
     let victim = Memo::new(move |_| victim(store));
-    let dead =
-        Memo::new(move |_| store.picture.with(|picture| picture.brokers.iter().any(|(id, _)| !picture.lives(*id))));
+    let dead = Memo::new(move |_| has_dead_replica(store));
     let received =
         Memo::new(move |_| store.clients.with(|all| all.consumers.iter().map(|one| one.received).sum::<u64>()));
     let ready = Memo::new(move |_| {
@@ -54,6 +66,7 @@ pub(super) fn steps(store: Store) -> AnyView {
     };
     let result = move |at: usize| -> Option<String> {
         match at {
+            0 => created.get().map(|(topic, partitions, copies)| (words().created)(&topic, partitions, copies)),
             1 => Some((words().counts)(&counts.get())),
             // Read before the page was loaded again: nothing to count.
             2 => Some(received.get()).filter(|received| *received > 0).map(words().group_reads),

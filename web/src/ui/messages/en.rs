@@ -187,7 +187,7 @@ pub(super) static MESSAGES: Messages = Messages {
     intro: ["A real Kafka, in this tab", "Nothing to install; nothing leaves this browser."],
     step_titles: ["Create a topic", "Produce ten records", "Read in a group", "Kill a leader"],
     step_hints: [
-        "A topic is a log, cut into partitions: three, three copies of each.",
+        "A topic is a log, cut into partitions; brokers keep copies of each.",
         "Equal keys share a partition.",
         "A partition is read by one member of a group.",
         "Another replica takes over; nothing acknowledged is lost.",
@@ -201,6 +201,10 @@ pub(super) static MESSAGES: Messages = Messages {
     step_first: "First a topic.",
     a_leader: "a leader",
     victim: |id, partition| format!("broker {id}, leader of {partition}"),
+    created: |topic, partitions, copies| {
+        let partitions = many(partitions, "partition", "partitions");
+        format!("{topic}: {partitions}, {} of each.", many(copies, "copy", "copies"))
+    },
     counts: |counts| {
         let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("{} records: {each}.", counts.iter().sum::<i64>())

@@ -176,7 +176,7 @@ pub(super) static MESSAGES: Messages = Messages {
     intro: ["이 탭 안의 진짜 Kafka", "설치할 것이 없고, 데이터는 이 브라우저를 떠나지 않습니다."],
     step_titles: ["토픽 만들기", "레코드 10개 보내기", "그룹으로 읽기", "리더 강제 종료"],
     step_hints: [
-        "토픽은 파티션으로 나뉜 로그입니다. 파티션 3개, 복제본 3개로 만듭니다.",
+        "토픽은 파티션으로 나뉜 로그이고, 브로커들이 파티션의 복제본을 가집니다.",
         "키가 같으면 같은 파티션에 쌓입니다.",
         "파티션 하나는 그룹의 컨슈머 하나만 읽습니다.",
         "다른 복제본이 리더가 되고, 확인된 레코드는 사라지지 않습니다.",
@@ -190,6 +190,7 @@ pub(super) static MESSAGES: Messages = Messages {
     step_first: "먼저 토픽이 필요합니다.",
     a_leader: "리더",
     victim: |id, partition| format!("브로커 {id}번({partition} 파티션의 리더)"),
+    created: |topic, partitions, copies| format!("{topic}: 파티션 {partitions}개, 복제본 {copies}개씩."),
     counts: |counts| {
         let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("레코드 {}개: {each}.", counts.iter().sum::<i64>())

@@ -196,6 +196,7 @@ pub(crate) struct Messages {
     pub(crate) step_first: Text,
     pub(crate) a_leader: Text,
     pub(crate) victim: fn(i32, &str) -> String,
+    pub(crate) created: fn(&str, usize, usize) -> String,
     pub(crate) counts: fn(&[i64]) -> String,
     pub(crate) group_reads: fn(u64) -> String,
     pub(crate) leads_now: fn(&str, i32) -> String,
