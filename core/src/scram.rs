@@ -49,6 +49,14 @@ impl ScramMechanism {
         }
     }
 
+    /// Its name as Java's constants have it.
+    pub const fn constant(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SCRAM_SHA_256",
+            Self::Sha512 => "SCRAM_SHA_512",
+        }
+    }
+
     /// The mechanism of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)

@@ -100,26 +100,22 @@ impl Operation for ListConfigResourcesRequest {
 
 impl Operation for AlterClientQuotasRequest {
     const CALL: &'static str = "alterClientQuotas";
-
-    fn route(&self, _: &ClusterMetadata) -> Route {
-        Route::Controller
-    }
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for DescribeClientQuotasRequest {
     const CALL: &'static str = "describeClientQuotas";
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for DescribeUserScramCredentialsRequest {
     const CALL: &'static str = "describeUserScramCredentials";
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for AlterUserScramCredentialsRequest {
     const CALL: &'static str = "alterUserScramCredentials";
-
-    fn route(&self, _: &ClusterMetadata) -> Route {
-        Route::Controller
-    }
+    const IS_FOR_BROKERS: bool = true;
 
     fn errors(response: &AlterUserScramCredentialsResponse) -> Vec<i16> {
         response.results.iter().map(|result| result.error_code).collect()
