@@ -87,13 +87,12 @@ enum Keyed {
 impl Keyed {
     fn new(mechanism: ScramMechanism, key: &[u8]) -> Self {
         // A key that is longer than a block is hashed: none is of a wrong length.
+        fn keyed<M: KeyInit>(key: &[u8]) -> M {
+            M::new_from_slice(key).unwrap_or_else(|_| M::new(&hmac::digest::Key::<M>::default()))
+        }
         match mechanism {
-            ScramMechanism::Sha256 => {
-                Self::Sha256(Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default())))
-            }
-            ScramMechanism::Sha512 => {
-                Self::Sha512(Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default())))
-            }
+            ScramMechanism::Sha256 => Self::Sha256(keyed(key)),
+            ScramMechanism::Sha512 => Self::Sha512(keyed(key)),
         }
     }
 

@@ -16,6 +16,9 @@ use crate::scram::ScramMechanism;
 use crate::text::Str;
 use alloc::vec::Vec;
 
+/// The first `metadata.version` with credentials, 3.5-IV2.
+const FIRST_WITH_SCRAM: i16 = 11;
+
 /// What is to become of a user's credential.
 #[derive(Clone, Copy)]
 enum Change<'a> {
@@ -66,6 +69,9 @@ impl Decision<'_> {
 
     fn altered_credential(self, change: Change<'_>) -> Result<MetadataRecord, ApiError> {
         let wrong = |error, message| Err(ApiError::new(error, Str::from_static(message)));
+        if self.image.features.metadata_version() < FIRST_WITH_SCRAM {
+            return wrong(ErrorCode::UnsupportedVersion, "The current metadata.version does not support SCRAM");
+        }
         if change.user().is_empty() {
             return wrong(ErrorCode::UnacceptableCredential, "Username must not be empty");
         }

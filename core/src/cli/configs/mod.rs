@@ -271,7 +271,10 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
         None => options.value("bootstrap-controller")?.unwrap_or_default(),
     };
     let changes = if options.has("alter") { changes(terminal, options).await? } else { Vec::new() };
-    terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
+    let mut config = admin_config(terminal, options.value("command-config")?, server).await?;
+    // Quotas and credentials are asked of brokers alone, and Kafka's admin knows.
+    config.is_for_controllers = options.has("bootstrap-controller") && entity.resource().is_none();
+    terminal.start_admin(config);
     if options.has("alter") && entity.kinds.len() != entity.names.len() {
         return Err(Exception::illegal_argument("An entity name must be specified for every entity type").into());
     }

@@ -106,3 +106,19 @@ fn who_is_not_the_controller_says_so_of_each_user() {
     let users: Vec<_> = results.iter().map(|(user, code, _)| (&**user, *code)).collect();
     assert_eq!(users, ["alice", "bob"].map(|user| (user, ErrorCode::NotController.code())));
 }
+
+#[test]
+fn old_levels_of_metadata_have_no_credentials() {
+    let mut harness = Harness::new();
+    let old = ControllerConfig { bootstrap_features: vec![("metadata.version".into(), 10)], ..config("") };
+    harness.controller = QuorumController::new(old, Rng::new(1));
+    harness.log.clear();
+    harness.controller.claim(harness.now(), 1, 0);
+    harness.drain();
+    let results = alter(&mut harness, request(&[("alice", 1, None), ("bob", 0, Some(1))]));
+    for (_, code, message) in &results {
+        assert_eq!(*code, ErrorCode::UnsupportedVersion.code());
+        assert_eq!(message.as_deref(), Some("The current metadata.version does not support SCRAM"));
+    }
+    assert_eq!(results.len(), 2);
+}
