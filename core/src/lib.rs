@@ -15,6 +15,7 @@
 //! - [`raft`]: the quorum of controllers: elections, the replicated metadata log, snapshots.
 //! - [`replication`]: partitions led and followed, ISR, high watermark; [`purgatory`]: requests that wait.
 //! - [`node`]: a broker, a controller or both as one state machine: composes the parts, holds no protocol logic.
+//! - [`scram`]: what is kept of a user's password, and how that comes from it.
 //! - [`shell`]: a machine with files and processes, where tutorials are typed.
 //! - [`sim`]: a whole cluster in one thread on virtual time, from one seed.
 #![no_std]
@@ -39,6 +40,7 @@ pub mod raft;
 pub mod record;
 pub mod replication;
 pub mod rng;
+pub mod scram;
 pub mod shell;
 pub mod sim;
 pub mod sorted;

@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Modules of the core, lowest first; a module may import those of its own row and of rows above it.
 const LAYERS: &[&[&str]] = &[
-    &["sorted", "time", "ids", "text", "rng", "event", "java"],
+    &["sorted", "time", "ids", "text", "rng", "event", "java", "scram"],
     &["config", "protocol", "record"],
     &["log"],
     &["replication", "raft", "metadata", "coordinator", "controller", "quota"],
@@ -31,6 +31,17 @@ const CORE_CRATES: &[(&str, &str)] = &[
     ("once_cell", "no_std, tables made when first needed"),
     ("serde", "no_std, for hosts that send events on"),
     ("adler2", "no_std"),
+    ("block-buffer", "no_std"),
+    ("cfg-if", "no_std"),
+    ("cmov", "no_std"),
+    ("cpufeatures", "no_std, not in wasm"),
+    ("crypto-common", "no_std"),
+    ("ctutils", "no_std"),
+    ("digest", "no_std"),
+    ("hmac", "no_std"),
+    ("hybrid-array", "no_std"),
+    ("sha2", "no_std"),
+    ("typenum", "no_std"),
     ("lz4_flex", "no_std"),
     ("miniz_oxide", "no_std"),
     ("ruzstd", "no_std"),

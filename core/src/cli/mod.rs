@@ -23,6 +23,7 @@
 //! is shown without its `at` lines.
 
 mod arguments;
+mod base64;
 mod broker_api_versions;
 mod cluster;
 mod cluster_tool;
@@ -52,6 +53,7 @@ mod producer_properties;
 mod program;
 mod properties_file;
 mod reassign_partitions;
+mod scram;
 pub mod server;
 mod server_start;
 mod server_stop;

@@ -22,6 +22,8 @@ pub struct ControllerConfig {
     pub node: Arc<BrokerConfig>,
     /// The features finalized by the very first records of the cluster, `metadata.version` among them.
     pub bootstrap_features: Vec<(Str, i16)>,
+    /// What else those first records are: what formatting wrote for them besides levels of features.
+    pub bootstrap_records: Vec<MetadataRecord>,
     /// The quorum's level of kraft.version.
     pub kraft_version: i16,
     /// The voters of the quorum.
@@ -33,7 +35,14 @@ impl ControllerConfig {
     pub fn new(cluster_id: Str, node: Arc<BrokerConfig>) -> Self {
         let metadata_version = (Str::from_static(crate::metadata::METADATA_VERSION), 30);
         let voters = node.quorum_voters.iter().map(|voter| voter.id).collect();
-        Self { cluster_id, node, bootstrap_features: vec![metadata_version], kraft_version: 0, voters }
+        Self {
+            cluster_id,
+            node,
+            bootstrap_features: vec![metadata_version],
+            bootstrap_records: Vec::new(),
+            kraft_version: 0,
+            voters,
+        }
     }
 }
 

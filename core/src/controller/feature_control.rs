@@ -27,6 +27,7 @@ impl Decision<'_> {
         records.extend(self.config.bootstrap_features.iter().map(|(name, feature_level)| {
             MetadataRecord::FeatureLevel(FeatureLevelRecord { name: name.clone(), feature_level: *feature_level })
         }));
+        records.extend(self.config.bootstrap_records.iter().cloned());
         records.push(MetadataRecord::EndTransaction(EndTransactionRecord::default()));
         records
     }

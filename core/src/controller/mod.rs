@@ -9,7 +9,8 @@
 //! - `cluster_control`: registration, heartbeats, fencing, controlled shutdown. `broker_heartbeat_manager` has the sessions.
 //! - `replication_control`: topics, partitions, leaders, ISR; `partition_change_builder` elects and shrinks,
 //!   `partition_reassignment` says when a reassignment is complete, `replica_placer` chooses replicas.
-//! - `configuration_control`, `client_quota_control`, `feature_control`, `producer_id_control`: the rest.
+//! - `configuration_control`, `client_quota_control`, `scram_control`, `feature_control`,
+//!   `producer_id_control`: the rest.
 //!
 //! # Architecture Invariant
 //! A decision never changes anything: it may be thrown away until its records are appended. State that is not in the
@@ -28,6 +29,7 @@ mod quorum_controller;
 pub(crate) mod replica_placer;
 mod replication_control;
 mod request;
+mod scram_control;
 #[cfg(test)]
 mod tests;
 

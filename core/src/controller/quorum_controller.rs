@@ -514,6 +514,9 @@ fn decide(
         }
         Request::AlterConfigs(request) => decision.alter_configs(request).map(Response::AlterConfigs),
         Request::AlterClientQuotas(request) => decision.alter_client_quotas(request).map(Response::AlterClientQuotas),
+        Request::AlterUserScramCredentials(request) => {
+            decision.alter_user_scram_credentials(request).map(Response::AlterUserScramCredentials)
+        }
         Request::AlterPartitionReassignments(request) => {
             decision.alter_partition_reassignments(request).map(Response::AlterPartitionReassignments)
         }

@@ -1,6 +1,7 @@
 //! The requests a controller answers, and their responses.
 
 use super::decision::ApiError;
+use super::scram_control::users_of;
 use crate::protocol::messages as m;
 use crate::text::Str;
 use alloc::vec::Vec;
@@ -38,6 +39,8 @@ pub enum ControllerRequest {
     AlterConfigs(m::AlterConfigsRequest),
     /// Change quotas of clients.
     AlterClientQuotas(m::AlterClientQuotasRequest),
+    /// Change credentials of users.
+    AlterUserScramCredentials(m::AlterUserScramCredentialsRequest),
     /// Move replicas, or stop moving them.
     AlterPartitionReassignments(m::AlterPartitionReassignmentsRequest),
     /// Which replicas are being moved.
@@ -63,6 +66,7 @@ pub enum ControllerResponse {
     IncrementalAlterConfigs(m::IncrementalAlterConfigsResponse),
     AlterConfigs(m::AlterConfigsResponse),
     AlterClientQuotas(m::AlterClientQuotasResponse),
+    AlterUserScramCredentials(m::AlterUserScramCredentialsResponse),
     AlterPartitionReassignments(m::AlterPartitionReassignmentsResponse),
     ListPartitionReassignments(m::ListPartitionReassignmentsResponse),
 }
@@ -165,7 +169,8 @@ impl ControllerRequest {
             | Self::CreatePartitions(_)
             | Self::IncrementalAlterConfigs(_)
             | Self::AlterConfigs(_)
-            | Self::AlterClientQuotas(_) => self.error_response_by_item(error_code, error_message.as_ref()),
+            | Self::AlterClientQuotas(_)
+            | Self::AlterUserScramCredentials(_) => self.error_response_by_item(error_code, error_message.as_ref()),
         }
     }
 
@@ -233,6 +238,17 @@ impl ControllerRequest {
                 };
                 let entries = request.entries.iter().map(result).collect();
                 ControllerResponse::AlterClientQuotas(m::AlterClientQuotasResponse { entries, ..Default::default() })
+            }
+            Self::AlterUserScramCredentials(request) => {
+                use m::alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
+                let results = users_of(request).into_iter().map(|user| AlterUserScramCredentialsResult {
+                    user: user.clone(),
+                    error_code,
+                    error_message: error_message.cloned(),
+                });
+                let response =
+                    m::AlterUserScramCredentialsResponse { results: results.collect(), ..Default::default() };
+                ControllerResponse::AlterUserScramCredentials(response)
             }
             other => {
                 use m::create_topics_response::CreatableTopicResult;

@@ -21,6 +21,7 @@ mod features;
 mod life_cycle;
 mod quotas;
 mod random;
+mod scram;
 mod topics;
 
 /// A controller with a log that commits when told.

@@ -9,6 +9,7 @@ use super::records::MetadataRecord;
 use super::topics::TopicImage;
 use crate::ids::{BrokerEpoch, NodeId, PartitionIndex, Uuid};
 use crate::protocol::messages as m;
+use crate::scram::ScramMechanism;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
 use alloc::sync::Arc;
@@ -40,6 +41,8 @@ pub enum ReplayError {
     UnknownConfigResource(i8),
     /// A quota of a kind of client that does not exist.
     UnknownQuotaEntity(Str),
+    /// It takes a credential away that this user has not.
+    UnknownScramCredential(Str),
     /// A field has a value without meaning.
     UnknownValue {
         /// The record.
@@ -80,6 +83,8 @@ pub struct Changes {
     pub features: SortedSet<Str>,
     /// Whether quotas of clients changed.
     pub client_quotas: bool,
+    /// Whether credentials of users changed.
+    pub scram: bool,
     /// Whether producer ids were handed out.
     pub producer_ids: bool,
 }
@@ -132,6 +137,19 @@ impl MetadataDelta {
                 Arc::make_mut(&mut self.next.client_quotas).replay(entity, record);
                 self.changes.client_quotas = true;
             }
+            MetadataRecord::UserScramCredential(record) => {
+                let mechanism = mechanism_of("UserScramCredentialRecord", record.mechanism)?;
+                Arc::make_mut(&mut self.next.scram).replay(mechanism, record);
+                self.changes.scram = true;
+            }
+            MetadataRecord::RemoveUserScramCredential(record) => {
+                let mechanism = mechanism_of("RemoveUserScramCredentialRecord", record.mechanism)?;
+                if self.next.scram.credential(&record.name, mechanism).is_none() {
+                    return Err(ReplayError::UnknownScramCredential(record.name.clone()));
+                }
+                Arc::make_mut(&mut self.next.scram).remove(&record.name, mechanism);
+                self.changes.scram = true;
+            }
             MetadataRecord::ProducerIds(record) => {
                 Arc::make_mut(&mut self.next.producer_ids).replay(record);
                 self.changes.producer_ids = true;
@@ -141,8 +159,6 @@ impl MetadataDelta {
             MetadataRecord::AbortTransaction(_)
             | MetadataRecord::DelegationToken(_)
             | MetadataRecord::RemoveDelegationToken(_)
-            | MetadataRecord::UserScramCredential(_)
-            | MetadataRecord::RemoveUserScramCredential(_)
             | MetadataRecord::AccessControlEntry(_)
             | MetadataRecord::RemoveAccessControlEntry(_)
             | MetadataRecord::ZkMigrationState(_) => return Err(ReplayError::Unsupported(record.name())),
@@ -313,4 +329,9 @@ impl MetadataDelta {
         self.changes.configs.insert(resource);
         Ok(())
     }
+}
+
+fn mechanism_of(record: &'static str, code: i8) -> Result<ScramMechanism, ReplayError> {
+    let unknown = ReplayError::UnknownValue { record, field: "Mechanism", value: code };
+    ScramMechanism::from_code(code).ok_or(unknown)
 }

@@ -5,6 +5,7 @@ use super::cluster::ClusterImage;
 use super::configs::ConfigurationsImage;
 use super::features::FeaturesImage;
 use super::producer_ids::ProducerIdsImage;
+use super::scram::ScramImage;
 use super::topics::TopicsImage;
 use alloc::sync::Arc;
 
@@ -49,6 +50,8 @@ pub struct MetadataImage {
     pub client_quotas: Arc<ClientQuotasImage>,
     /// Producer ids handed out so far.
     pub producer_ids: Arc<ProducerIdsImage>,
+    /// Credentials of users.
+    pub scram: Arc<ScramImage>,
 }
 
 impl MetadataImage {
@@ -65,5 +68,6 @@ impl MetadataImage {
             && self.configs == other.configs
             && self.client_quotas == other.client_quotas
             && self.producer_ids == other.producer_ids
+            && self.scram == other.scram
     }
 }

@@ -22,6 +22,7 @@ mod partition;
 mod producer_ids;
 mod query;
 mod records;
+mod scram;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -43,4 +44,5 @@ pub use partition::{
 pub use producer_ids::ProducerIdsImage;
 pub use query::PartitionDescription;
 pub use records::{MetadataRecord, RecordError};
+pub use scram::{ScramCredential, ScramImage};
 pub use topics::{TopicImage, TopicsImage};

@@ -16,6 +16,7 @@ impl MetadataImage {
         self.configs.write(&mut records);
         self.client_quotas.write(&mut records);
         self.producer_ids.write(&mut records);
+        self.scram.write(&mut records);
         records
     }
 }

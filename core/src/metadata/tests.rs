@@ -3,6 +3,7 @@ use crate::ids::{NO_NODE, NodeId, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{self as m, client_quota_record::EntityData, register_broker_record::BrokerEndpoint};
 use crate::rng::Rng;
+use crate::scram::ScramMechanism;
 use crate::text::Str;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -71,6 +72,21 @@ fn quota(kind: &'static str, name: &'static str, key: &'static str, value: Optio
         value: value.unwrap_or_default(),
         remove: value.is_none(),
     })
+}
+
+fn credential(name: &'static str, mechanism: i8) -> MetadataRecord {
+    MetadataRecord::UserScramCredential(m::UserScramCredentialRecord {
+        name: name.into(),
+        mechanism,
+        salt: Bytes::from_static(b"salt"),
+        stored_key: Bytes::from_static(b"stored"),
+        server_key: Bytes::from_static(b"server"),
+        iterations: 4096,
+    })
+}
+
+fn without_credential(name: &'static str, mechanism: i8) -> MetadataRecord {
+    MetadataRecord::RemoveUserScramCredential(m::RemoveUserScramCredentialRecord { name: name.into(), mechanism })
 }
 
 fn replay_on(image: &MetadataImage, records: &[MetadataRecord]) -> MetadataDelta {
@@ -210,6 +226,11 @@ fn records_that_do_not_fit_are_refused_and_change_nothing() {
             ReplayError::Unsupported("AccessControlEntryRecord"),
         ),
         (quota("planet", "earth", "producer_byte_rate", Some(1.0)), ReplayError::UnknownQuotaEntity("planet".into())),
+        (
+            credential("alice", 3),
+            ReplayError::UnknownValue { record: "UserScramCredentialRecord", field: "Mechanism", value: 3 },
+        ),
+        (without_credential("alice", 1), ReplayError::UnknownScramCredential("alice".into())),
     ] {
         let mut delta = MetadataDelta::new(&image);
         assert_eq!(delta.replay(&record), Err(error));
@@ -318,12 +339,29 @@ fn a_topic_config_falls_back_to_its_brokers() {
     }
 }
 
+#[test]
+fn credentials_come_and_go_one_by_one() {
+    let image = replay_on(&sample(), &[credential("alice", 1), credential("alice", 2), credential("bob", 2)]);
+    let image = image.apply(Provenance::EMPTY);
+    let mechanisms = |image: &MetadataImage, user| {
+        image.scram.of(user).map(|credentials| credentials.keys().copied().collect::<Vec<_>>())
+    };
+    assert_eq!(mechanisms(&image, "alice"), Some(vec![ScramMechanism::Sha256, ScramMechanism::Sha512]));
+    let delta = replay_on(&image, &[without_credential("alice", 1), without_credential("bob", 2)]);
+    assert!(delta.changes().scram);
+    let image = delta.apply(Provenance::EMPTY);
+    assert_eq!(mechanisms(&image, "alice"), Some(vec![ScramMechanism::Sha512]));
+    assert_eq!(image.scram.users().collect::<Vec<_>>(), ["alice"]);
+    let shown = format!("{:?}", image.scram);
+    assert!(!shown.contains("stored") && shown.contains("alice"), "{shown}");
+}
+
 fn random_record(rng: &mut Rng, image: &MetadataImage) -> MetadataRecord {
     let topic_id = Uuid::from_u128(100 + u128::from(rng.below(4)));
     let known = image.topics.by_id(topic_id).is_some();
     let names = ["a", "b", "c", "d"];
     let keys = ["retention.ms", "cleanup.policy"];
-    match rng.below(10) {
+    match rng.below(12) {
         0 => broker(rng.below(4) as NodeId, rng.chance(1, 2)),
         1 if !known => topic(names[(topic_id.as_u128() - 100) as usize], topic_id),
         2 if known && rng.chance(1, 4) => MetadataRecord::RemoveTopic(m::RemoveTopicRecord { topic_id }),
@@ -351,6 +389,8 @@ fn random_record(rng: &mut Rng, image: &MetadataImage) -> MetadataRecord {
             ["producer_byte_rate", "consumer_byte_rate"][rng.below(2) as usize],
             rng.chance(2, 3).then(|| rng.below(3) as f64 + 1.0),
         ),
+        9 => credential(["alice", "bob"][rng.below(2) as usize], rng.below(2) as i8 + 1),
+        10 if image.scram.credential("alice", ScramMechanism::Sha256).is_some() => without_credential("alice", 1),
         _ => MetadataRecord::RegisterController(m::RegisterControllerRecord {
             controller_id: rng.below(3) as NodeId,
             incarnation_id: rng.uuid(),

@@ -162,6 +162,9 @@ pub(super) fn respond_controller(
         C::IncrementalAlterConfigs(response) => broker.respond::<m::IncrementalAlterConfigsRequest>(token, response),
         C::AlterConfigs(response) => broker.respond::<m::AlterConfigsRequest>(token, response),
         C::AlterClientQuotas(response) => broker.respond::<m::AlterClientQuotasRequest>(token, response),
+        C::AlterUserScramCredentials(response) => {
+            broker.respond::<m::AlterUserScramCredentialsRequest>(token, response);
+        }
         C::AlterPartitionReassignments(response) => {
             broker.respond::<m::AlterPartitionReassignmentsRequest>(token, response);
         }

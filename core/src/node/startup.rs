@@ -21,11 +21,11 @@ use crate::log::log_config::LogConfig;
 use crate::log::log_manager::{LogManager, LogManagerConfig};
 use crate::log::storage::{FileRange, LogDirectory, StoreQueue, Ticket};
 use crate::log::{Read, UnifiedLog};
-use crate::metadata::MetadataImage;
+use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord};
 use crate::protocol::messages::broker_registration_request::{Feature, Listener};
 use crate::quota::ConnectionQuotas;
 use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
-use crate::raft::snapshot::{SnapshotId, metadata_partition, read_snapshot, stored_snapshots};
+use crate::raft::snapshot::{BOOTSTRAP_CHECKPOINT, SnapshotId, metadata_partition, read_snapshot, stored_snapshots};
 use crate::raft::voter_history::VoterHistory;
 use crate::raft::voter_set::VoterSet;
 use crate::raft::{RaftClient, RaftConfig};
@@ -49,6 +49,7 @@ enum Wanted {
     MetaProperties { directory: usize },
     QuorumState,
     Snapshot { id: SnapshotId },
+    Bootstrap,
     MetadataLog { range: FileRange },
     Log { load_id: u64 },
 }
@@ -65,6 +66,8 @@ pub(super) struct Startup {
     stores: Vec<StoreQueue>,
     meta_properties: Vec<Option<MetaProperties>>,
     quorum_state: Option<QuorumStateData>,
+    /// For the first records of a cluster.
+    bootstrap_records: Vec<MetadataRecord>,
     /// Without `controller.quorum.voters`: who votes, as far as snapshot and log have been read for it.
     voter_history: Option<VoterHistory>,
     /// The log it is read from, and up to where it was.
@@ -89,6 +92,7 @@ impl Startup {
             stores: Vec::new(),
             meta_properties: Vec::new(),
             quorum_state: None,
+            bootstrap_records: Vec::new(),
             logs: None,
             loads: SortedMap::new(),
             next_load: 0,
@@ -148,6 +152,9 @@ impl Startup {
         }
         let directory = self.metadata_directory()?;
         self.load_file(directory, QUORUM_STATE_FILE, Wanted::QuorumState);
+        if self.config.is_controller {
+            self.load_file(directory, BOOTSTRAP_CHECKPOINT, Wanted::Bootstrap);
+        }
         let latest = stored_snapshots(&self.directories[directory].files).pop();
         if let Some(latest) = latest.filter(|_| self.voter_history.is_some()) {
             self.load_file(directory, &latest.id.path(), Wanted::Snapshot { id: latest.id });
@@ -193,6 +200,7 @@ impl Startup {
                     history.loaded(id, &contents);
                 }
             }
+            Some(Wanted::Bootstrap) => self.bootstrap_records = bootstrap_records(bytes)?,
             Some(Wanted::MetadataLog { range }) => {
                 if let Some((log, _)) = self.metadata_log.as_mut() {
                     log.loaded(now.monotonic, &range, bytes);
@@ -341,7 +349,10 @@ impl Startup {
         let lifecycle = config
             .is_broker
             .then(|| BrokerLifecycle::new(now.monotonic, registration, config.lifecycle.heartbeat_interval));
-        let controller_config = ControllerConfig::new(cluster_id.clone(), Arc::new(config.clone()));
+        let controller_config = ControllerConfig {
+            bootstrap_records: core::mem::take(&mut self.bootstrap_records),
+            ..ControllerConfig::new(cluster_id.clone(), Arc::new(config.clone()))
+        };
         let controller = config.is_controller.then(|| QuorumController::new(controller_config, self.rng.fork()));
         let replica_config = ReplicaManagerConfig::new(&config, directory_ids.clone(), self.rng.next_u64());
         Ok(Broker {
@@ -434,4 +445,17 @@ impl Startup {
             }
         }
     }
+}
+
+/// The records of `bootstrap.checkpoint` that are not levels of features: those are what this release implements. One that
+/// makes no sense would keep a cluster from its beginning, so the node does not start on it.
+fn bootstrap_records(bytes: &Bytes) -> Result<Vec<MetadataRecord>, Str> {
+    let wrong = |error: &dyn core::fmt::Display| Str::from(format!("{BOOTSTRAP_CHECKPOINT}: {error}"));
+    let contents = read_snapshot(bytes).map_err(|error| wrong(&error))?;
+    let records = contents.records.iter().map(|value| MetadataRecord::decode(value).map_err(|error| wrong(&error)));
+    let mut records = records.collect::<Result<Vec<_>, Str>>()?;
+    records.retain(|record| !matches!(record, MetadataRecord::FeatureLevel(_)));
+    let mut delta = MetadataDelta::new(&MetadataImage::default());
+    records.iter().try_for_each(|record| delta.replay(record)).map_err(|error| wrong(&error))?;
+    Ok(records)
 }

@@ -168,6 +168,7 @@ const V4_3: &[ServedApi] = &[
     row(ApiKey::DescribeClientQuotas, 0, 1, BROKER, false),
     row(ApiKey::AlterClientQuotas, 0, 1, BOTH, true),
     row(ApiKey::DescribeUserScramCredentials, 0, 0, BOTH, false),
+    row(ApiKey::AlterUserScramCredentials, 0, 0, BOTH, true),
     row(ApiKey::Vote, 0, 2, CONTROLLER, false),
     row(ApiKey::BeginQuorumEpoch, 0, 1, CONTROLLER, false),
     row(ApiKey::EndQuorumEpoch, 0, 1, CONTROLLER, false),

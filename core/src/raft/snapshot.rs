@@ -21,6 +21,8 @@ use core::fmt;
 
 /// Folder of the metadata log below its log directory.
 pub const METADATA_LOG_FOLDER: &str = "__cluster_metadata-0";
+/// File below a log directory with the records that a cluster begins with; formatting writes it.
+pub const BOOTSTRAP_CHECKPOINT: &str = "bootstrap.checkpoint";
 /// Records are gathered into batches of about this many bytes.
 const SNAPSHOT_BATCH_BYTES: usize = 64 * 1024;
 

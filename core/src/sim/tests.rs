@@ -2,6 +2,7 @@
 
 mod dynamic_quorum;
 mod quotas;
+mod scram;
 mod seeds;
 
 use super::cluster::{Cluster, Options, Step};

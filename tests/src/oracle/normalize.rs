@@ -194,6 +194,8 @@ static UNORDERED: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             "",
             false,
         ),
+        // Java's enums have other hashes in every process.
+        (r"SCRAM-SHA-\d+=iterations=\d+(?:, SCRAM-SHA-\d+=iterations=\d+)+", "", false),
     ])
 });
 
@@ -324,7 +326,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (21, 3, 2));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (21, 3, 3));
     }
 
     #[test]

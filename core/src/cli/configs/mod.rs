@@ -1,7 +1,8 @@
 //! `kafka-configs.sh`: shows and changes dynamic configurations (`kafka.admin.ConfigCommand`). Those of clients, users and
-//! addresses are quotas, in `quotas`.
+//! addresses are quotas, in `quotas`; users have credentials too, in `scram`.
 
 mod quotas;
+mod scram;
 
 use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::cluster::{groups, metadata};
@@ -270,7 +271,10 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
         None => options.value("bootstrap-controller")?.unwrap_or_default(),
     };
     let changes = if options.has("alter") { changes(terminal, options).await? } else { Vec::new() };
-    terminal.start_admin(admin_config(terminal, options.value("command-config")?, server).await?);
+    let mut config = admin_config(terminal, options.value("command-config")?, server).await?;
+    // Quotas and credentials are asked of brokers alone, and Kafka's admin knows.
+    config.is_for_controllers = options.has("bootstrap-controller") && entity.resource().is_none();
+    terminal.start_admin(config);
     if options.has("alter") && entity.kinds.len() != entity.names.len() {
         return Err(Exception::illegal_argument("An entity name must be specified for every entity type").into());
     }
@@ -414,51 +418,72 @@ fn line(config: &DescribeConfigsResourceResult) -> String {
 
 /// What `--add-config`, `--add-config-file` and `--delete-config` come to.
 async fn changes(terminal: &Terminal, options: &Options) -> Result<Vec<AlterableConfig>, Failure> {
-    let mut changes = Vec::new();
-    let mut change = |name: &str, config_operation, value: Option<&str>| {
-        let value = value.map(Str::from);
-        changes.push(AlterableConfig { name: name.trim().into(), config_operation, value });
-    };
+    let mut added: Vec<(String, String)> = Vec::new();
     if let Some(path) = options.value("add-config-file")? {
-        for property in read(terminal, path).await?.iter() {
-            change(&property.key, SET, Some(&property.value));
-        }
+        let properties = read(terminal, path).await?;
+        added.extend(properties.iter().map(|property| (property.key.to_string(), property.value.to_string())));
     }
     if let Some(text) = options.value("add-config")? {
-        for one in outside_brackets(text) {
-            let Some((key, value)) = one.split_once('=') else {
-                let message = "requirement failed: Invalid entity config: all configs to be added must be in the format \
-                               \"key=val\" or  \"key=[val1,val2]\" to group values which contain commas.";
-                return Err(Exception::illegal_argument(message).into());
-            };
-            let value = value.trim();
-            let bare = value.strip_prefix('[').and_then(|value| value.strip_suffix(']')).unwrap_or(value);
-            change(key, SET, Some(bare));
+        added = added_configs(text)?;
+    }
+    if let Some((key, _)) = added.iter().find(|(key, _)| !key.chars().all(is_of_key)) {
+        return Err(Exception::illegal_argument(format!("Invalid character found for config key: {key}")).into());
+    }
+    let change = |name: &str, config_operation, value: Option<&str>| {
+        let value = value.map(Str::from);
+        AlterableConfig { name: name.into(), config_operation, value }
+    };
+    let mut changes: Vec<AlterableConfig> = Vec::new();
+    for (key, value) in &added {
+        let change = change(key, SET, Some(value));
+        // The last of those with one name counts.
+        match changes.iter_mut().find(|known| known.name == change.name) {
+            Some(known) => *known = change,
+            None => changes.push(change),
         }
     }
     if let Some(text) = options.value("delete-config")? {
-        for key in text.split(',') {
-            change(key, DELETE, None);
-        }
+        changes.extend(text.split(',').map(|key| change(key.trim(), DELETE, None)));
     }
     Ok(changes)
 }
 
-/// Cuts at commas that are in no brackets.
-fn outside_brackets(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
-    for (at, letter) in text.char_indices() {
-        match letter {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
+fn is_of_key(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '$' | '.' | '_' | '-')
+}
+
+/// Reads `k1=v1,k2=[v1,v2]`. Brackets are no part of values.
+fn added_configs(text: &str) -> Result<Vec<(String, String)>, Exception> {
+    let mut configs = outside_brackets(text, ',');
+    while configs.len() > 1 && configs.last().is_some_and(|last| last.is_empty()) {
+        configs.pop();
+    }
+    let config = |config: &str| match outside_brackets(config, '=').as_slice() {
+        [key, value] => Ok((key.trim().to_string(), value.replace(['[', ']'], "").trim().to_string())),
+        _ => Err(Exception::illegal_argument(
+            "requirement failed: Invalid entity config: all configs to be added must be in the format \"key=val\" or  \
+             \"key=[val1,val2]\" to group values which contain commas.",
+        )),
+    };
+    configs.into_iter().map(config).collect()
+}
+
+/// Cuts where no closing bracket follows before an opening one.
+fn outside_brackets(text: &str, separator: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let mut from = 0;
+    while let Some(at) = rest.get(from..).and_then(|tail| tail.find(separator)).map(|at| at + from) {
+        let (part, after) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
+        let next = after.find(['[', ']']).and_then(|at| after.get(at..));
+        if next.is_some_and(|next| next.starts_with(']')) {
+            from = at + 1;
+        } else {
+            parts.push(part);
+            (rest, from) = (after, 0);
         }
     }
-    parts.push(&text[start..]);
+    parts.push(rest);
     parts
 }
 
@@ -477,4 +502,28 @@ async fn alter(
     }
     entity.print_completed(terminal);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configs_are_cut_as_kafka_cuts_them() {
+        for (text, expect) in [
+            ("a=1", Some(vec![("a", "1")])),
+            (" a = 1 ,b=,", Some(vec![("a", "1"), ("b", "")])),
+            ("a=[1,2],b=3", Some(vec![("a", "1,2"), ("b", "3")])),
+            ("a=[x=1,y=[2]]", None),
+            ("a=[[x=1]]", Some(vec![("a", "x=1")])),
+            ("a=1]", None),
+            ("a=b=c", None),
+            ("a", None),
+            ("", None),
+        ] {
+            let read = added_configs(text).ok();
+            let read = read.as_ref().map(|all| all.iter().map(|(key, value)| (&**key, &**value)).collect::<Vec<_>>());
+            assert_eq!(read, expect, "{text}");
+        }
+    }
 }

@@ -1,42 +1,50 @@
-//! Quotas of clients, users and addresses: `AlterClientQuotas` and `DescribeClientQuotas` (KIP-546).
+//! Quotas of clients, users and addresses: `AlterClientQuotas` and `DescribeClientQuotas` (KIP-546). Users have credentials
+//! beside them.
 
-use super::{DELETE, Entity, SET, execution};
+use super::{DELETE, Entity, SET, execution, scram};
 use crate::cli::failure::{Exception, Failure, thrown};
 use crate::cli::terminal::Terminal;
 use crate::config::quota_config::{IP_QUOTAS, QuotaType, USER_AND_CLIENT_QUOTAS};
 use crate::java::{Double, double, hash_map_order, string_hash};
 use crate::metadata::QuotaEntityType;
-use crate::protocol::ErrorCode;
 use crate::protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use crate::protocol::messages::describe_client_quotas_request::ComponentData;
 use crate::protocol::messages::describe_client_quotas_response::EntryData as Described;
-use crate::protocol::messages::describe_user_scram_credentials_request::UserName;
 use crate::protocol::messages::incremental_alter_configs_request::AlterableConfig;
-use crate::protocol::messages::{
-    AlterClientQuotasRequest, DescribeClientQuotasRequest, DescribeUserScramCredentialsRequest,
-};
+use crate::protocol::messages::{AlterClientQuotasRequest, DescribeClientQuotasRequest};
+use crate::scram::ScramMechanism;
 use crate::text::Str;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Mechanisms that a user's credentials are of: set beside quotas, and no quotas.
-const SCRAM_MECHANISMS: [&str; 2] = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 /// `MatchType`.
 const EXACT: i8 = 0;
 const DEFAULT: i8 = 1;
 const SPECIFIED: i8 = 2;
 
-/// Sets and removes quotas of one entity.
+/// Sets and removes quotas of one entity, or credentials of a user.
 pub(super) async fn alter(terminal: &Terminal, entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Failure> {
     check_names(entity, changes)?;
-    if changes.iter().any(|change| SCRAM_MECHANISMS.contains(&&*change.name)) {
-        // What Kafka's client says of brokers without the request.
-        let class = "org.apache.kafka.common.errors.UnsupportedVersionException";
-        let cause = Exception::new(class, "The node does not support ALTER_USER_SCRAM_CREDENTIALS");
-        return Err(execution(&cause).into());
+    let is_of_quotas = entity.kind() == "ips" || changes.iter().any(|change| is_quota(change, &USER_AND_CLIENT_QUOTAS));
+    if is_of_quotas {
+        alter_quotas(terminal, entity, changes).await?;
+    } else if let [name] = entity.names.as_slice() {
+        scram::alter(terminal, name, changes).await?;
+    } else {
+        // Of a client of a user, with a file that sets nothing.
+        let names = entity.names.join(", ");
+        let message = format!(
+            "Altering user SCRAM credentials should never occur for more zero or multiple users: List({names})"
+        );
+        return Err(Exception::new("java.lang.IllegalStateException", message).into());
     }
+    entity.print_completed(terminal);
+    Ok(())
+}
+
+async fn alter_quotas(terminal: &Terminal, entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Failure> {
     let current = described(terminal, entity).await?;
     let has = |key: &str| current.first().is_some_and(|entry| entry.values.iter().any(|value| *value.key == *key));
     let removed = changes.iter().filter(|change| change.config_operation == DELETE);
@@ -67,20 +75,27 @@ pub(super) async fn alter(terminal: &Terminal, entity: &Entity, changes: &[Alter
     for entry in response.entries {
         thrown(entry.error_code, entry.error_message.as_deref()).map_err(|cause| execution(&cause))?;
     }
-    entity.print_completed(terminal);
     Ok(())
+}
+
+fn is_quota(change: &AlterableConfig, known: &[(&str, QuotaType)]) -> bool {
+    known.iter().any(|(quota, _)| *change.name == **quota)
+}
+
+fn is_scram(change: &AlterableConfig) -> bool {
+    ScramMechanism::from_name(&change.name).is_some()
 }
 
 /// Clients, users and addresses have no other configurations.
 fn check_names(entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Exception> {
     let kind = entity.kind();
-    let is_quota = |name: &str, known: &[(&str, QuotaType)]| known.iter().any(|(quota, _)| *quota == name);
-    let unknown = |operation: i8, known: &dyn Fn(&str) -> bool| -> Vec<&str> {
+    let named = |operation: i8, fits: &dyn Fn(&AlterableConfig) -> bool| -> Vec<&str> {
         let of_this = changes.iter().filter(|change| change.config_operation == operation);
-        of_this.map(|change| &*change.name).filter(|name| !known(name)).collect()
+        of_this.filter(|change| fits(change)).map(|change| &*change.name).collect()
     };
     if kind == "ips" {
-        let unknown = unknown(SET, &|name| is_quota(name, &IP_QUOTAS));
+        let mut unknown = named(SET, &|change| !is_quota(change, &IP_QUOTAS));
+        unknown.extend(named(DELETE, &|change| !is_quota(change, &IP_QUOTAS)));
         return refused_unless(unknown.is_empty(), || {
             let names = unknown.join(",");
             format!(
@@ -89,12 +104,14 @@ fn check_names(entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Excep
             )
         });
     }
-    let is_of_users = kind == "users";
-    let words = if is_of_users { "quota and SCRAM credential configs" } else { "quota configs" };
-    let is_scram = |name: &str| SCRAM_MECHANISMS.contains(&name);
-    let known = |name: &str| is_quota(name, &USER_AND_CLIENT_QUOTAS) || (is_of_users && is_scram(name));
+    let is_of_users = kind == "users" && entity.kinds.len() == 1;
+    let (kind, words) =
+        if is_of_users { ("users", "quota and SCRAM credential configs") } else { ("clients", "quota configs") };
     for (operation, done, collection) in [(SET, "added", "Set"), (DELETE, "deleted", "ArrayBuffer")] {
-        let unknown = unknown(operation, &known);
+        let mut unknown = named(operation, &|change| !is_quota(change, &USER_AND_CLIENT_QUOTAS) && !is_scram(change));
+        if !is_of_users {
+            unknown.extend(named(operation, &is_scram));
+        }
         refused_unless(unknown.is_empty(), || {
             let names = unknown.join(", ");
             format!(
@@ -103,8 +120,15 @@ fn check_names(entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Excep
             )
         })?;
     }
-    let scrams = changes.iter().filter(|change| is_scram(&change.name)).count();
-    refused_unless(scrams == 0 || scrams == changes.len(), || {
+    if !changes.iter().any(is_scram) {
+        return Ok(());
+    }
+    refused_unless(!entity.names.iter().any(String::is_empty), || {
+        "The use of --entity-default or --user-defaults is not allowed with User SCRAM Credentials using \
+         --bootstrap-server."
+            .to_string()
+    })?;
+    refused_unless(changes.iter().all(is_scram), || {
         "Cannot alter both quota and SCRAM credential configs simultaneously for 'users' using --bootstrap-server."
             .to_string()
     })
@@ -144,13 +168,16 @@ pub(super) async fn describe(terminal: &Terminal, entity: &Entity) -> Result<(),
     }
     let is_of_users = entity.kinds.iter().any(|kind| kind == "users");
     if is_of_users && entity.kinds.len() == 1 && !entity.names.iter().any(String::is_empty) {
-        describe_credentials(terminal, entity).await?;
+        scram::describe(terminal, entity).await?;
     }
     Ok(())
 }
 
 /// The quotas of exactly these kinds of entities.
 async fn described(terminal: &Terminal, entity: &Entity) -> Result<Vec<Described>, Failure> {
+    if entity.names.len() > entity.kinds.len() {
+        return Err(Exception::illegal_argument("More entity names specified than entity types").into());
+    }
     let components = entity.kinds.iter().enumerate().map(|(at, kind)| {
         let (match_type, name) = match entity.names.get(at).map(String::as_str) {
             Some("") => (DEFAULT, None),
@@ -172,23 +199,4 @@ fn type_of(kind: &str) -> Str {
         _ => QuotaEntityType::Ip,
     };
     Str::from_static(kind.name())
-}
-
-async fn describe_credentials(terminal: &Terminal, entity: &Entity) -> Result<(), Failure> {
-    let users: Vec<UserName> = entity.names.iter().map(|name| UserName { name: name.as_str().into() }).collect();
-    let request = DescribeUserScramCredentialsRequest { users: (!users.is_empty()).then_some(users) };
-    let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
-    thrown(response.error_code, response.error_message.as_deref()).map_err(|cause| execution(&cause))?;
-    for result in response.results {
-        let infos = result.credential_infos.iter().map(|info| {
-            let mechanism = usize::try_from(info.mechanism - 1).ok().and_then(|at| SCRAM_MECHANISMS.get(at));
-            format!("{}=iterations={}", mechanism.unwrap_or(&"UNKNOWN"), info.iterations)
-        });
-        // Kafka's admin leaves out users that have none.
-        if ErrorCode::from_code(result.error_code) != Some(ErrorCode::ResourceNotFound) {
-            let infos = infos.collect::<Vec<_>>().join(", ");
-            terminal.line(&format!("SCRAM credential configs for user-principal '{}' are {infos}", result.user));
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Records of Kafka's own logs as JSON, the way Kafka's generated converters write it: any message the schema files have.
 
+use crate::cli::base64;
 use crate::protocol::{RECORDS_DESCRIPTOR, Reader};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -172,7 +173,9 @@ impl<'a> Work<'a> {
                 text.map_or("null".to_string(), |text| quoted(&text))
             }
             10 | 11 => match reader.nullable_bytes(may_be_null) {
-                Some(bytes) => self.embedded(field, &bytes).unwrap_or_else(|| format!("\"{}\"", base64(&bytes))),
+                Some(bytes) => {
+                    self.embedded(field, &bytes).unwrap_or_else(|| format!("\"{}\"", base64::encode(&bytes)))
+                }
                 None => "null".to_string(),
             },
             _ if may_be_null && reader.int8() < 0 => "null".to_string(),
@@ -201,21 +204,6 @@ fn camel_case(name: &str) -> String {
 /// A text as JSON has it.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
-}
-
-/// With padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit)) as usize & 63;
-            let letter = ALPHABET.get(index).copied().unwrap_or(b'=');
-            text.push(if digit <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
 }
 
 // The descriptor: `build/descriptor.rs` documents it.

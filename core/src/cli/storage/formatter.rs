@@ -1,5 +1,6 @@
 //! Formats log directories as `org.apache.kafka.metadata.storage.Formatter` does.
 
+use super::scram_parser;
 use crate::cli::controller_file::parse_uuid;
 use crate::cli::failure::{Exception, Failure, terse};
 use crate::cli::feature_versions::{
@@ -11,8 +12,8 @@ use crate::cli::terminal::Terminal;
 use crate::ids::{NodeId, Uuid};
 use crate::java::{hash_map_order, string_hash};
 use crate::metadata::MetadataRecord;
-use crate::protocol::messages::FeatureLevelRecord;
-use crate::raft::snapshot::{SnapshotId, write_bootstrap_snapshot, write_snapshot};
+use crate::protocol::messages::{FeatureLevelRecord, UserScramCredentialRecord};
+use crate::raft::snapshot::{BOOTSTRAP_CHECKPOINT, SnapshotId, write_bootstrap_snapshot, write_snapshot};
 use crate::raft::voter_set::{ReplicaKey, Voter, VoterEndpoint};
 use crate::sorted::SortedMap;
 use crate::sorted::sort;
@@ -25,6 +26,8 @@ use bytes::Bytes;
 
 /// The snapshot a quorum that may change begins with, and the id in the file of bootstrap records.
 const BOOTSTRAP: SnapshotId = SnapshotId { end_offset: 0, epoch: 0 };
+/// The first metadata.version with credentials.
+const FIRST_WITH_SCRAM: i16 = 11;
 /// Who logs a directory that cannot be read.
 const ENSEMBLE: &str = "org.apache.kafka.metadata.properties.MetaPropertiesEnsemble";
 
@@ -39,7 +42,8 @@ pub(super) struct Formatter {
     pub(super) feature_levels: SortedMap<String, i16>,
     pub(super) with_unstable: bool,
     pub(super) ignore_formatted: bool,
-    pub(super) has_scram: bool,
+    /// Credentials for the first metadata.
+    pub(super) scram_arguments: Vec<String>,
     pub(super) controller_listener: Str,
     pub(super) initial_controllers: Option<Vec<Voter>>,
     pub(super) has_dynamic_quorum: bool,
@@ -61,8 +65,9 @@ impl Formatter {
     pub(super) async fn run(mut self, terminal: &Terminal) -> Result<(), Failure> {
         let release = self.effective_release_version()?;
         let levels = self.effective_feature_levels(release)?;
-        if self.has_scram {
-            return Err(terse("SCRAM credentials cannot be added here yet.").into());
+        let mut records = bootstrap_records(release, &levels);
+        for credential in self.credentials(terminal, release).await? {
+            records.push(MetadataRecord::UserScramCredential(credential));
         }
         let mut ensemble = self.load(terminal).await;
         self.verify(&ensemble)?;
@@ -87,13 +92,8 @@ impl Formatter {
             terminal.line("All of the log directories are already formatted.");
             return Ok(());
         }
-        let records = bootstrap_records(release, &levels);
-        let shown = records.iter().map(|record| {
-            let FeatureLevelRecord { name, feature_level } = record;
-            format!(
-                "ApiMessageAndVersion(FeatureLevelRecord(name='{name}', featureLevel={feature_level}) at version 0)"
-            )
-        });
+        let shown = records.iter().filter_map(shown);
+        let shown = shown.map(|record| format!("ApiMessageAndVersion({record} at version 0)"));
         let shown = shown.collect::<Vec<_>>().join(", ");
         terminal.line(&format!(
             "Bootstrap metadata: BootstrapMetadata(records=[{shown}], metadataVersionLevel={release}, source=format command)"
@@ -170,6 +170,25 @@ impl Formatter {
         }
     }
 
+    async fn credentials(
+        &self,
+        terminal: &Terminal,
+        release: i16,
+    ) -> Result<Vec<UserScramCredentialRecord>, Exception> {
+        let mut credentials = Vec::new();
+        if self.scram_arguments.is_empty() {
+            return Ok(credentials);
+        }
+        if release < FIRST_WITH_SCRAM {
+            let name = version_of(FIRST_WITH_SCRAM)?;
+            return Err(terse(format!("SCRAM is only supported in metadata.version {name} or later.")));
+        }
+        for argument in &self.scram_arguments {
+            credentials.push(scram_parser::parse(terminal, argument).await?);
+        }
+        Ok(credentials)
+    }
+
     /// Reads what is there.
     async fn load(&self, terminal: &Terminal) -> Ensemble {
         let mut ensemble = Ensemble::default();
@@ -234,7 +253,7 @@ impl Formatter {
         terminal: &Terminal,
         directory: &str,
         release: i16,
-        records: &[FeatureLevelRecord],
+        records: &[MetadataRecord],
         kraft_version: i16,
     ) -> Result<(), Failure> {
         let own = self.initial_controllers.as_ref().map(|voters| voters.iter().find(|one| one.key.id == self.node_id));
@@ -249,10 +268,9 @@ impl Formatter {
         terminal.line(&format!("Formatting {kind} {directory} with metadata.version {}.", version_of(release)?));
         let now_ms = terminal.now().wall_ms;
         make_directories(terminal, directory).await?;
-        let values: Vec<Bytes> =
-            records.iter().map(|record| MetadataRecord::FeatureLevel(record.clone()).encode()).collect();
+        let values: Vec<Bytes> = records.iter().map(MetadataRecord::encode).collect();
         let bootstrap = write_snapshot(BOOTSTRAP, 0, now_ms, None, &values);
-        replace(terminal, &format!("{directory}/bootstrap.checkpoint"), bootstrap).await?;
+        replace(terminal, &format!("{directory}/{BOOTSTRAP_CHECKPOINT}"), bootstrap).await?;
         if let (Some(_), Some(voters)) = (own, &self.initial_controllers) {
             let path = format!("{directory}/{}", BOOTSTRAP.path());
             make_directories(terminal, path.rsplit_once('/').map_or("", |parts| parts.0)).await?;
@@ -269,8 +287,36 @@ impl Formatter {
     }
 }
 
-fn bootstrap_records(release: i16, levels: &SortedMap<String, i16>) -> Vec<FeatureLevelRecord> {
-    let record = |name: &str, feature_level: i16| FeatureLevelRecord { name: Str::from(name), feature_level };
+/// As Java prints the records a log begins with.
+fn shown(record: &MetadataRecord) -> Option<String> {
+    // Java's bytes have signs.
+    let array = |bytes: &Bytes| format!("{:?}", bytes.iter().map(|byte| *byte as i8).collect::<Vec<i8>>());
+    match record {
+        MetadataRecord::FeatureLevel(FeatureLevelRecord { name, feature_level }) => {
+            Some(format!("FeatureLevelRecord(name='{name}', featureLevel={feature_level})"))
+        }
+        MetadataRecord::UserScramCredential(UserScramCredentialRecord {
+            name,
+            mechanism,
+            salt,
+            stored_key,
+            server_key,
+            iterations,
+        }) => {
+            let (salt, stored_key, server_key) = (array(salt), array(stored_key), array(server_key));
+            Some(format!(
+                "UserScramCredentialRecord(name='{name}', mechanism={mechanism}, salt={salt}, storedKey={stored_key}, \
+                 serverKey={server_key}, iterations={iterations})"
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn bootstrap_records(release: i16, levels: &SortedMap<String, i16>) -> Vec<MetadataRecord> {
+    let record = |name: &str, feature_level: i16| {
+        MetadataRecord::FeatureLevel(FeatureLevelRecord { name: Str::from(name), feature_level })
+    };
     let mut records = vec![record(METADATA_VERSION, release)];
     let others =
         levels.iter().filter(|(name, level)| **level > 0 && *name != METADATA_VERSION && *name != KRAFT_VERSION);

@@ -1,6 +1,7 @@
 //! `kafka-storage.sh`: formats the log directories of a node, and tells what is in them (`kafka.tools.StorageTool`).
 
 mod formatter;
+mod scram_parser;
 
 use super::arguments::argparse::{Arguments, Command, Group, Parser, Stopped, append, store, store_true};
 use super::controller_file;
@@ -218,7 +219,7 @@ async fn format(
         feature_levels: feature_levels.into_iter().collect(),
         with_unstable,
         ignore_formatted: arguments.has("ignore-formatted"),
-        has_scram: arguments.has("add-scram"),
+        scram_arguments: arguments.values("add-scram").map(ToString::to_string).collect(),
         controller_listener: config.controller_listener_names.first().cloned().unwrap_or_default(),
         initial_controllers,
         has_dynamic_quorum: !is_static,

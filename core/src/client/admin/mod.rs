@@ -266,7 +266,12 @@ impl Admin {
     }
 
     fn begin(&mut self, now: Now, id: u64) {
+        let is_for_controllers = self.network.is_for_controllers();
         let Some(task) = self.tasks.get_mut(&id) else { return };
+        if is_for_controllers && task.request.is_for_brokers() {
+            let message = "This Admin API is not yet supported when communicating directly with the controller quorum.";
+            return self.failed(id, ErrorCode::UnsupportedEndpointType, Some(Str::from_static(message)));
+        }
         task.attempt += 1;
         task.not_before = None;
         task.gathered.clear();

@@ -41,6 +41,8 @@ pub trait Operation: Request + Clone + Send + Sync + 'static {
     const MAX_VERSION: Option<i16> = None;
     /// A group's coordinator is the one to ask.
     const IS_FOR_COORDINATOR: bool = false;
+    /// Only brokers are asked: an admin that speaks to controllers refuses.
+    const IS_FOR_BROKERS: bool = false;
 
     /// As [`Operation::CALL`], for what this one asks.
     fn call(&self) -> &'static str {
@@ -106,6 +108,10 @@ impl AdminRequest {
         self.0.is_for_coordinator()
     }
 
+    pub(super) fn is_for_brokers(&self) -> bool {
+        self.0.is_for_brokers()
+    }
+
     pub(super) fn send(&self, network: &mut NetworkClient<Purpose>, now: Now, to: Target, purpose: Purpose) {
         self.0.send(network, now, to, purpose);
     }
@@ -159,6 +165,7 @@ trait AnyOperation: Send + Sync {
     fn api(&self) -> ApiKey;
     fn call(&self) -> &'static str;
     fn is_for_coordinator(&self) -> bool;
+    fn is_for_brokers(&self) -> bool;
     fn route(&self, metadata: &ClusterMetadata) -> Route;
     fn send(&self, network: &mut NetworkClient<Purpose>, now: Now, to: Target, purpose: Purpose);
     fn errors(&self, answer: &Answer<Purpose>) -> Result<Vec<i16>, AnswerError>;
@@ -175,6 +182,10 @@ impl<R: Operation> AnyOperation for R {
 
     fn is_for_coordinator(&self) -> bool {
         R::IS_FOR_COORDINATOR
+    }
+
+    fn is_for_brokers(&self) -> bool {
+        R::IS_FOR_BROKERS
     }
 
     fn route(&self, metadata: &ClusterMetadata) -> Route {

@@ -9,16 +9,17 @@ use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
 use crate::protocol::messages::{
     AddRaftVoterRequest, AddRaftVoterResponse, AlterClientQuotasRequest, AlterPartitionReassignmentsRequest,
-    AlterReplicaLogDirsRequest, ApiVersionsRequest, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest,
-    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClientQuotasRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeGroupsResponse,
-    DescribeLogDirsRequest, DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest,
-    DescribeUserScramCredentialsRequest, ElectLeadersRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
-    ListConfigResourcesRequest, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
-    ListPartitionReassignmentsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse,
-    OffsetFetchRequest, OffsetFetchResponse, RemoveRaftVoterRequest, RemoveRaftVoterResponse, UnregisterBrokerRequest,
-    UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterReplicaLogDirsRequest, AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse,
+    ApiVersionsRequest, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeQuorumRequest,
+    DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest,
+    FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListGroupsRequest,
+    ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, ListPartitionReassignmentsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
+    RemoveRaftVoterRequest, RemoveRaftVoterResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -99,18 +100,26 @@ impl Operation for ListConfigResourcesRequest {
 
 impl Operation for AlterClientQuotasRequest {
     const CALL: &'static str = "alterClientQuotas";
-
-    fn route(&self, _: &ClusterMetadata) -> Route {
-        Route::Controller
-    }
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for DescribeClientQuotasRequest {
     const CALL: &'static str = "describeClientQuotas";
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for DescribeUserScramCredentialsRequest {
     const CALL: &'static str = "describeUserScramCredentials";
+    const IS_FOR_BROKERS: bool = true;
+}
+
+impl Operation for AlterUserScramCredentialsRequest {
+    const CALL: &'static str = "alterUserScramCredentials";
+    const IS_FOR_BROKERS: bool = true;
+
+    fn errors(response: &AlterUserScramCredentialsResponse) -> Vec<i16> {
+        response.results.iter().map(|result| result.error_code).collect()
+    }
 }
 
 // Groups.

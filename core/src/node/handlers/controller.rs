@@ -15,6 +15,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut
         ApiKey::IncrementalAlterConfigs => ControllerRequest::IncrementalAlterConfigs(body(reader, context)?),
         ApiKey::AlterConfigs => ControllerRequest::AlterConfigs(body(reader, context)?),
         ApiKey::AlterClientQuotas => ControllerRequest::AlterClientQuotas(body(reader, context)?),
+        ApiKey::AlterUserScramCredentials => ControllerRequest::AlterUserScramCredentials(body(reader, context)?),
         ApiKey::AlterPartition => ControllerRequest::AlterPartition(body(reader, context)?),
         ApiKey::AlterPartitionReassignments => ControllerRequest::AlterPartitionReassignments(body(reader, context)?),
         ApiKey::ListPartitionReassignments => ControllerRequest::ListPartitionReassignments(body(reader, context)?),

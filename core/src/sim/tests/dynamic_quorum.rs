@@ -55,6 +55,11 @@ fn checkpoint(voters: &[NodeId]) -> StoreCommand {
 
 /// Combined nodes 1.. that vote, then brokers alone, which know only the bootstrap servers.
 fn cluster(seed: u64, voters: NodeId, brokers: NodeId) -> Cluster {
+    formatted_cluster(seed, voters, brokers, &[])
+}
+
+/// As [`cluster`], with more files where a voter's metadata is.
+pub(super) fn formatted_cluster(seed: u64, voters: NodeId, brokers: NodeId, more: &[StoreCommand]) -> Cluster {
     println!("seed {seed}");
     let mut cluster = Cluster::new(seed, Options::default());
     let ids: Vec<NodeId> = (1..=voters).collect();
@@ -62,14 +67,14 @@ fn cluster(seed: u64, voters: NodeId, brokers: NodeId) -> Cluster {
     for id in 1..=voters + brokers {
         let is_voter = id <= voters;
         let roles = if is_voter { "broker,controller" } else { "broker" };
-        let files = if is_voter { vec![checkpoint(&ids)] } else { Vec::new() };
+        let files = if is_voter { [&[checkpoint(&ids)], more].concat() } else { Vec::new() };
         cluster.add_formatted_node(config(id, roles, &bootstrap), vec![(directory_id(id), files)]);
     }
     start(&mut cluster);
     cluster
 }
 
-fn start(cluster: &mut Cluster) {
+pub(super) fn start(cluster: &mut Cluster) {
     let ids: Vec<NodeId> = cluster.nodes().keys().copied().collect();
     for id in ids {
         cluster.start(id);
@@ -88,7 +93,7 @@ fn snapshots(cluster: &Cluster, id: NodeId) -> (Vec<SnapshotId>, Vec<NodeId>, i1
 }
 
 /// Every node holds a snapshot it wrote itself or got from the leader.
-fn all_have_snapshots(cluster: &Cluster) -> bool {
+pub(super) fn all_have_snapshots(cluster: &Cluster) -> bool {
     all_running(cluster)
         && cluster.nodes().keys().all(|id| snapshots(cluster, *id).0.iter().any(|snapshot| snapshot.end_offset > 0))
 }
@@ -107,7 +112,7 @@ fn a_standalone_node_becomes_the_leader_and_runs() {
 }
 
 /// What a client of node `id` is answered.
-fn ask<R: Request>(cluster: &mut Cluster, id: NodeId, version: i16, request: &R) -> R::Response {
+pub(super) fn ask<R: Request>(cluster: &mut Cluster, id: NodeId, version: i16, request: &R) -> R::Response {
     let connection = ConnectionId(1);
     cluster.client_connect(id as u32, connection, &"localhost".into(), 9000 + id as u16);
     loop {
