@@ -3,6 +3,7 @@
 mod dynamic_quorum;
 mod quotas;
 mod seeds;
+mod transactions;
 
 use super::cluster::{Cluster, Options, Step};
 use crate::config::playground::playground_properties;

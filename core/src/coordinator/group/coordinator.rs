@@ -8,6 +8,7 @@ use super::request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};
 use super::shard::Shard;
 use super::turn::Turn;
 use super::view::GroupView;
+use crate::coordinator::partition_for;
 use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
 use crate::java::{hash_map_order, topic_partition_hash};
@@ -47,13 +48,6 @@ pub enum GroupOutput {
     },
     /// Something happened.
     Event(Event),
-}
-
-/// The partition of `__consumer_offsets` that keeps a group, of `partitions` (at least 1).
-pub fn partition_for(group_id: &str, partitions: PartitionIndex) -> PartitionIndex {
-    let hash = group_id.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    // The one number without a positive counterpart counts as 0, as for Kafka.
-    hash.checked_abs().unwrap_or(0) % partitions.max(1)
 }
 
 /// The coordinator of all groups whose partition this broker leads.

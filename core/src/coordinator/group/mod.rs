@@ -35,6 +35,6 @@ mod tests;
 
 pub use classic::ClassicGroupState;
 pub use config::GroupConfig;
-pub use coordinator::{GroupCoordinator, GroupOutput, partition_for};
+pub use coordinator::{GroupCoordinator, GroupOutput};
 pub use request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};
 pub use view::{GroupMemberView, GroupView};

@@ -5,7 +5,8 @@ use super::classic::{ClassicGroup, ClassicGroupState};
 use super::offsets::OffsetStore;
 use super::records::{self, GroupRecord, Replayed};
 use super::request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};
-use super::turn::{Turn, Write, WriteAction, WriteProgress, response_error};
+use super::turn::{Turn, Write, WriteAction, WriteProgress};
+use crate::coordinator::write_error;
 use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, TopicPartition};
 use crate::protocol::ErrorCode;
@@ -208,7 +209,7 @@ impl Shard {
             }
             Err(error) => {
                 if let Some(write) = self.writes.remove(index) {
-                    self.finish(turn, write, Err(response_error(error)));
+                    self.finish(turn, write, Err(write_error(error)));
                 }
             }
         }
@@ -321,7 +322,7 @@ impl Shard {
         }
         while let Some(index) = self.writes.iter().position(|write| write.deadline <= now) {
             if let Some(write) = self.writes.remove(index) {
-                self.finish(turn, write, Err(response_error(ErrorCode::RequestTimedOut)));
+                self.finish(turn, write, Err(write_error(ErrorCode::RequestTimedOut)));
             }
         }
         if self.next_expiration.is_some_and(|deadline| deadline <= now) {

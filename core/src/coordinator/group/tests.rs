@@ -1,9 +1,8 @@
 //! Tests of the whole coordinator, against a log that takes everything and replicates at once unless told otherwise.
 
 use super::consumer_protocol::{encode_assignment, encode_subscription};
-use super::{
-    GroupConfig, GroupCoordinator, GroupOutput, GroupRequest, GroupResponse, RequestContext, TopicLookup, partition_for,
-};
+use super::{GroupConfig, GroupCoordinator, GroupOutput, GroupRequest, GroupResponse, RequestContext, TopicLookup};
+use crate::coordinator::partition_for;
 use crate::event::Event;
 use crate::ids::{Offset, PartitionIndex, Uuid};
 use crate::protocol::ErrorCode;

@@ -21,6 +21,7 @@ mod metadata;
 mod produce;
 mod quorum;
 mod raft_voter;
+mod transaction;
 
 pub(super) use init_producer_id::granted as granted_producer_id;
 
@@ -134,7 +135,7 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         ApiKey::DescribeTopicPartitions => describe_topic_partitions::handle(broker, context, &body(reader, context)?),
         ApiKey::ApiVersions => api_versions::handle(broker, context, &body(reader, context)?),
         ApiKey::FindCoordinator => find_coordinator::handle(broker, context, &body(reader, context)?),
-        ApiKey::InitProducerId => init_producer_id::handle(broker, context, &body(reader, context)?),
+        ApiKey::InitProducerId => init_producer_id::handle(broker, context, body(reader, context)?),
         ApiKey::JoinGroup
         | ApiKey::SyncGroup
         | ApiKey::Heartbeat
@@ -145,6 +146,11 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         | ApiKey::ListGroups
         | ApiKey::DeleteGroups
         | ApiKey::OffsetDelete => group::handle(broker, context, reader)?,
+        ApiKey::AddPartitionsToTxn
+        | ApiKey::AddOffsetsToTxn
+        | ApiKey::EndTxn
+        | ApiKey::DescribeTransactions
+        | ApiKey::ListTransactions => transaction::handle(broker, context, reader)?,
         ApiKey::Vote
         | ApiKey::BeginQuorumEpoch
         | ApiKey::EndQuorumEpoch
