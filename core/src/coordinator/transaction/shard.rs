@@ -216,12 +216,14 @@ impl Shard {
     }
 
     fn step_failed(&mut self, turn: &mut Turn<'_>, transactional_id: &Str, then: Then, error: ErrorCode) {
-        if matches!(then, Then::Complete) && error == ErrorCode::CoordinatorNotAvailable {
-            // All markers are written, so this has to be in the end.
-            if let Some(completion) = self.completions.get_mut(transactional_id) {
-                completion.retry(turn.now.monotonic);
-            }
-            return;
+        if matches!(then, Then::Complete) {
+            // All markers are written, so this has to be in the end; unless it is another's to write.
+            match self.completions.get_mut(transactional_id) {
+                Some(completion) if error == ErrorCode::CoordinatorNotAvailable => {
+                    return completion.retry(turn.now.monotonic);
+                }
+                _ => self.completions.remove(transactional_id),
+            };
         }
         if let Some(metadata) = self.transactions.get_mut(transactional_id) {
             metadata.pending_state = None;

@@ -90,7 +90,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut bench = Self::idle();
+        Self::leading(TransactionConfig::default())
+    }
+
+    fn leading(config: TransactionConfig) -> Self {
+        let mut bench = Self::with(config);
         for partition in 0..50 {
             bench.coordinator.elected(bench.now(), partition, 5);
             bench.coordinator.loaded(bench.now(), partition, 0);
@@ -99,9 +103,13 @@ impl Bench {
     }
 
     fn idle() -> Self {
+        Self::with(TransactionConfig::default())
+    }
+
+    fn with(config: TransactionConfig) -> Self {
         let leader = MarkerDestination::Leader;
         Self {
-            coordinator: TransactionCoordinator::new(TransactionConfig::default()),
+            coordinator: TransactionCoordinator::new(config),
             cluster: Cluster { transaction_version: 2, leaders: vec![leader(0), leader(1), leader(0), leader(1)] },
             ids: Ids { next: 1000, exhausted: false },
             millis: 0,
