@@ -2,9 +2,9 @@
 
 use super::broker::Broker;
 use super::inbound::Token;
-use crate::coordinator::group::{GroupOutput, GroupRequest, GroupResponse, RequestContext};
+use crate::coordinator::group::{GroupOutput, GroupRequest, GroupResponse, RequestContext, TransactionMarker};
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition};
-use crate::protocol::messages as m;
+use crate::protocol::{ErrorCode, messages as m};
 use crate::record::Batches;
 use crate::replication::replica_manager::LoadingRead;
 use crate::sorted::SortedMap;
@@ -39,6 +39,25 @@ impl Broker {
     pub(super) fn ask_groups(&mut self, token: Token, who: RequestContext, request: GroupRequest) {
         let image = self.image.clone();
         self.groups.handle(self.now, token, who, request, &image);
+    }
+
+    /// Commits offsets inside a transaction, of which its coordinator said what `verified` is.
+    pub(super) fn commit_transactional_offsets(
+        &mut self,
+        token: Token,
+        who: &RequestContext,
+        request: m::TxnOffsetCommitRequest,
+        verified: Result<(), ErrorCode>,
+    ) {
+        let image = self.image.clone();
+        self.groups.commit_transactional_offsets(self.now, token, who, request, verified, &image);
+    }
+
+    /// Ends a transaction in a partition of `__consumer_offsets`. [`Self::transaction_completed`] hears of it, with the
+    /// same token.
+    #[expect(dead_code, reason = "for WriteTxnMarkers")]
+    pub(super) fn complete_transaction(&mut self, token: Token, partition: PartitionIndex, marker: &TransactionMarker) {
+        self.groups.complete_transaction(self.now, token, partition, marker);
     }
 
     /// This broker leads a partition now, or in a new epoch.
@@ -146,6 +165,8 @@ impl Broker {
             GroupResponse::DescribeGroups(response) => self.respond::<m::DescribeGroupsRequest>(token, response),
             GroupResponse::ListGroups(response) => self.respond::<m::ListGroupsRequest>(token, response),
             GroupResponse::DeleteGroups(response) => self.respond::<m::DeleteGroupsRequest>(token, response),
+            GroupResponse::TxnOffsetCommit(response) => self.respond::<m::TxnOffsetCommitRequest>(token, response),
+            GroupResponse::CompleteTransaction { .. } => {}
         }
     }
 }

@@ -154,6 +154,7 @@ const V4_3: &[ServedApi] = &[
     row(ApiKey::DeleteRecords, 0, 2, BROKER, false),
     row(ApiKey::InitProducerId, 0, 5, BROKER, false),
     row(ApiKey::OffsetForLeaderEpoch, 2, 4, BROKER, false),
+    row(ApiKey::TxnOffsetCommit, 0, 5, BROKER, false),
     row(ApiKey::DescribeConfigs, 1, 4, BOTH, false),
     row(ApiKey::AlterConfigs, 0, 2, BOTH, true),
     row(ApiKey::AlterReplicaLogDirs, 1, 2, BROKER, false),

@@ -1,12 +1,14 @@
 //! [`GroupCoordinator`]: finds the shard of each request and gathers answers for several groups.
 
 use super::admin;
+use super::complete_transaction::{self, TransactionMarker};
 use super::config::GroupConfig;
 use super::gather::{Gathers, Parts};
 use super::offset_fetch::{self, FetchGroup};
 use super::request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};
 use super::shard::Shard;
-use super::turn::Turn;
+use super::turn::{Turn, response_error};
+use super::txn_offset_commit::TxnCommit;
 use super::view::GroupView;
 use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
@@ -16,7 +18,7 @@ use crate::protocol::messages::delete_groups_response::{DeletableGroupResult, De
 use crate::protocol::messages::offset_fetch_response::{OffsetFetchResponse, OffsetFetchResponseGroup};
 use crate::protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatResponse, ListGroupsRequest,
-    ListGroupsResponse, OffsetFetchRequest,
+    ListGroupsResponse, OffsetFetchRequest, TxnOffsetCommitRequest,
 };
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
@@ -133,8 +135,7 @@ impl GroupCoordinator {
         request: GroupRequest,
         topics: &dyn TopicLookup,
     ) {
-        let partitions =
-            topics.partition_count(CONSUMER_OFFSETS_TOPIC).unwrap_or(self.shared.config.offsets_topic_partitions);
+        let partitions = self.partitions(topics);
         match &request {
             GroupRequest::DescribeGroups(describe) => self.describe_groups(token, &context, describe, partitions),
             GroupRequest::ListGroups(list) => self.list_groups(token, list),
@@ -142,6 +143,58 @@ impl GroupCoordinator {
             GroupRequest::OffsetFetch(fetch) => self.fetch_offsets(now, token, &context, fetch, partitions, topics),
             _ => self.handle_one(now, token, &context, &request, partitions, topics),
         }
+    }
+
+    /// Answers a `TxnOffsetCommit`, now or later. `verified` is what the transaction's coordinator said when it was asked
+    /// whether the group's partition is part of the transaction (KIP-890); an error is the end of the request.
+    pub fn commit_transactional_offsets(
+        &mut self,
+        now: Now,
+        token: u64,
+        context: &RequestContext,
+        request: TxnOffsetCommitRequest,
+        verified: Result<(), ErrorCode>,
+        topics: &dyn TopicLookup,
+    ) {
+        let partitions = self.partitions(topics);
+        let commit = TxnCommit::new(request, context.api_version, topics);
+        if let Some(response) = commit.answered() {
+            return self.respond(token, response);
+        }
+        let partition = partition_for(&commit.request.group_id, partitions);
+        let error = if commit.request.group_id.is_empty() {
+            Some(ErrorCode::InvalidGroupId)
+        } else {
+            verified.err().map(response_error).or_else(|| self.unavailable_at(partition))
+        };
+        match error {
+            Some(error) => self.respond(token, commit.failed(error)),
+            None => self.step(now, partition, |shard, turn| {
+                shard.commit_transactional_offsets(turn, token, commit, topics);
+            }),
+        }
+    }
+
+    /// Writes the end of a transaction that committed offsets to a partition, and answers
+    /// [`GroupResponse::CompleteTransaction`] when that is replicated. Several may have the same `token`: partition and
+    /// producer id tell them apart.
+    pub fn complete_transaction(
+        &mut self,
+        now: Now,
+        token: u64,
+        partition: PartitionIndex,
+        marker: &TransactionMarker,
+    ) {
+        match self.unavailable_at(partition) {
+            Some(error) => {
+                self.respond(token, complete_transaction::response(partition, marker.producer_id, Some(error)));
+            }
+            None => self.step(now, partition, |_, turn| Shard::complete_transaction(turn, token, marker)),
+        }
+    }
+
+    fn partitions(&self, topics: &dyn TopicLookup) -> PartitionIndex {
+        topics.partition_count(CONSUMER_OFFSETS_TOPIC).unwrap_or(self.shared.config.offsets_topic_partitions)
     }
 
     /// The log took what [`GroupOutput::Append`] asked for, its last record at this offset, or refused it.
@@ -201,7 +254,11 @@ impl GroupCoordinator {
 
     /// Why nothing can be said of the group.
     fn unavailable(&self, group_id: &str, partitions: PartitionIndex) -> Option<ErrorCode> {
-        match self.shards.get(&partition_for(group_id, partitions)) {
+        self.unavailable_at(partition_for(group_id, partitions))
+    }
+
+    fn unavailable_at(&self, partition: PartitionIndex) -> Option<ErrorCode> {
+        match self.shards.get(&partition) {
             None => Some(ErrorCode::NotCoordinator),
             Some(shard) if shard.is_loading() => Some(ErrorCode::CoordinatorLoadInProgress),
             Some(_) => None,

@@ -10,6 +10,7 @@
 
 mod admin;
 mod classic;
+mod complete_transaction;
 mod config;
 pub mod consumer_protocol;
 mod coordinator;
@@ -21,6 +22,7 @@ mod leave_group;
 mod offset_commit;
 mod offset_fetch;
 mod offsets;
+mod pending_offsets;
 mod records;
 mod request;
 mod shard;
@@ -28,12 +30,14 @@ mod static_member;
 mod sync_group;
 mod topics;
 mod turn;
+mod txn_offset_commit;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub use classic::ClassicGroupState;
+pub use complete_transaction::TransactionMarker;
 pub use config::GroupConfig;
 pub use coordinator::{GroupCoordinator, GroupOutput, partition_for};
 pub use request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};

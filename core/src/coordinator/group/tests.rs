@@ -35,6 +35,7 @@ const TOPIC: &str = "orders";
 const WALL_MS: i64 = 1_700_000_000_000;
 
 mod replication;
+mod transactions;
 
 /// One topic of four partitions; `__consumer_offsets` as configured.
 struct Topics;

@@ -4,19 +4,19 @@ use super::classic::Waiter;
 use super::config::GroupConfig;
 use super::coordinator::GroupOutput;
 use super::gather::{Gathers, Slot};
-use super::offset_fetch::FetchGroup;
 use super::records::GroupRecord;
 use super::request::GroupResponse;
 use super::static_member::StaticReplacement;
 use super::sync_group::AssignmentStore;
 use crate::event::Event;
-use crate::ids::Offset;
+use crate::ids::{Offset, ProducerId};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group_response::JoinGroupResponse;
 use crate::protocol::messages::offset_commit_response::OffsetCommitResponse;
 use crate::protocol::messages::offset_delete_response::OffsetDeleteResponse;
 use crate::protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use crate::protocol::messages::sync_group_response::SyncGroupResponse;
+use crate::protocol::messages::txn_offset_commit_response::TxnOffsetCommitResponse;
 use crate::record::{BatchBuilder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::rng::Rng;
 use crate::text::Str;
@@ -24,6 +24,7 @@ use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// One step of one shard: the time, what may be used, and where answers and writes go.
 pub(super) struct Turn<'a> {
@@ -44,6 +45,8 @@ pub(super) struct Turn<'a> {
 pub(super) struct Write {
     pub(super) append_id: u64,
     pub(super) records: Vec<GroupRecord>,
+    /// Whose transaction the records are part of; [`NO_PRODUCER_ID`] for none.
+    pub(super) producer_id: ProducerId,
     pub(super) action: WriteAction,
     /// When the wait for replication ends with an error.
     pub(super) deadline: Instant,
@@ -72,15 +75,25 @@ pub(super) enum WriteAction {
         token: u64,
         response: OffsetCommitResponse,
     },
+    CommitTransactionalOffsets {
+        token: u64,
+        response: TxnOffsetCommitResponse,
+    },
+    /// The marker that ends a transaction.
+    CompleteTransaction {
+        token: u64,
+        producer_id: ProducerId,
+        committed: bool,
+    },
     DeleteOffsets {
         token: u64,
         response: OffsetDeleteResponse,
     },
     DeleteGroup(Slot),
-    /// Writes nothing: reads offsets after all that was written before.
+    /// Writes nothing: answers with offsets as they were written, when they are replicated.
     FetchOffsets {
         slot: Slot,
-        request: FetchGroup,
+        group: OffsetFetchResponseGroup,
     },
 }
 
@@ -135,18 +148,40 @@ impl Turn<'_> {
 
     /// Asks for records to be appended to the shard's partition, all in one batch.
     pub(super) fn append(&mut self, records: Vec<GroupRecord>, action: WriteAction) {
-        let append_id = *self.next_append_id;
-        *self.next_append_id += 1;
-        // As Kafka's coordinators: a sequence, and no producer that it is one of.
-        let mut batch = BatchBuilder::new(0).with_producer(NO_PRODUCER_ID, NO_PRODUCER_EPOCH, 0);
+        self.append_transactional((NO_PRODUCER_ID, NO_PRODUCER_EPOCH), records, action);
+    }
+
+    /// The same as part of the transaction of a producer, given by id and epoch.
+    pub(super) fn append_transactional(
+        &mut self,
+        producer: (ProducerId, i16),
+        records: Vec<GroupRecord>,
+        action: WriteAction,
+    ) {
+        // As Kafka's coordinators: always a sequence, also of no producer.
+        let mut batch = BatchBuilder::new(0).with_producer(producer.0, producer.1, 0);
+        if producer.0 != NO_PRODUCER_ID {
+            batch = batch.transactional();
+        }
         for record in &records {
             batch.append(self.now.wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        let output = GroupOutput::Append { partition: self.partition, append_id, batch: batch.build() };
-        self.outputs.push_back(output);
-        self.push_write(Write {
+        self.push_append(batch.build(), producer.0, records, action);
+    }
+
+    /// Asks for the marker of a transaction's end to be appended to the shard's partition.
+    pub(super) fn append_marker(&mut self, batch: Bytes, action: WriteAction) {
+        self.push_append(batch, NO_PRODUCER_ID, Vec::new(), action);
+    }
+
+    fn push_append(&mut self, batch: Bytes, producer_id: ProducerId, records: Vec<GroupRecord>, action: WriteAction) {
+        let append_id = *self.next_append_id;
+        *self.next_append_id += 1;
+        self.outputs.push_back(GroupOutput::Append { partition: self.partition, append_id, batch });
+        self.new_writes.push(Write {
             append_id,
             records,
+            producer_id,
             action,
             deadline: self.now.monotonic + self.config.commit_timeout,
             progress: WriteProgress::Appending,
@@ -157,9 +192,10 @@ impl Turn<'_> {
     pub(super) fn after_replication(&mut self, offset: Offset, action: WriteAction) {
         let append_id = *self.next_append_id;
         *self.next_append_id += 1;
-        self.push_write(Write {
+        self.new_writes.push(Write {
             append_id,
             records: Vec::new(),
+            producer_id: NO_PRODUCER_ID,
             action,
             deadline: self.now.monotonic + self.config.commit_timeout,
             progress: WriteProgress::Replicating(offset),
@@ -179,10 +215,6 @@ impl Turn<'_> {
             self.respond(token, response);
         }
     }
-
-    fn push_write(&mut self, write: Write) {
-        self.new_writes.push(write);
-    }
 }
 
 /// What a client is told where its write failed: the log's errors mean nothing to it, the coordinator's do.
@@ -193,6 +225,8 @@ pub(super) fn response_error(error: ErrorCode) -> ErrorCode {
         | ErrorCode::NotEnoughReplicasAfterAppend
         | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
         ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        // The transaction coordinator could not be asked about the transaction.
+        ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
             ErrorCode::UnknownServerError
         }

@@ -144,7 +144,8 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         | ApiKey::DescribeGroups
         | ApiKey::ListGroups
         | ApiKey::DeleteGroups
-        | ApiKey::OffsetDelete => group::handle(broker, context, reader)?,
+        | ApiKey::OffsetDelete
+        | ApiKey::TxnOffsetCommit => group::handle(broker, context, reader)?,
         ApiKey::Vote
         | ApiKey::BeginQuorumEpoch
         | ApiKey::EndQuorumEpoch

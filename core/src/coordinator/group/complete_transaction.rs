@@ -1,0 +1,44 @@
+//! The end of a transaction that committed offsets here: its marker in the log, and what that makes of the offsets.
+
+use super::request::GroupResponse;
+use super::shard::Shard;
+use super::turn::{Turn, WriteAction};
+use crate::ids::{PartitionIndex, ProducerId};
+use crate::protocol::ErrorCode;
+use crate::record::control::end_transaction_marker;
+
+/// A marker that a transaction coordinator wants written, by `WriteTxnMarkers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionMarker {
+    /// Whose transaction ends.
+    pub producer_id: ProducerId,
+    /// The producer's epoch.
+    pub producer_epoch: i16,
+    /// Epoch of the transaction coordinator, which fences former ones.
+    pub coordinator_epoch: i32,
+    /// Committed, or else aborted.
+    pub committed: bool,
+}
+
+/// The answer for one marker and partition.
+pub(super) fn response(partition: PartitionIndex, producer_id: ProducerId, error: Option<ErrorCode>) -> GroupResponse {
+    let error = match error {
+        None => ErrorCode::None,
+        // A transaction coordinator knows of leaders only: that this one is not ready yet.
+        Some(ErrorCode::CoordinatorNotAvailable | ErrorCode::CoordinatorLoadInProgress | ErrorCode::NotCoordinator) => {
+            ErrorCode::NotLeaderOrFollower
+        }
+        Some(error) => error,
+    };
+    GroupResponse::CompleteTransaction { partition, producer_id, error }
+}
+
+impl Shard {
+    /// Writes the marker. The offsets of the transaction change once the log has it.
+    pub(super) fn complete_transaction(turn: &mut Turn<'_>, token: u64, marker: &TransactionMarker) {
+        let TransactionMarker { producer_id, producer_epoch, coordinator_epoch, committed } = *marker;
+        let now_ms = turn.now.wall_ms;
+        let batch = end_transaction_marker(now_ms, producer_id, producer_epoch, coordinator_epoch, committed);
+        turn.append_marker(batch, WriteAction::CompleteTransaction { token, producer_id, committed });
+    }
+}
