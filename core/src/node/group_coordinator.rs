@@ -4,6 +4,7 @@ use super::broker::Broker;
 use super::inbound::Token;
 use crate::coordinator::group::{GroupOutput, GroupRequest, GroupResponse, RequestContext, TransactionMarker};
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition};
+use crate::log::VerificationGuard;
 use crate::protocol::{ErrorCode, messages as m};
 use crate::record::Batches;
 use crate::replication::replica_manager::LoadingRead;
@@ -47,7 +48,7 @@ impl Broker {
         token: Token,
         who: &RequestContext,
         request: m::TxnOffsetCommitRequest,
-        verified: Result<(), ErrorCode>,
+        verified: Result<VerificationGuard, ErrorCode>,
     ) {
         let image = self.image.clone();
         self.groups.commit_transactional_offsets(self.now, token, who, request, verified, &image);
@@ -136,7 +137,7 @@ impl Broker {
     /// Carries out what the coordinator wants.
     pub(super) fn group_output(&mut self, output: GroupOutput) {
         match output {
-            GroupOutput::Append { partition, append_id, batch } => {
+            GroupOutput::Append { partition, append_id, batch, .. } => {
                 let partition = TopicPartition::new(CONSUMER_OFFSETS_TOPIC, partition);
                 // One batch with base offset 0: its last offset is what comes on top of where the log put it.
                 let last_offset = Batches::new(batch.clone()).flatten().last().map_or(0, |batch| batch.last_offset());

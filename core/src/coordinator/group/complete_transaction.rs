@@ -18,6 +18,8 @@ pub struct TransactionMarker {
     pub coordinator_epoch: i32,
     /// Committed, or else aborted.
     pub committed: bool,
+    /// `TransactionVersion` of the transaction; from 2 on the marker has an epoch of its own (KIP-890).
+    pub transaction_version: i8,
 }
 
 /// The answer for one marker and partition.
@@ -36,9 +38,11 @@ pub(super) fn response(partition: PartitionIndex, producer_id: ProducerId, error
 impl Shard {
     /// Writes the marker. The offsets of the transaction change once the log has it.
     pub(super) fn complete_transaction(turn: &mut Turn<'_>, token: u64, marker: &TransactionMarker) {
-        let TransactionMarker { producer_id, producer_epoch, coordinator_epoch, committed } = *marker;
+        let TransactionMarker { producer_id, producer_epoch, coordinator_epoch, committed, transaction_version } =
+            *marker;
         let now_ms = turn.now.wall_ms;
         let batch = end_transaction_marker(now_ms, producer_id, producer_epoch, coordinator_epoch, committed);
-        turn.append_marker(batch, WriteAction::CompleteTransaction { token, producer_id, committed });
+        let action = WriteAction::CompleteTransaction { token, producer_id, committed };
+        turn.append_marker(batch, transaction_version, action);
     }
 }

@@ -13,6 +13,7 @@ use super::view::GroupView;
 use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
 use crate::java::{hash_map_order, topic_partition_hash};
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
 use crate::protocol::messages::offset_fetch_response::{OffsetFetchResponse, OffsetFetchResponseGroup};
@@ -39,6 +40,10 @@ pub enum GroupOutput {
         append_id: u64,
         /// One batch of format 2, base offset 0.
         batch: Bytes,
+        /// Of the verification that preceded a batch of a client's transaction.
+        guard: VerificationGuard,
+        /// `TransactionVersion` of a marker, 0 for other batches.
+        transaction_version: i8,
     },
     /// Answer a request.
     Respond {
@@ -145,15 +150,15 @@ impl GroupCoordinator {
         }
     }
 
-    /// Answers a `TxnOffsetCommit`, now or later. `verified` is what the transaction's coordinator said when it was asked
-    /// whether the group's partition is part of the transaction (KIP-890); an error is the end of the request.
+    /// Answers a `TxnOffsetCommit`, now or later. `verified` is what came of asking the transaction's coordinator whether
+    /// the group's partition is part of the transaction (KIP-890): what to append with, or an error, which ends the request.
     pub fn commit_transactional_offsets(
         &mut self,
         now: Now,
         token: u64,
         context: &RequestContext,
         request: TxnOffsetCommitRequest,
-        verified: Result<(), ErrorCode>,
+        verified: Result<VerificationGuard, ErrorCode>,
         topics: &dyn TopicLookup,
     ) {
         let partitions = self.partitions(topics);
@@ -162,15 +167,16 @@ impl GroupCoordinator {
             return self.respond(token, response);
         }
         let partition = partition_for(&commit.request.group_id, partitions);
-        let error = if commit.request.group_id.is_empty() {
-            Some(ErrorCode::InvalidGroupId)
-        } else {
-            verified.err().map(response_error).or_else(|| self.unavailable_at(partition))
+        let guard = match (verified, self.unavailable_at(partition)) {
+            _ if commit.request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            (Err(error), _) => Err(response_error(error)),
+            (Ok(_), Some(error)) => Err(error),
+            (Ok(guard), None) => Ok(guard),
         };
-        match error {
-            Some(error) => self.respond(token, commit.failed(error)),
-            None => self.step(now, partition, |shard, turn| {
-                shard.commit_transactional_offsets(turn, token, commit, topics);
+        match guard {
+            Err(error) => self.respond(token, commit.failed(error)),
+            Ok(guard) => self.step(now, partition, |shard, turn| {
+                shard.commit_transactional_offsets(turn, token, commit, guard, topics);
             }),
         }
     }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::event::Event;
 use crate::ids::{Offset, PartitionIndex, Uuid};
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::consumer_protocol_assignment::TopicPartition as AssignedTopic;
 use crate::protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -63,6 +64,8 @@ struct Bench {
     /// What is written now is not replicated yet.
     holds: bool,
     refuses: Option<ErrorCode>,
+    /// What came with the last append.
+    appended_with: (VerificationGuard, i8),
 }
 
 impl Bench {
@@ -80,6 +83,7 @@ impl Bench {
             events: Vec::new(),
             holds: false,
             refuses: None,
+            appended_with: (VerificationGuard::SENTINEL, 0),
         };
         for partition in 0..50 {
             bench.coordinator.elected(bench.now(), partition, 0);
@@ -107,7 +111,10 @@ impl Bench {
     fn drain(&mut self) {
         while let Some(output) = self.coordinator.poll_output() {
             match output {
-                GroupOutput::Append { partition, append_id, batch } => self.append(partition, append_id, &batch),
+                GroupOutput::Append { partition, append_id, batch, guard, transaction_version } => {
+                    self.appended_with = (guard, transaction_version);
+                    self.append(partition, append_id, &batch);
+                }
                 GroupOutput::Respond { token, response } => {
                     assert!(self.answers.insert(token, response).is_none(), "token {token} was answered twice");
                 }

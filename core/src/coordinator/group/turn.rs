@@ -10,6 +10,7 @@ use super::static_member::StaticReplacement;
 use super::sync_group::AssignmentStore;
 use crate::event::Event;
 use crate::ids::{Offset, ProducerId};
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group_response::JoinGroupResponse;
 use crate::protocol::messages::offset_commit_response::OffsetCommitResponse;
@@ -148,13 +149,15 @@ impl Turn<'_> {
 
     /// Asks for records to be appended to the shard's partition, all in one batch.
     pub(super) fn append(&mut self, records: Vec<GroupRecord>, action: WriteAction) {
-        self.append_transactional((NO_PRODUCER_ID, NO_PRODUCER_EPOCH), records, action);
+        let producer = (NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
+        self.append_transactional(producer, VerificationGuard::SENTINEL, records, action);
     }
 
-    /// The same as part of the transaction of a producer, given by id and epoch.
+    /// The same as part of the transaction of a producer, given by id and epoch, which was verified with `guard`.
     pub(super) fn append_transactional(
         &mut self,
         producer: (ProducerId, i16),
+        guard: VerificationGuard,
         records: Vec<GroupRecord>,
         action: WriteAction,
     ) {
@@ -166,40 +169,40 @@ impl Turn<'_> {
         for record in &records {
             batch.append(self.now.wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        self.push_append(batch.build(), producer.0, records, action);
+        let (append_id, partition, batch) = (self.draw_append_id(), self.partition, batch.build());
+        self.outputs.push_back(GroupOutput::Append { partition, append_id, batch, guard, transaction_version: 0 });
+        self.push_write(append_id, producer.0, records, action, WriteProgress::Appending);
     }
 
     /// Asks for the marker of a transaction's end to be appended to the shard's partition.
-    pub(super) fn append_marker(&mut self, batch: Bytes, action: WriteAction) {
-        self.push_append(batch, NO_PRODUCER_ID, Vec::new(), action);
-    }
-
-    fn push_append(&mut self, batch: Bytes, producer_id: ProducerId, records: Vec<GroupRecord>, action: WriteAction) {
-        let append_id = *self.next_append_id;
-        *self.next_append_id += 1;
-        self.outputs.push_back(GroupOutput::Append { partition: self.partition, append_id, batch });
-        self.new_writes.push(Write {
-            append_id,
-            records,
-            producer_id,
-            action,
-            deadline: self.now.monotonic + self.config.commit_timeout,
-            progress: WriteProgress::Appending,
-        });
+    pub(super) fn append_marker(&mut self, batch: Bytes, transaction_version: i8, action: WriteAction) {
+        let (append_id, partition, guard) = (self.draw_append_id(), self.partition, VerificationGuard::SENTINEL);
+        self.outputs.push_back(GroupOutput::Append { partition, append_id, batch, guard, transaction_version });
+        self.push_write(append_id, NO_PRODUCER_ID, Vec::new(), action, WriteProgress::Appending);
     }
 
     /// Does `action` once everything up to `offset` (inclusive) is replicated.
     pub(super) fn after_replication(&mut self, offset: Offset, action: WriteAction) {
+        let append_id = self.draw_append_id();
+        self.push_write(append_id, NO_PRODUCER_ID, Vec::new(), action, WriteProgress::Replicating(offset));
+    }
+
+    fn draw_append_id(&mut self) -> u64 {
         let append_id = *self.next_append_id;
         *self.next_append_id += 1;
-        self.new_writes.push(Write {
-            append_id,
-            records: Vec::new(),
-            producer_id: NO_PRODUCER_ID,
-            action,
-            deadline: self.now.monotonic + self.config.commit_timeout,
-            progress: WriteProgress::Replicating(offset),
-        });
+        append_id
+    }
+
+    fn push_write(
+        &mut self,
+        append_id: u64,
+        producer_id: ProducerId,
+        records: Vec<GroupRecord>,
+        action: WriteAction,
+        progress: WriteProgress,
+    ) {
+        let deadline = self.now.monotonic + self.config.commit_timeout;
+        self.new_writes.push(Write { append_id, records, producer_id, action, deadline, progress });
     }
 
     /// Puts in one group's part of a `DeleteGroups` response.

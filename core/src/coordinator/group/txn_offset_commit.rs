@@ -7,6 +7,7 @@ use super::request::{GroupResponse, TopicLookup};
 use super::shard::Shard;
 use super::turn::{Turn, WriteAction};
 use crate::ids::Uuid;
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
@@ -96,6 +97,7 @@ impl Shard {
         turn: &mut Turn<'_>,
         token: u64,
         commit: TxnCommit,
+        guard: VerificationGuard,
         topics: &dyn TopicLookup,
     ) {
         if let Err(error) = self.validate_transactional_commit(&commit.request) {
@@ -129,7 +131,8 @@ impl Shard {
             turn.respond(token, GroupResponse::TxnOffsetCommit(response));
         } else {
             let producer = (request.producer_id, request.producer_epoch);
-            turn.append_transactional(producer, records, WriteAction::CommitTransactionalOffsets { token, response });
+            let action = WriteAction::CommitTransactionalOffsets { token, response };
+            turn.append_transactional(producer, guard, records, action);
         }
     }
 

@@ -11,6 +11,8 @@ use crate::record::control::{ControlRecordType, control_type};
 
 const PRODUCER: ProducerId = 7;
 const OTHER: ProducerId = 8;
+/// Of the verification of every transaction.
+const GUARD: VerificationGuard = VerificationGuard::new(5);
 
 fn request(producer_id: ProducerId, topic: &str, offsets: &[(i32, Offset)]) -> TxnOffsetCommitRequest {
     let partition = |(partition_index, committed_offset): &(i32, Offset)| TxnOffsetCommitRequestPartition {
@@ -36,7 +38,7 @@ impl Bench {
         &mut self,
         api_version: i16,
         request: TxnOffsetCommitRequest,
-        verified: Result<(), ErrorCode>,
+        verified: Result<VerificationGuard, ErrorCode>,
     ) -> u64 {
         self.tokens += 1;
         let context = RequestContext { client_id: Str::from("app"), client_host: Str::from("/127.0.0.1"), api_version };
@@ -55,7 +57,7 @@ impl Bench {
 
     /// The one error of the answer to a request for one partition.
     fn ask_in_transaction(&mut self, request: TxnOffsetCommitRequest) -> ErrorCode {
-        let token = self.send_in_transaction(4, request, Ok(()));
+        let token = self.send_in_transaction(4, request, Ok(GUARD));
         error_of(self.txn_answer(token).topics[0].partitions[0].error_code)
     }
 
@@ -66,7 +68,13 @@ impl Bench {
 
     fn send_end(&mut self, producer_id: ProducerId, committed: bool) -> u64 {
         self.tokens += 1;
-        let marker = TransactionMarker { producer_id, producer_epoch: 3, coordinator_epoch: 11, committed };
+        let marker = TransactionMarker {
+            producer_id,
+            producer_epoch: 3,
+            coordinator_epoch: 11,
+            committed,
+            transaction_version: 2,
+        };
         self.coordinator.complete_transaction(self.now(), self.tokens, partition_for(GROUP, 50), &marker);
         self.drain();
         self.tokens
@@ -111,10 +119,12 @@ fn a_committed_transaction_moves_the_offset_when_it_ends() {
     let batch = bench.last_batch();
     assert_eq!((batch.producer_id, batch.producer_epoch, batch.base_sequence), (PRODUCER, 3, 0));
     assert!(batch.is_transactional() && !batch.is_control());
+    assert_eq!(bench.appended_with, (GUARD, 0));
     assert_eq!((bench.committed(0), bench.stable(0)), (5, UNSTABLE));
     assert_eq!((bench.committed(1), bench.stable(1)), (-1, Ok(-1)));
     assert_eq!(bench.end(PRODUCER, true), ErrorCode::None);
     assert_eq!(control_type(bench.last_batch()), Some(ControlRecordType::Commit));
+    assert_eq!(bench.appended_with, (VerificationGuard::SENTINEL, 2));
     assert_eq!((bench.committed(0), bench.stable(0)), (9, Ok(9)));
 }
 
@@ -251,7 +261,7 @@ fn unknown_partitions_are_told_first_whatever_becomes_of_the_others() {
     };
     let mut commit = request(PRODUCER, TOPIC, &[(0, 9), (4, 9), (1, 9)]);
     commit.topics[0].partitions[2].committed_metadata = Some(Str::from("x".repeat(4_097)));
-    let token = bench.send_in_transaction(5, commit.clone(), Ok(()));
+    let token = bench.send_in_transaction(5, commit.clone(), Ok(GUARD));
     let answer = bench.txn_answer(token);
     let too_large = (1, ErrorCode::OffsetMetadataTooLarge);
     let unknown = (4, ErrorCode::UnknownTopicOrPartition);
@@ -261,8 +271,8 @@ fn unknown_partitions_are_told_first_whatever_becomes_of_the_others() {
         (Err(ErrorCode::InvalidProducerEpoch), None, ErrorCode::InvalidProducerEpoch),
         (Err(ErrorCode::NetworkException), None, ErrorCode::CoordinatorLoadInProgress),
         (Err(ErrorCode::NotLeaderOrFollower), None, ErrorCode::NotCoordinator),
-        (Ok(()), Some(ErrorCode::NotEnoughReplicas), ErrorCode::CoordinatorNotAvailable),
-        (Ok(()), Some(ErrorCode::InvalidTxnState), ErrorCode::InvalidTxnState),
+        (Ok(GUARD), Some(ErrorCode::NotEnoughReplicas), ErrorCode::CoordinatorNotAvailable),
+        (Ok(GUARD), Some(ErrorCode::InvalidTxnState), ErrorCode::InvalidTxnState),
     ] {
         bench.refuses = refuses;
         let token = bench.send_in_transaction(5, commit.clone(), verified);
@@ -279,7 +289,7 @@ fn a_loading_coordinator_is_none_for_old_producers() {
     assert_eq!(bench.ask_in_transaction(request(PRODUCER, TOPIC, &[(0, 9)])), ErrorCode::NotCoordinator);
     bench.coordinator.elected(bench.now(), 13, 3);
     for (api_version, error) in [(1, ErrorCode::CoordinatorNotAvailable), (2, ErrorCode::CoordinatorLoadInProgress)] {
-        let token = bench.send_in_transaction(api_version, request(PRODUCER, TOPIC, &[(0, 9)]), Ok(()));
+        let token = bench.send_in_transaction(api_version, request(PRODUCER, TOPIC, &[(0, 9)]), Ok(GUARD));
         assert_eq!(error_of(bench.txn_answer(token).topics[0].partitions[0].error_code), error);
     }
 }
@@ -307,7 +317,7 @@ fn a_marker_counts_when_it_is_replicated() {
     let mut bench = Bench::new();
     assert_eq!(bench.commit("", -1, 0, 5), ErrorCode::None);
     bench.holds = true;
-    let commit = bench.send_in_transaction(5, request(PRODUCER, TOPIC, &[(0, 9)]), Ok(()));
+    let commit = bench.send_in_transaction(5, request(PRODUCER, TOPIC, &[(0, 9)]), Ok(GUARD));
     assert!(!bench.answers.contains_key(&commit));
     // Pending already: it may be that the producer never hears of what is in the log.
     let doubtful = bench.send(9, GroupRequest::OffsetFetch(fetch(0, true)));
@@ -359,7 +369,7 @@ fn a_commit_that_cannot_be_written_is_not_pending() {
 fn a_coordinator_that_resigned_sends_markers_to_the_next_leader() {
     let mut bench = Bench::new();
     bench.holds = true;
-    let commit = bench.send_in_transaction(5, request(PRODUCER, TOPIC, &[(0, 9)]), Ok(()));
+    let commit = bench.send_in_transaction(5, request(PRODUCER, TOPIC, &[(0, 9)]), Ok(GUARD));
     let end = bench.send_end(PRODUCER, true);
     bench.coordinator.resigned(bench.now(), 13);
     bench.drain();
@@ -437,7 +447,7 @@ fn random_transactions_survive_every_move() {
             match rng.below(9) {
                 0..=2 => {
                     let request = request(producer_id, TOPIC, &[(partition, rng.below(1_000) as Offset)]);
-                    bench.send_in_transaction(5, request, Ok(()));
+                    bench.send_in_transaction(5, request, Ok(GUARD));
                 }
                 3 | 4 => {
                     bench.send_end(producer_id, rng.chance(1, 2));
