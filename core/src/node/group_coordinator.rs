@@ -54,11 +54,15 @@ impl Broker {
         self.groups.commit_transactional_offsets(self.now, token, who, request, verified, &image);
     }
 
-    /// Ends a transaction in a partition of `__consumer_offsets`. [`Self::transaction_completed`] hears of it, with the
-    /// same token.
-    #[expect(dead_code, reason = "for WriteTxnMarkers")]
-    pub(super) fn complete_transaction(&mut self, token: Token, partition: PartitionIndex, marker: &TransactionMarker) {
-        self.groups.complete_transaction(self.now, token, partition, marker);
+    /// Ends a transaction in a partition of `__consumer_offsets`; its outcome comes with `marker_id`.
+    #[expect(dead_code, reason = "nobody asks for markers yet")]
+    pub(super) fn complete_group_transaction(
+        &mut self,
+        partition: &TopicPartition,
+        marker: &TransactionMarker,
+        marker_id: u64,
+    ) {
+        self.groups.complete_transaction(self.now, marker_id, partition.partition, marker);
     }
 
     /// This broker leads a partition now, or in a new epoch.
@@ -167,7 +171,8 @@ impl Broker {
             GroupResponse::ListGroups(response) => self.respond::<m::ListGroupsRequest>(token, response),
             GroupResponse::DeleteGroups(response) => self.respond::<m::DeleteGroupsRequest>(token, response),
             GroupResponse::TxnOffsetCommit(response) => self.respond::<m::TxnOffsetCommitRequest>(token, response),
-            GroupResponse::CompleteTransaction { .. } => {}
+            // `complete_group_transaction` asked, with the id of its marker.
+            GroupResponse::CompleteTransaction(_) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::request::GroupResponse;
 use super::shard::Shard;
 use super::turn::{Turn, WriteAction};
-use crate::ids::{PartitionIndex, ProducerId};
+use crate::ids::ProducerId;
 use crate::protocol::ErrorCode;
 use crate::record::control::end_transaction_marker;
 
@@ -22,8 +22,8 @@ pub struct TransactionMarker {
     pub transaction_version: i8,
 }
 
-/// The answer for one marker and partition.
-pub(super) fn response(partition: PartitionIndex, producer_id: ProducerId, error: Option<ErrorCode>) -> GroupResponse {
+/// The answer for one marker.
+pub(super) fn response(error: Option<ErrorCode>) -> GroupResponse {
     let error = match error {
         None => ErrorCode::None,
         // A transaction coordinator knows of leaders only: that this one is not ready yet.
@@ -32,7 +32,7 @@ pub(super) fn response(partition: PartitionIndex, producer_id: ProducerId, error
         }
         Some(error) => error,
     };
-    GroupResponse::CompleteTransaction { partition, producer_id, error }
+    GroupResponse::CompleteTransaction(error)
 }
 
 impl Shard {

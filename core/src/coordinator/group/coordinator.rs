@@ -182,8 +182,8 @@ impl GroupCoordinator {
     }
 
     /// Writes the end of a transaction that committed offsets to a partition, and answers
-    /// [`GroupResponse::CompleteTransaction`] when that is replicated. Several may have the same `token`: partition and
-    /// producer id tell them apart.
+    /// [`GroupResponse::CompleteTransaction`] when that is replicated. `token` is not that of a request, which may have
+    /// several markers, but of this one alone.
     pub fn complete_transaction(
         &mut self,
         now: Now,
@@ -193,7 +193,7 @@ impl GroupCoordinator {
     ) {
         match self.unavailable_at(partition) {
             Some(error) => {
-                self.respond(token, complete_transaction::response(partition, marker.producer_id, Some(error)));
+                self.respond(token, complete_transaction::response(Some(error)));
             }
             None => self.step(now, partition, |_, turn| Shard::complete_transaction(turn, token, marker)),
         }

@@ -103,8 +103,8 @@ impl OffsetStore {
     }
 
     /// Takes over the marker written at `at` that ends the transaction of `producer_id`. Of a committed one each offset
-    /// counts from now on, unless one was committed plainly after it: the last record decides, wherever the marker is, so
-    /// that compaction, which knows no transactions, keeps the right one.
+    /// counts from now on, unless the record of the one that counts is a later one: compaction, which knows no
+    /// transactions, would keep that, and nobody must read another after it.
     pub(super) fn end_transaction(&mut self, at: Offset, producer_id: ProducerId, committed: bool) {
         for ended in self.pending.take(producer_id) {
             let current = self.offset(&ended.group_id, &ended.topic, ended.partition, ReadLevel::Written);

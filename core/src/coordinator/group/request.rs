@@ -1,6 +1,6 @@
 //! The requests a group coordinator answers, typed, and their answers.
 
-use crate::ids::{PartitionIndex, ProducerId, Uuid};
+use crate::ids::{PartitionIndex, Uuid};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest,
@@ -62,12 +62,8 @@ pub enum GroupResponse {
     ListGroups(ListGroupsResponse),
     DeleteGroups(DeleteGroupsResponse),
     TxnOffsetCommit(TxnOffsetCommitResponse),
-    /// A marker is written and replicated, or not; the error is one that `WriteTxnMarkers` answers with.
-    CompleteTransaction {
-        partition: PartitionIndex,
-        producer_id: ProducerId,
-        error: ErrorCode,
-    },
+    /// A marker is written and replicated, or not; the error, or [`ErrorCode::None`], is for `WriteTxnMarkers` to answer.
+    CompleteTransaction(ErrorCode),
 }
 
 impl GroupRequest {

@@ -319,8 +319,8 @@ impl Shard {
                 turn.respond(token, GroupResponse::TxnOffsetCommit(response));
             }
             // What the log says is what a transaction coordinator expects.
-            WriteAction::CompleteTransaction { token, producer_id, .. } => {
-                turn.respond(token, complete_transaction::response(turn.partition, producer_id, failure));
+            WriteAction::CompleteTransaction { token, .. } => {
+                turn.respond(token, complete_transaction::response(failure));
             }
             WriteAction::DeleteOffsets { token, mut response } => {
                 if let Some(error) = error {
@@ -330,13 +330,11 @@ impl Shard {
             }
             WriteAction::DeleteGroup(slot) => turn.fill_deletion(slot, error.unwrap_or(ErrorCode::None)),
             WriteAction::FetchOffsets { slot, group } => {
-                turn.fill_offsets(
-                    slot,
-                    match error {
-                        None => group,
-                        Some(error) => offset_fetch::write_error(group.group_id, error),
-                    },
-                );
+                let group = match error {
+                    None => group,
+                    Some(error) => offset_fetch::write_error(group.group_id, error),
+                };
+                turn.fill_offsets(slot, group);
             }
         }
     }

@@ -82,7 +82,7 @@ impl Bench {
 
     fn ended(&mut self, token: u64) -> ErrorCode {
         match self.answers.remove(&token) {
-            Some(GroupResponse::CompleteTransaction { partition: 13, error, .. }) => error,
+            Some(GroupResponse::CompleteTransaction(error)) => error,
             other => panic!("{other:?}"),
         }
     }
