@@ -72,12 +72,11 @@ impl TxnCommit {
 
 fn put(response: &mut TxnOffsetCommitResponse, topic: &Str, partition_index: i32, error: ErrorCode) {
     let partition = TxnOffsetCommitResponsePartition { partition_index, error_code: error.code() };
-    match response.topics.iter_mut().find(|place| place.name == *topic) {
-        Some(place) => place.partitions.push(partition),
-        None => {
-            let partitions = vec![partition];
-            response.topics.push(TxnOffsetCommitResponseTopic { name: topic.clone(), partitions });
-        }
+    if let Some(place) = response.topics.iter_mut().find(|place| place.name == *topic) {
+        place.partitions.push(partition);
+    } else {
+        let partitions = vec![partition];
+        response.topics.push(TxnOffsetCommitResponseTopic { name: topic.clone(), partitions });
     }
 }
 
