@@ -6,7 +6,7 @@ use crate::coordinator::group::{GroupOutput, GroupRequest, GroupResponse, Reques
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition};
 use crate::protocol::messages as m;
 use crate::record::Batches;
-use crate::replication::replica_manager::LoadingRead;
+use crate::replication::replica_manager::{LoadingRead, TransactionMarker};
 use crate::sorted::SortedMap;
 use crate::time::Instant;
 
@@ -66,6 +66,16 @@ impl Broker {
         if partition.topic == CONSUMER_OFFSETS_TOPIC {
             self.groups.high_watermark_advanced(self.now, partition.partition, high_watermark);
         }
+    }
+
+    /// Ends a transaction in a partition of `__consumer_offsets`; its outcome comes to `txn_marker_written` with `marker_id`.
+    pub(super) fn complete_group_transaction(
+        &mut self,
+        partition: &TopicPartition,
+        marker: &TransactionMarker,
+        marker_id: u64,
+    ) {
+        self.append_txn_marker(partition, marker, marker_id);
     }
 
     /// A cold range of a partition can be read now.

@@ -3,7 +3,7 @@
 use super::ReplicaManager;
 use crate::ids::{Offset, TopicPartition};
 use crate::log::storage::StoreQueue;
-use crate::log::{AppendError, AppendOrigin};
+use crate::log::{AppendError, AppendOrigin, TransactionContext};
 use crate::time::Now;
 
 impl ReplicaManager {
@@ -18,7 +18,15 @@ impl ReplicaManager {
         records: &[u8],
         acks: i16,
     ) -> Result<Offset, AppendError> {
-        let info = self.append(now, stores, partition, records, acks, AppendOrigin::Coordinator)?;
+        let info = self.append(
+            now,
+            stores,
+            partition,
+            records,
+            acks,
+            AppendOrigin::Coordinator,
+            &TransactionContext::default(),
+        )?;
         self.settle(now);
         Ok(info.first_offset)
     }
