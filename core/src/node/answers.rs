@@ -56,6 +56,10 @@ pub(super) fn take(broker: &mut Broker, sent: &Sent<Purpose>, frame: &Bytes) -> 
             let response = body::<m::EnvelopeRequest>(sent, frame)?;
             broker.forward_answered(forward.clone(), response);
         }
+        Purpose::AddPartitionsToTxn { to, questions } => {
+            let response = body::<m::AddPartitionsToTxnRequest>(sent, frame)?;
+            broker.transactions_answered(*to, questions.clone(), Some(response));
+        }
         Purpose::AllocateProducerIds => {
             let response = body::<m::AllocateProducerIdsRequest>(sent, frame)?;
             if response.error_code == ErrorCode::None.code() {
@@ -113,6 +117,7 @@ impl Broker {
             Purpose::RegisterController => self.controller_registration_answered(false),
             Purpose::Forward(forward) => self.forward_again(forward),
             Purpose::AllocateProducerIds => self.producer_ids.failed(now.monotonic),
+            Purpose::AddPartitionsToTxn { to, questions } => self.transactions_answered(to, questions, None),
         }
     }
 }

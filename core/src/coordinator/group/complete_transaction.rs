@@ -3,24 +3,9 @@
 use super::request::GroupResponse;
 use super::shard::Shard;
 use super::turn::{Turn, WriteAction};
-use crate::ids::ProducerId;
 use crate::protocol::ErrorCode;
 use crate::record::control::end_transaction_marker;
-
-/// A marker that a transaction coordinator wants written, by `WriteTxnMarkers`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionMarker {
-    /// Whose transaction ends.
-    pub producer_id: ProducerId,
-    /// The producer's epoch.
-    pub producer_epoch: i16,
-    /// Epoch of the transaction coordinator, which fences former ones.
-    pub coordinator_epoch: i32,
-    /// Committed, or else aborted.
-    pub committed: bool,
-    /// `TransactionVersion` of the transaction; from 2 on the marker has an epoch of its own (KIP-890).
-    pub transaction_version: i8,
-}
+use crate::replication::replica_manager::TransactionMarker;
 
 /// The answer for one marker.
 pub(super) fn response(error: Option<ErrorCode>) -> GroupResponse {

@@ -1,7 +1,7 @@
 //! [`GroupCoordinator`]: finds the shard of each request and gathers answers for several groups.
 
 use super::admin;
-use super::complete_transaction::{self, TransactionMarker};
+use super::complete_transaction;
 use super::config::GroupConfig;
 use super::gather::{Gathers, Parts};
 use super::offset_fetch::{self, FetchGroup};
@@ -21,6 +21,7 @@ use crate::protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatResponse, ListGroupsRequest,
     ListGroupsResponse, OffsetFetchRequest, TxnOffsetCommitRequest,
 };
+use crate::replication::replica_manager::TransactionMarker;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -148,6 +149,21 @@ impl GroupCoordinator {
             GroupRequest::OffsetFetch(fetch) => self.fetch_offsets(now, token, &context, fetch, partitions, topics),
             _ => self.handle_one(now, token, &context, &request, partitions, topics),
         }
+    }
+
+    /// The partition that has to belong to the transaction of a `TxnOffsetCommit`; `None` where the request is answered
+    /// whatever its transaction is.
+    pub fn partition_to_verify(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        topics: &dyn TopicLookup,
+    ) -> Option<PartitionIndex> {
+        let is_any_known = request.topics.iter().any(|topic| {
+            let known = 0..topics.partition_count(&topic.name).unwrap_or(0);
+            topic.partitions.iter().any(|partition| known.contains(&partition.partition_index))
+        });
+        let is_asked = is_any_known && !request.group_id.is_empty();
+        is_asked.then(|| partition_for(&request.group_id, self.partitions(topics)))
     }
 
     /// Answers a `TxnOffsetCommit`, now or later. `verified` is what came of asking the transaction's coordinator whether

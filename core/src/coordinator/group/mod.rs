@@ -40,7 +40,6 @@ mod view;
 mod tests;
 
 pub use classic::ClassicGroupState;
-pub use complete_transaction::TransactionMarker;
 pub use config::GroupConfig;
 pub use coordinator::{GroupCoordinator, GroupOutput, partition_for};
 pub use request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};

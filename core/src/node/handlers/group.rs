@@ -2,7 +2,6 @@
 
 use super::{RequestContext, body};
 use crate::coordinator::group::{GroupRequest, RequestContext as GroupContext};
-use crate::log::VerificationGuard;
 use crate::node::broker::Broker;
 use crate::protocol::{ApiKey, DecodeError, Reader};
 
@@ -15,9 +14,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut
     let request = match context.api_key {
         ApiKey::TxnOffsetCommit => {
             let request = body(reader, context)?;
-            // Here its coordinator is to be asked about the transaction (KIP-890), once brokers do that; until then
-            // every transaction is what its producer says.
-            broker.commit_transactional_offsets(context.token, &who, request, Ok(VerificationGuard::SENTINEL));
+            broker.commit_transactional_offsets(context.token, who, request);
             return Ok(());
         }
         ApiKey::JoinGroup => GroupRequest::JoinGroup(body(reader, context)?),

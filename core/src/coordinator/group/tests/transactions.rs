@@ -1,13 +1,13 @@
 //! Offsets committed inside transactions: pending until the marker, and what then becomes of them.
 
 use super::*;
-use crate::coordinator::group::TransactionMarker;
 use crate::ids::ProducerId;
 use crate::protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use crate::protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use crate::record::control::{ControlRecordType, control_type};
+use crate::replication::replica_manager::TransactionMarker;
 
 const PRODUCER: ProducerId = 7;
 const OTHER: ProducerId = 8;
