@@ -204,6 +204,8 @@ pub struct LogConfigDefaults {
     pub initial_task_delay: Duration,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration: Duration,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification_enable: bool,
 }
 
 impl LogConfigDefaults {
@@ -212,6 +214,7 @@ impl LogConfigDefaults {
             retention_check_interval: values.millis("log.retention.check.interval.ms"),
             initial_task_delay: values.millis("log.initial.task.delay.ms"),
             producer_id_expiration: values.millis("producer.id.expiration.ms"),
+            transaction_partition_verification_enable: values.boolean("transaction.partition.verification.enable"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A node that runs: its parts, and who tells what to whom. No protocol logic here: a part's output is another's input.
 
+use super::add_partitions_to_txn::{AddPartitionsToTxn, Question};
 use super::auto_topic_creation::AutoTopicCreation;
 use super::broker_lifecycle::{BrokerLifecycle, LifecycleChange, LifecycleRequest};
 use super::channels::{Answered, Channel, Channels, Sent};
@@ -9,10 +10,11 @@ use super::coordinator_loading::CoordinatorLoading;
 use super::handlers;
 use super::inbound::{Answer, InboundConnections, Token};
 use super::producer_ids::ProducerIds;
+use super::txn_markers::TxnMarkers;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerOutput, ControllerRequest, ControllerRequestContext, QuorumController};
-use crate::coordinator::group::GroupCoordinator;
+use crate::coordinator::group::{GroupCoordinator, RequestContext};
 use crate::coordinator::transaction::TransactionCoordinator;
 use crate::event::Event;
 use crate::ids::{ConnectionId, NodeId, Uuid};
@@ -54,6 +56,8 @@ pub(super) enum Purpose {
     AllocateProducerIds,
     /// Markers of transactions.
     WriteTxnMarkers { request_id: u64 },
+    /// Whether partitions belong to transactions.
+    AddPartitionsToTxn { to: NodeId, questions: Vec<Question> },
 }
 
 /// Which part asked for bytes of a file.
@@ -90,10 +94,14 @@ pub(super) struct Broker {
     pub(super) groups: GroupCoordinator,
     pub(super) transactions: TransactionCoordinator,
     pub(super) coordinator_loading: CoordinatorLoading,
+    /// Offsets of transactions that are being verified.
+    pub(super) verifying_offsets: SortedMap<Token, (RequestContext, m::TxnOffsetCommitRequest)>,
     pub(super) lifecycle: Option<BrokerLifecycle>,
     pub(super) forwarding: Forwarding,
     pub(super) auto_topics: AutoTopicCreation,
     pub(super) producer_ids: ProducerIds,
+    pub(super) add_partitions_to_txn: AddPartitionsToTxn,
+    pub(super) txn_markers: TxnMarkers,
     pub(super) loads: SortedMap<Ticket, LoadedFor>,
     pub(super) next_load: u64,
     /// The broker was unfenced once: clients are served.
@@ -443,6 +451,11 @@ impl Broker {
                 Response::ListOffsets(response) => self.respond::<m::ListOffsetsRequest>(token, &response),
                 Response::DeleteRecords(response) => self.respond::<m::DeleteRecordsRequest>(token, &response),
             },
+            ReplicaOutput::VerifyTransaction { verification_id, verification } => {
+                self.verify_transaction(verification_id, verification);
+            }
+            ReplicaOutput::LocalVerified { token, result } => self.offsets_verified(token, result),
+            ReplicaOutput::MarkerWritten { marker_id, error } => self.txn_marker_written(marker_id, error),
             ReplicaOutput::NoResponse { token } => {
                 self.throttle_producer(token);
                 if let Some(Answer::Client(asked)) = self.inbound.settle(token) {

@@ -7,6 +7,7 @@
 //! # Architecture Invariant
 //! Only `broker` knows all parts. A part never learns of a connection: it is given a token and answers with it.
 
+mod add_partitions_to_txn;
 mod answers;
 mod auto_topic_creation;
 mod broker;
@@ -26,6 +27,7 @@ mod parts;
 mod producer_ids;
 mod startup;
 mod transaction_coordinator;
+mod txn_markers;
 mod view;
 
 pub use broker_lifecycle::BrokerState;

@@ -1,6 +1,7 @@
 //! From a started process to a running node: whose directories these are, the logs, the quorum's memory. In slices, each the
 //! bytes of one load.
 
+use super::add_partitions_to_txn::AddPartitionsToTxn;
 use super::auto_topic_creation::AutoTopicCreation;
 use super::broker::{Broker, Shutdown};
 use super::broker_lifecycle::{BrokerLifecycle, Registration};
@@ -11,6 +12,7 @@ use super::coordinator_loading::CoordinatorLoading;
 use super::inbound::InboundConnections;
 use super::meta_properties::{META_PROPERTIES, MetaProperties};
 use super::producer_ids::ProducerIds;
+use super::txn_markers::TxnMarkers;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerConfig, QuorumController};
@@ -231,7 +233,7 @@ impl Startup {
         if self.logs.is_none() {
             self.check_meta_properties()?;
             let log = &self.config.log;
-            let topic = TopicSettings::new(&self.config.topic_defaults, log.producer_id_expiration);
+            let topic = TopicSettings::new(&self.config.topic_defaults, log);
             let config = LogManagerConfig {
                 default_log: topic.log,
                 retention_check_interval: log.retention_check_interval,
@@ -365,10 +367,13 @@ impl Startup {
             groups: GroupCoordinator::new(GroupConfig::new(&config), self.rng.fork()),
             transactions: TransactionCoordinator::new(TransactionConfig::new(&config)),
             coordinator_loading: CoordinatorLoading::default(),
+            verifying_offsets: SortedMap::new(),
             lifecycle,
             forwarding: Forwarding::default(),
             auto_topics: AutoTopicCreation::default(),
             producer_ids: ProducerIds::default(),
+            add_partitions_to_txn: AddPartitionsToTxn::default(),
+            txn_markers: TxnMarkers::default(),
             loads: SortedMap::new(),
             next_load: self.next_load,
             serving: false,

@@ -178,6 +178,7 @@ fn decode_offset(bytes: &Bytes) -> Result<OffsetAndMetadata, DecodeError> {
         commit_timestamp_ms: value.commit_timestamp,
         expire_timestamp_ms: (value.expire_timestamp >= 0).then_some(value.expire_timestamp),
         topic_id: value.topic_id,
+        record_offset: -1,
     })
 }
 

@@ -3,6 +3,7 @@
 mod alter_log_dirs;
 mod cluster;
 mod random;
+mod transactions;
 
 use super::*;
 use crate::event::Event;

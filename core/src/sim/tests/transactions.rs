@@ -5,8 +5,11 @@ use crate::ids::{ConnectionId, NodeId};
 use crate::protocol::messages as m;
 use crate::protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use crate::protocol::messages::create_topics_request::CreatableTopic;
+use crate::protocol::messages::describe_producers_request::TopicRequest;
 use crate::protocol::messages::describe_transactions_response::TransactionState;
+use crate::protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use crate::protocol::{ErrorCode, Request, decode_response, encode_request};
+use crate::record::BatchBuilder;
 use crate::sim::cluster::{ClientArrival, Cluster, Step};
 use crate::text::Str;
 use crate::time::Duration;
@@ -55,6 +58,8 @@ impl World {
         self.cluster.client_connect(CLIENT, connection, &"localhost".into(), 9092 + broker as u16);
         let answer = loop {
             match self.arrival()? {
+                // Of a broker that was asked before and has died since.
+                ClientArrival::Closed { connection: other } if other != connection => {}
                 ClientArrival::Connected { accepted: true, .. } => {
                     let frame = encode_request(version, 7, Some(&"by-hand".into()), request);
                     self.cluster.client_send(CLIENT, connection, &frame);
@@ -150,6 +155,51 @@ impl World {
         answer.transaction_states.remove(0)
     }
 
+    /// Writes a record of a transaction to a partition of `orders`, as a client of version 2 of the protocol does.
+    fn produce(&mut self, producer: (ErrorCode, i64, i16), partition: i32) -> ErrorCode {
+        let mut batch = BatchBuilder::new(0).with_producer(producer.1, producer.2, 0).transactional();
+        batch.append(1, None, Some(b"paid"), &[]);
+        let data = PartitionProduceData { index: partition, records: Some(batch.build().into()) };
+        let topic = TopicProduceData { name: "orders".into(), partition_data: vec![data], ..Default::default() };
+        let request = m::ProduceRequest {
+            transactional_id: Some(ID.into()),
+            acks: -1,
+            timeout_ms: 2000,
+            topic_data: vec![topic],
+        };
+        for attempt in 0..100 {
+            let answer = self.ask(attempt % 3, 12, &request);
+            let code = answer.map(|answer| answer.responses[0].partition_responses[0].error_code);
+            match code.and_then(ErrorCode::from_code) {
+                None | Some(ErrorCode::NotLeaderOrFollower | ErrorCode::ConcurrentTransactions) => {}
+                Some(error) => return error,
+            }
+            if attempt % 3 == 2 {
+                self.pause();
+            }
+        }
+        panic!("no leader");
+    }
+
+    /// How many of these partitions of `orders` have an open transaction.
+    fn open_transactions(&mut self, partitions: &[i32]) -> usize {
+        let is_open = |world: &mut Self, partition: i32| {
+            let topic = TopicRequest { name: "orders".into(), partition_indexes: vec![partition] };
+            let request = m::DescribeProducersRequest { topics: vec![topic] };
+            for attempt in 0..30 {
+                if let Some(answer) = world.ask(attempt % 3, 0, &request)
+                    && let found = &answer.topics[0].partitions[0]
+                    && found.error_code == 0
+                {
+                    return found.active_producers.iter().any(|producer| producer.current_txn_start_offset >= 0);
+                }
+                world.pause();
+            }
+            panic!("no leader");
+        };
+        partitions.iter().filter(|partition| is_open(self, **partition)).count()
+    }
+
     /// Waits until a transaction is in this state.
     fn await_state(&mut self, coordinator: NodeId, state: &str) {
         let mut last = Str::default();
@@ -193,6 +243,37 @@ fn a_new_coordinator_knows_the_open_transaction_and_tells_its_end() {
         let frames = world.cluster.take_frames();
         let markers = frames.iter().filter(|(_, frame)| frame.contains("WriteTxnMarkers")).count();
         assert!(markers > 0, "seed {seed}: {frames:?}");
+        // The broker that is gone led one of its partitions, or will be replaced as the leader of it.
+        world.await_state(second, "CompleteAbort");
+        assert_eq!(world.init(second), (ErrorCode::None, producer.1, 2));
+        assert_eq!(world.open_transactions(&[0, 1, 2]), 0);
+    }
+}
+
+#[test]
+fn a_transaction_begins_by_what_is_written_and_ends_in_all_its_partitions() {
+    for (seed, committed) in [(5, true), (6, false)] {
+        let mut world = World::new(seed);
+        let coordinator = world.coordinator(2);
+        let mut producer = world.init(coordinator);
+        for round in 0..3 {
+            for partition in 0..3 {
+                assert_eq!(world.produce(producer, partition), ErrorCode::None, "round {round}, partition {partition}");
+            }
+            assert_eq!(world.describe(coordinator).transaction_state, "Ongoing");
+            assert_eq!(world.open_transactions(&[0, 1, 2]), 3);
+            if round == 1 {
+                // Whoever leads a partition after this one has to be told.
+                world.cluster.kill((coordinator + 1) % 3);
+            }
+            let (producer_id, producer_epoch) = world.end(coordinator, 5, producer, committed);
+            assert_eq!((producer_id, producer_epoch), (producer.1, producer.2 + 1));
+            world.await_state(coordinator, if committed { "CompleteCommit" } else { "CompleteAbort" });
+            assert_eq!(world.open_transactions(&[0, 1, 2]), 0, "round {round}");
+            // What comes late from the transaction before is not taken for part of the next.
+            assert_ne!(world.produce(producer, 0), ErrorCode::None);
+            producer = (ErrorCode::None, producer_id, producer_epoch);
+        }
     }
 }
 
