@@ -17,6 +17,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use bytes::Bytes;
+extern crate std;
+use std::println;
 
 const ID: &str = "payments";
 const CLIENT: u32 = 0;
@@ -40,9 +42,9 @@ impl World {
         world
     }
 
-    /// The next thing that happens to the client, within three seconds.
+    /// The next thing that happens to the client, within the time in which the cluster gets over a loss.
     fn arrival(&mut self) -> Option<ClientArrival> {
-        let end = self.cluster.now().monotonic + Duration::from_secs(3);
+        let end = self.cluster.now().monotonic + Duration::from_secs(10);
         while self.cluster.next_at().is_some_and(|at| at <= end) {
             if let Step::Client(CLIENT, arrival) = self.cluster.step() {
                 return Some(arrival);
@@ -57,17 +59,26 @@ impl World {
         let connection = ConnectionId(self.connections);
         self.cluster.client_connect(CLIENT, connection, &"localhost".into(), 9092 + broker as u16);
         let answer = loop {
-            match self.arrival()? {
-                // Of a broker that was asked before and has died since.
-                ClientArrival::Closed { connection: other } if other != connection => {}
-                ClientArrival::Connected { accepted: true, .. } => {
+            match self.arrival() {
+                Some(ClientArrival::Connected { connection: this, accepted: true }) if this == connection => {
                     let frame = encode_request(version, 7, Some(&"by-hand".into()), request);
                     self.cluster.client_send(CLIENT, connection, &frame);
                 }
-                ClientArrival::Frame { bytes, .. } => break Some(bytes),
-                _ => break None,
+                Some(ClientArrival::Frame { connection: this, bytes }) if this == connection => break Some(bytes),
+                Some(
+                    ClientArrival::Connected { connection: this, .. } | ClientArrival::Closed { connection: this },
+                ) if this == connection => {
+                    break None;
+                }
+                // Of a broker that was asked before, and has died since.
+                Some(_) => {}
+                None => break None,
             }
         };
+        if answer.is_none() {
+            let at = self.cluster.now().monotonic.as_millis();
+            println!("{at} ms: no answer to {} {version} from {broker}", R::NAME);
+        }
         self.cluster.client_close(CLIENT, connection);
         let decode = |bytes: Bytes| decode_response::<R>(version, &bytes).expect("a response").1;
         answer.map(decode)
@@ -151,7 +162,12 @@ impl World {
 
     fn describe(&mut self, coordinator: NodeId) -> TransactionState {
         let request = m::DescribeTransactionsRequest { transactional_ids: vec![ID.into()] };
-        let mut answer = self.ask(coordinator, 0, &request).expect("an answer");
+        let Some(mut answer) = self.ask(coordinator, 0, &request) else {
+            for (at, node, event) in self.cluster.take_events() {
+                println!("{} ms, node {node}: {event:?}", at.as_millis());
+            }
+            panic!("no answer");
+        };
         answer.transaction_states.remove(0)
     }
 
