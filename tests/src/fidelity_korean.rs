@@ -209,10 +209,6 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
     ("Client metrics: not acted on.", "클라이언트 메트릭: 적용하지 않습니다."),
     ("How often timed-out transactions are aborted.", "시간이 지난 트랜잭션을 중단하는 간격."),
     ("Longest transaction timeout a producer may ask for.", "프로듀서가 요청할 수 있는 최대 트랜잭션 타임아웃."),
-    (
-        "Whether a leader checks that a transaction knows its partition.",
-        "트랜잭션이 파티션을 아는지 리더가 확인하는지 여부.",
-    ),
     ("How often expired transactional ids are removed.", "만료된 트랜잭션 ID를 지우는 간격."),
     (
         "Bytes read at a time when a coordinator loads its transactions.",
