@@ -208,10 +208,6 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
     ),
     ("Client metrics: not acted on.", "클라이언트 메트릭: 적용하지 않습니다."),
     (
-        "Whether a leader checks that a transaction knows its partition.",
-        "트랜잭션이 파티션을 아는지 리더가 확인하는지 여부.",
-    ),
-    (
         "Bytes read at a time when a coordinator loads its transactions.",
         "코디네이터가 트랜잭션을 불러올 때 한 번에 읽는 바이트.",
     ),

@@ -206,6 +206,10 @@ pub struct LogConfigDefaults {
     pub producer_id_expiration: Duration,
     /// `transaction.partition.verification.enable`.
     pub transaction_partition_verification_enable: bool,
+    /// `add.partitions.to.txn.retry.backoff.ms`.
+    pub add_partitions_to_txn_retry_backoff: Duration,
+    /// `add.partitions.to.txn.retry.backoff.max.ms`.
+    pub add_partitions_to_txn_retry_backoff_max: Duration,
 }
 
 impl LogConfigDefaults {
@@ -215,6 +219,8 @@ impl LogConfigDefaults {
             initial_task_delay: values.millis("log.initial.task.delay.ms"),
             producer_id_expiration: values.millis("producer.id.expiration.ms"),
             transaction_partition_verification_enable: values.boolean("transaction.partition.verification.enable"),
+            add_partitions_to_txn_retry_backoff: values.millis("add.partitions.to.txn.retry.backoff.ms"),
+            add_partitions_to_txn_retry_backoff_max: values.millis("add.partitions.to.txn.retry.backoff.max.ms"),
         }
     }
 }

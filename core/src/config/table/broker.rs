@@ -11,6 +11,8 @@ use crate::config::key::{
 /// Name, type, default, range, who may change it, whether anything here acts on it, meaning. Sorted by name.
 #[rustfmt::skip]
 pub(super) static KEYS: &[ConfigKey] = &[
+    key("add.partitions.to.txn.retry.backoff.max.ms", Int, of("100"), AtLeast(0), ReadOnly, ACTED_ON, "How long a transaction that is ending is asked for again."),
+    key("add.partitions.to.txn.retry.backoff.ms", Int, of("20"), AtLeast(1), ReadOnly, ACTED_ON, "Wait before a transaction that is ending is asked for again."),
     key("advertised.listeners", List, UNSET, ListOf(&[]), ReadOnly, ACTED_ON, "Addresses clients and other brokers are told; the listeners themselves where not given."),
     key("auto.create.topics.enable", Boolean, of("true"), Any, ReadOnly, ACTED_ON, "Whether a topic is created when a client first asks for it."),
     key("auto.leader.rebalance.enable", Boolean, of("true"), Any, ReadOnly, ACTED_ON, "Whether leadership is moved back to preferred replicas."),
@@ -176,7 +178,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("socket.send.buffer.bytes", Int, of("102400"), Any, ReadOnly, READ, "Send buffer of a connection; virtual connections have none."),
     key("transaction.abort.timed.out.transaction.cleanup.interval.ms", Int, of("10000"), AtLeast(1), ReadOnly, ACTED_ON, "How often timed-out transactions are aborted."),
     key("transaction.max.timeout.ms", Int, of("900000"), AtLeast(1), ReadOnly, ACTED_ON, "Longest transaction timeout a producer may ask for."),
-    key("transaction.partition.verification.enable", Boolean, of("true"), Any, Cluster, READ, "Whether a leader checks that a transaction knows its partition."),
+    key("transaction.partition.verification.enable", Boolean, of("true"), Any, Cluster, ACTED_ON, "Whether a leader checks that a transaction knows its partition."),
     key("transaction.remove.expired.transaction.cleanup.interval.ms", Int, of("3600000"), AtLeast(1), ReadOnly, ACTED_ON, "How often expired transactional ids are removed."),
     key("transaction.state.log.load.buffer.size", Int, of("5242880"), AtLeast(1), ReadOnly, READ, "Bytes read at a time when a coordinator loads its transactions."),
     key("transaction.state.log.min.isr", Int, of("2"), AtLeast(1), ReadOnly, ACTED_ON, "min.insync.replicas of __transaction_state."),

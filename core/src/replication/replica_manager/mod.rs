@@ -171,6 +171,7 @@ impl ReplicaManager {
             (self.fetches.next_deadline(), "delayed fetch"),
             (self.delete_records.next_deadline(), "delayed delete records"),
             (self.markers.next_deadline(), "delayed transaction marker"),
+            (self.next_verification(), "transaction verification retry"),
             (self.alter_partitions.next_deadline(), "alter partition retry"),
             (self.assignments.next_deadline(), "assignment of replicas to directories"),
             (self.next_copy(), "replica alter log dirs"),
@@ -188,6 +189,7 @@ impl ReplicaManager {
         self.advance_moves(now, stores);
         self.logs.tick(now, stores);
         self.expire(now);
+        self.retry_verifications(now, stores);
         if self.next_isr_check <= now.monotonic {
             self.next_isr_check = now.monotonic + self.config.lag_time_max / 2;
             self.shrink_in_sync_replicas(now);

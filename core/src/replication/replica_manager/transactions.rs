@@ -15,7 +15,7 @@ use crate::record::control::end_transaction_marker;
 use crate::replication::replica_manager::ProduceContext;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::text::Str;
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Instant, Now};
 use alloc::vec::Vec;
 
 /// First version of Produce whose clients know `TRANSACTION_ABORTABLE`.
@@ -106,6 +106,10 @@ pub(super) struct VerifyingProduce {
     context: ProduceContext,
     token: u64,
     verified: VerifiedProduce,
+    /// When the coordinator was first asked.
+    started: Instant,
+    /// When it is asked again; `None` while it is being asked.
+    retry_at: Option<Instant>,
 }
 
 /// What a coordinator of this node is to append, waiting for the same.
@@ -220,6 +224,7 @@ impl ReplicaManager {
         request: ProduceRequest,
         context: &ProduceContext,
         token: u64,
+        started: Instant,
     ) -> Result<(), (ProduceRequest, VerifiedProduce)> {
         let operation = TransactionSupportedOperation::of_produce(context.version);
         let mut verified = VerifiedProduce { epoch_bump: operation.supports_epoch_bump(), ..Default::default() };
@@ -255,7 +260,8 @@ impl ReplicaManager {
         let verification =
             TransactionVerification { transactional_id, producer_id, producer_epoch, partitions, operation };
         let verification_id = self.next_id();
-        let waiting = VerifyingProduce { request, context: context.clone(), token, verified };
+        let context = context.clone();
+        let waiting = VerifyingProduce { request, context, token, verified, started, retry_at: None };
         self.verifying.insert(verification_id, waiting);
         self.outputs.push_back(Output::VerifyTransaction { verification_id, verification });
         Ok(())
@@ -272,10 +278,43 @@ impl ReplicaManager {
         if let Some(waiting) = self.verifying_local.remove(&verification_id) {
             return self.take_local_verification(&waiting, errors);
         }
-        let Some(waiting) = self.verifying.remove(&verification_id) else { return };
-        let VerifyingProduce { request, context, token, mut verified } = waiting;
+        let Some(mut waiting) = self.verifying.remove(&verification_id) else { return };
+        if self.may_retry(now, &waiting, errors) {
+            waiting.retry_at = Some(now.monotonic + self.config.given.log.add_partitions_to_txn_retry_backoff);
+            self.verifying.insert(verification_id, waiting);
+            return;
+        }
+        let VerifyingProduce { request, context, token, mut verified, .. } = waiting;
         verified.errors.extend(errors.iter().cloned());
         self.append_verified(now, stores, request, &context, &verified, token);
+    }
+
+    /// A producer whose epoch is raised with every transaction begins the next while the markers of the last are still being
+    /// written: that is over soon, and not for the producer to wait for.
+    fn may_retry(&self, now: Now, waiting: &VerifyingProduce, errors: &[(TopicPartition, ErrorCode)]) -> bool {
+        let limit = self.config.given.log.add_partitions_to_txn_retry_backoff_max;
+        let limit = limit.min(self.config.given.network.request_timeout);
+        waiting.verified.epoch_bump
+            && errors.iter().any(|(_, error)| *error == ErrorCode::ConcurrentTransactions)
+            && now.monotonic < waiting.started + limit
+    }
+
+    /// When a coordinator is asked again.
+    pub(super) fn next_verification(&self) -> Option<Instant> {
+        self.verifying.values().filter_map(|waiting| waiting.retry_at).min()
+    }
+
+    /// Asks coordinators again.
+    pub(super) fn retry_verifications(&mut self, now: Now, stores: &mut [StoreQueue]) {
+        let is_due = |(_, waiting): &(&u64, &VerifyingProduce)| waiting.retry_at.is_some_and(|at| at <= now.monotonic);
+        let due: Vec<u64> = self.verifying.iter().filter(is_due).map(|(&id, _)| id).collect();
+        for id in due {
+            let Some(waiting) = self.verifying.remove(&id) else { continue };
+            let VerifyingProduce { request, context, token, started, .. } = waiting;
+            if let Err((request, verified)) = self.verify_produce(now, request, &context, token, started) {
+                self.append_verified(now, stores, request, &context, &verified, token);
+            }
+        }
     }
 
     /// The producers of a partition there is a replica of here (`DescribeProducers`, KIP-664).

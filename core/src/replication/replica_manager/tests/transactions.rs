@@ -158,7 +158,6 @@ fn what_a_coordinator_says_against_a_transaction_becomes_what_a_producer_underst
         ),
         (13, ErrorCode::NetworkException, ErrorCode::NotEnoughReplicas, unable("NETWORK_EXCEPTION")),
         (13, ErrorCode::NotCoordinator, ErrorCode::NotEnoughReplicas, unable("NOT_COORDINATOR")),
-        (13, ErrorCode::ConcurrentTransactions, ErrorCode::ConcurrentTransactions, String::new()),
         (11, ErrorCode::ConcurrentTransactions, ErrorCode::NotEnoughReplicas, unable("CONCURRENT_TRANSACTIONS")),
         (13, ErrorCode::InvalidProducerEpoch, ErrorCode::InvalidProducerEpoch, String::new()),
         (13, ErrorCode::TransactionAbortable, ErrorCode::TransactionAbortable, String::new()),
@@ -171,6 +170,28 @@ fn what_a_coordinator_says_against_a_transaction_becomes_what_a_producer_underst
         assert_eq!(cluster.produced(1), Some((told, -1, text)), "{error:?} to version {version}");
         assert_eq!(cluster.log(0).log_end_offset(), 0);
     }
+}
+
+#[test]
+fn a_coordinator_that_is_ending_the_last_transaction_is_asked_again_for_a_while() {
+    let mut cluster = Cluster::new(1, FLUSHED);
+    cluster.run_millis(600);
+    cluster.produce_in(Some("one"), 12, &[transactional(7, 0, 0)], 1);
+    let mut asked = 0;
+    while let Some((id, _)) = cluster.asked_coordinator() {
+        asked += 1;
+        assert_eq!(cluster.produced(1), None);
+        cluster.coordinator_answers(id, ErrorCode::ConcurrentTransactions);
+        cluster.run_millis(20);
+    }
+    assert_eq!((asked, cluster.produced(1)), (6, Some((ErrorCode::ConcurrentTransactions, -1, None))));
+    cluster.produce_in(Some("one"), 12, &[transactional(7, 0, 0)], 2);
+    for answer in [ErrorCode::ConcurrentTransactions, ErrorCode::None] {
+        let (id, _) = cluster.asked_coordinator().unwrap();
+        cluster.coordinator_answers(id, answer);
+        cluster.run_millis(50);
+    }
+    assert_eq!(cluster.produced(2), ok(0));
 }
 
 #[test]
