@@ -207,23 +207,11 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "암호화: 적용하지 않습니다. 플레이그라운드의 리스너는 PLAINTEXT입니다.",
     ),
     ("Client metrics: not acted on.", "클라이언트 메트릭: 적용하지 않습니다."),
-    ("How often timed-out transactions are aborted.", "시간이 지난 트랜잭션을 중단하는 간격."),
-    ("Longest transaction timeout a producer may ask for.", "프로듀서가 요청할 수 있는 최대 트랜잭션 타임아웃."),
-    (
-        "Whether a leader checks that a transaction knows its partition.",
-        "트랜잭션이 파티션을 아는지 리더가 확인하는지 여부.",
-    ),
-    ("How often expired transactional ids are removed.", "만료된 트랜잭션 ID를 지우는 간격."),
     (
         "Bytes read at a time when a coordinator loads its transactions.",
         "코디네이터가 트랜잭션을 불러올 때 한 번에 읽는 바이트.",
     ),
-    ("min.insync.replicas of __transaction_state.", "__transaction_state의 min.insync.replicas."),
-    ("Partitions of __transaction_state.", "__transaction_state의 파티션 수."),
-    ("Replicas of __transaction_state.", "__transaction_state의 복제본 수."),
-    ("Segment size of __transaction_state.", "__transaction_state의 세그먼트 크기."),
     ("Whether transactions may take part in a two-phase commit.", "트랜잭션이 2단계 커밋에 참여할 수 있는지 여부."),
-    ("How long an idle transactional id is kept.", "쓰지 않는 트랜잭션 ID를 두는 시간."),
     (
         "Size kept locally with tiered storage; -2 for retention.bytes.",
         "계층형 저장소에서 로컬에 두는 크기. -2면 retention.bytes를 따릅니다.",

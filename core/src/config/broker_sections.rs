@@ -204,6 +204,12 @@ pub struct LogConfigDefaults {
     pub initial_task_delay: Duration,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration: Duration,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification_enable: bool,
+    /// `add.partitions.to.txn.retry.backoff.ms`.
+    pub add_partitions_to_txn_retry_backoff: Duration,
+    /// `add.partitions.to.txn.retry.backoff.max.ms`.
+    pub add_partitions_to_txn_retry_backoff_max: Duration,
 }
 
 impl LogConfigDefaults {
@@ -212,6 +218,9 @@ impl LogConfigDefaults {
             retention_check_interval: values.millis("log.retention.check.interval.ms"),
             initial_task_delay: values.millis("log.initial.task.delay.ms"),
             producer_id_expiration: values.millis("producer.id.expiration.ms"),
+            transaction_partition_verification_enable: values.boolean("transaction.partition.verification.enable"),
+            add_partitions_to_txn_retry_backoff: values.millis("add.partitions.to.txn.retry.backoff.ms"),
+            add_partitions_to_txn_retry_backoff_max: values.millis("add.partitions.to.txn.retry.backoff.max.ms"),
         }
     }
 }
@@ -258,6 +267,42 @@ impl GroupConfig {
             offsets_retention_check_interval: values.millis("offsets.retention.check.interval.ms"),
             offsets_commit_timeout: values.millis("offsets.commit.timeout.ms"),
             offset_metadata_max_bytes: values.int("offset.metadata.max.bytes"),
+        }
+    }
+}
+
+/// Transactional ids and their transactions (`transaction.*`, `transactional.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionConfig {
+    /// `transactional.id.expiration.ms`.
+    pub transactional_id_expiration: Duration,
+    /// `transaction.max.timeout.ms`.
+    pub max_timeout_ms: i32,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+    pub abort_timed_out_interval: Duration,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
+    pub remove_expired_interval: Duration,
+    /// `transaction.state.log.num.partitions`.
+    pub state_log_num_partitions: i32,
+    /// `transaction.state.log.replication.factor`.
+    pub state_log_replication_factor: i16,
+    /// `transaction.state.log.min.isr`.
+    pub state_log_min_isr: i32,
+    /// `transaction.state.log.segment.bytes`.
+    pub state_log_segment_bytes: i32,
+}
+
+impl TransactionConfig {
+    pub(super) fn of(values: &Values) -> Self {
+        Self {
+            transactional_id_expiration: values.millis("transactional.id.expiration.ms"),
+            max_timeout_ms: values.int("transaction.max.timeout.ms"),
+            abort_timed_out_interval: values.millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+            remove_expired_interval: values.millis("transaction.remove.expired.transaction.cleanup.interval.ms"),
+            state_log_num_partitions: values.int("transaction.state.log.num.partitions"),
+            state_log_replication_factor: values.int("transaction.state.log.replication.factor") as i16,
+            state_log_min_isr: values.int("transaction.state.log.min.isr"),
+            state_log_segment_bytes: values.int("transaction.state.log.segment.bytes"),
         }
     }
 }

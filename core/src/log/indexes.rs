@@ -37,6 +37,12 @@ impl OffsetIndex {
         after.checked_sub(1).and_then(|index| self.entries.get(index)).map_or(0, |&(_, entry)| u64::from(entry))
     }
 
+    /// The relative offset of the first entry at or behind file position `position`; `None` where there is none.
+    pub fn offset_from(&self, position: u64) -> Option<u32> {
+        let before = self.entries.partition_point(|&(_, entry)| u64::from(entry) < position);
+        self.entries.get(before).map(|&(offset, _)| offset)
+    }
+
     /// Removes the entries at or after file position `size`.
     pub fn truncate(&mut self, size: u64) {
         self.entries.retain(|&(_, position)| u64::from(position) < size);

@@ -3,7 +3,8 @@
 //! Closed segments are known by their index files, which are stored with the roll: where they are there, the segment is whole.
 //! The active segment is read and every batch checked; what follows the last whole, correct one is cut off. Producer
 //! state is that of the last snapshot and of the batches since, leader epochs those of their file and of the batches
-//! read. Where a file is missing or malformed, as many segments are read as it takes to do without.
+//! read. Where a file is missing or malformed, as many segments are read as it takes to do without. The transaction index of
+//! a segment that is read is what its batches say; only of the others it is that of their file.
 
 use super::cache::CHUNK_BYTES;
 use super::checkpoint::decode_partition_metadata;
@@ -13,6 +14,7 @@ use super::log_config::LogConfig;
 use super::producer_state::ProducerStateManager;
 use super::segment::LogSegment;
 use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue};
+use super::transaction_index::{AbortedTransaction, TRANSACTION_INDEX_SUFFIX, TransactionIndex};
 use super::unified_log::{LoadedLog, PARTITION_METADATA, SnapshotFile, UnifiedLog};
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::record::{BatchHeader, RecordError};
@@ -57,8 +59,10 @@ pub struct LoadContext {
 enum Step {
     Metadata,
     Epochs,
-    /// The producer snapshot of this offset.
-    Snapshot(Offset),
+    /// Transaction index of the segment of this base offset.
+    Transactions(Offset),
+    /// The last producer snapshot.
+    Snapshot,
     /// Index of the segment of this base offset.
     Index(Offset),
     TimeIndex(Offset),
@@ -79,6 +83,8 @@ pub struct LogLoader {
     /// Base offset and bytes of the files of segments not begun yet.
     waiting: SortedMap<Offset, u64>,
     snapshots: SortedMap<Offset, SnapshotFile>,
+    /// As their files have them, by base offset; only those that make sense.
+    transactions: SortedMap<Offset, TransactionIndex>,
     commands: Vec<StoreCommand>,
     topic_id: Uuid,
     epochs: Option<LeaderEpochCache>,
@@ -109,6 +115,7 @@ impl LogLoader {
             steps: VecDeque::new(),
             waiting: SortedMap::new(),
             snapshots: SortedMap::new(),
+            transactions: SortedMap::new(),
             commands: Vec::new(),
             topic_id: Uuid::ZERO,
             epochs: None,
@@ -140,8 +147,10 @@ impl LogLoader {
             let (file, range) = match step {
                 Step::Metadata => self.whole(PARTITION_METADATA.into()),
                 Step::Epochs => self.whole(LEADER_EPOCH_CHECKPOINT.into()),
-                Step::Snapshot(offset) => {
-                    let length = self.snapshots.get(&offset).map_or(0, |snapshot| snapshot.length);
+                Step::Transactions(base) => self.whole(format!("{base:020}{TRANSACTION_INDEX_SUFFIX}").into()),
+                Step::Snapshot => {
+                    let last = self.snapshots.last_key_value();
+                    let (offset, length) = last.map_or((0, 0), |(&offset, snapshot)| (offset, snapshot.length));
                     (format!("{offset:020}.snapshot").into(), 0..length)
                 }
                 Step::Index(base) => self.whole(format!("{base:020}.index").into()),
@@ -170,7 +179,8 @@ impl LogLoader {
                 self.epochs = LeaderEpochCache::decode(bytes);
                 self.epochs_stored = self.epochs.clone();
             }
-            Step::Snapshot(offset) => self.take_snapshot(offset, bytes),
+            Step::Transactions(base) => self.take_transactions(base, bytes),
+            Step::Snapshot => self.take_snapshot(bytes),
             Step::Index(base) => self.take_index(base, bytes),
             Step::TimeIndex(base) => self.take_time_index(base, bytes),
             Step::Scan(base) => self.scan(base, bytes),
@@ -201,6 +211,7 @@ impl LogLoader {
             // Those of a clean shutdown would not be true for long.
             active.empty_indexes(store);
         }
+        self.settle_transactions(store);
         let end = self.next_offset;
         if end < self.producers_at {
             // Damage before the last producer snapshot: what it says is not true of the log that is left.
@@ -238,7 +249,8 @@ impl LogLoader {
             }
         }
         for name in self.files.keys().cloned().collect::<Vec<_>>() {
-            let base = offset_of(&name, ".index").or_else(|| offset_of(&name, ".timeindex"));
+            let base =
+                [".index", ".timeindex", TRANSACTION_INDEX_SUFFIX].iter().find_map(|suffix| offset_of(&name, suffix));
             if base.is_some_and(|base| !self.waiting.contains_key(&base)) {
                 self.delete(&name);
             }
@@ -258,15 +270,32 @@ impl LogLoader {
         if self.files.contains_key(LEADER_EPOCH_CHECKPOINT) {
             self.steps.push_back(Step::Epochs);
         }
-        if let Some((&offset, _)) = self.snapshots.last_key_value() {
-            self.steps.push_back(Step::Snapshot(offset));
+        let transactions = self.files.keys().filter_map(|name| offset_of(name, TRANSACTION_INDEX_SUFFIX));
+        self.steps.extend(transactions.map(Step::Transactions));
+        if !self.snapshots.is_empty() {
+            self.steps.push_back(Step::Snapshot);
         }
         if self.steps.is_empty() {
             self.plan_next_segment();
         }
     }
 
-    fn take_snapshot(&mut self, offset: Offset, bytes: &Bytes) {
+    fn take_transactions(&mut self, base: Offset, bytes: &Bytes) {
+        if let Some(index) = TransactionIndex::decode(bytes, base) {
+            self.transactions.insert(base, index);
+            return;
+        }
+        // It is made anew of the batches, with the producer state as it was where they begin.
+        let file = format!("{}/{base:020}{TRANSACTION_INDEX_SUFFIX}", self.directory_name).into();
+        self.commands.push(StoreCommand::Replace { file, bytes: Bytes::new() });
+        let later: Vec<Offset> = self.snapshots.keys().copied().filter(|&offset| offset > base).collect();
+        for offset in later {
+            self.remove_snapshot(offset);
+        }
+    }
+
+    fn take_snapshot(&mut self, bytes: &Bytes) {
+        let Some((&offset, _)) = self.snapshots.last_key_value() else { return };
         if let Some(producers) = ProducerStateManager::decode(bytes) {
             self.producers = producers;
             self.producers_at = offset;
@@ -276,8 +305,8 @@ impl LogLoader {
             return;
         }
         self.remove_snapshot(offset);
-        if let Some((&before, _)) = self.snapshots.last_key_value() {
-            self.steps.push_front(Step::Snapshot(before));
+        if !self.snapshots.is_empty() {
+            self.steps.push_front(Step::Snapshot);
         }
     }
 
@@ -301,7 +330,11 @@ impl LogLoader {
 
     fn begin_scan(&mut self, base: Offset) {
         self.steps.clear();
-        self.segments.push(LogSegment::new(&self.directory_name, base, self.now.wall_ms));
+        let mut segment = LogSegment::new(&self.directory_name, base, self.now.wall_ms);
+        // What ended before the producer snapshot is not found again.
+        segment.transactions = self.transactions.get(&base).cloned().unwrap_or_default();
+        segment.transactions.keep_below(self.producers_at);
+        self.segments.push(segment);
         self.scanned = 0;
         self.needed = 0;
         self.next_offset = base;
@@ -333,6 +366,7 @@ impl LogLoader {
             segment.cache.push_cold(first, length - start);
         }
         segment.set_indexes(offset_index, time_index);
+        segment.transactions = self.transactions.get(&base).cloned().unwrap_or_default();
         self.segments.push(segment);
     }
 
@@ -399,8 +433,14 @@ impl LogLoader {
         if epochs.latest_epoch().is_none_or(|latest| header.partition_leader_epoch > latest) {
             epochs.assign(header.partition_leader_epoch, header.base_offset);
         }
-        if header.base_offset >= self.producers_at {
-            self.producers.update(header, bytes);
+        if header.base_offset >= self.producers_at
+            && let Some(completed) = self.producers.update(header, bytes)
+        {
+            let last_stable_offset = self.producers.last_stable_offset(&completed);
+            self.producers.complete(&completed);
+            if let Some(segment) = self.segments.last_mut().filter(|_| completed.aborted) {
+                segment.transactions.note(AbortedTransaction::new(&completed, last_stable_offset));
+            }
         }
         self.next_offset = header.next_offset();
     }
@@ -419,6 +459,9 @@ impl LogLoader {
     /// The segment ends with a batch that is not whole or not correct: it is cut there, and what follows it goes.
     fn cut(&mut self, base: Offset, length: u64) {
         self.report.discarded_bytes += length - self.scanned;
+        if let Some(segment) = self.segments.last_mut() {
+            segment.transactions.keep_below(self.next_offset);
+        }
         let path = format!("{}/{base:020}.log", self.directory_name).into();
         self.commands.push(StoreCommand::Truncate { file: path, length: self.scanned });
         self.waiting.remove(&base);
@@ -429,9 +472,22 @@ impl LogLoader {
         }
         for (later, bytes) in core::mem::take(&mut self.waiting) {
             self.report.discarded_bytes += bytes;
-            for suffix in [".log", ".index", ".timeindex"] {
+            let transactions = self.length(later, TRANSACTION_INDEX_SUFFIX).map(|_| TRANSACTION_INDEX_SUFFIX);
+            for suffix in [".log", ".index", ".timeindex"].into_iter().chain(transactions) {
                 self.delete(&format!("{later:020}{suffix}").into());
             }
+        }
+    }
+
+    /// Brings the files of the transaction indexes into line with what was read.
+    fn settle_transactions(&mut self, store: &mut StoreQueue) {
+        for segment in &mut self.segments {
+            let file = segment.path(TRANSACTION_INDEX_SUFFIX);
+            let name = format!("{:020}{TRANSACTION_INDEX_SUFFIX}", segment.base_offset);
+            let emptied = TransactionIndex::default();
+            let stored = self.files.contains_key(name.as_str());
+            let stored = stored.then(|| self.transactions.get(&segment.base_offset).unwrap_or(&emptied));
+            segment.transactions.settle(stored, &file, store);
         }
     }
 

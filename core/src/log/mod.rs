@@ -15,9 +15,13 @@ pub mod memory_disk;
 pub mod producer_state;
 pub mod segment;
 pub mod storage;
+pub mod transaction_index;
 pub mod unified_log;
+pub mod verification;
 
 pub use leader_epoch_cache::{EpochEndOffset, LeaderEpochCache};
 pub use log_config::LogConfig;
 pub use segment::{Cold, TimestampAndOffset};
+pub use transaction_index::AbortedTransaction;
 pub use unified_log::{AppendError, AppendInfo, AppendOrigin, Read, UnifiedLog};
+pub use verification::{TransactionContext, VerificationGuard};

@@ -1,9 +1,12 @@
-//! [`ProducerStateManager`]: what a partition knows of its idempotent producers (KIP-98), and its snapshot file.
+//! [`ProducerStateManager`]: what a partition knows of its idempotent producers and their transactions (KIP-98), and its
+//! snapshot file.
 
+use super::verification::{TransactionContext, Verification};
 use crate::ids::{Offset, ProducerId, TopicPartition};
 use crate::protocol::ErrorCode;
+use crate::record::control::{self, ControlRecordType};
 use crate::record::validate::Rejection;
-use crate::record::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, control, crc32c};
+use crate::record::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, crc32c};
 use crate::sorted::SortedMap;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -84,11 +87,15 @@ impl ProducerStateEntry {
         self.batches.iter().find(|batch| batch.first_sequence() == first && batch.last_sequence == last).copied()
     }
 
-    fn add(&mut self, header: &BatchHeader) {
-        if self.producer_epoch != header.producer_epoch {
-            self.producer_epoch = header.producer_epoch;
+    fn take_epoch(&mut self, producer_epoch: i16) {
+        if self.producer_epoch != producer_epoch {
+            self.producer_epoch = producer_epoch;
             self.batches.clear();
         }
+    }
+
+    fn add(&mut self, header: &BatchHeader) {
+        self.take_epoch(header.producer_epoch);
         if self.batches.len() == BATCHES_KEPT {
             self.batches.pop_front();
         }
@@ -102,10 +109,49 @@ impl ProducerStateEntry {
     }
 }
 
+/// A transaction that a marker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompletedTransaction {
+    /// Its producer.
+    pub producer_id: ProducerId,
+    /// Offset of its first record.
+    pub first_offset: Offset,
+    /// Offset of its marker.
+    pub last_offset: Offset,
+    /// It was aborted, not committed.
+    pub aborted: bool,
+}
+
+/// The marker that ends a transaction, as its batch says it.
+#[derive(Clone, Copy, Debug)]
+struct Marker {
+    coordinator_epoch: i32,
+    aborts: bool,
+    timestamp: i64,
+}
+
+impl Marker {
+    /// Reads a control batch; `None` where it is no such marker, or was emptied by compaction.
+    fn of(header: &BatchHeader, bytes: &[u8]) -> Option<Self> {
+        let record = header.records(bytes).ok()?.next()?.ok()?;
+        let aborts = match ControlRecordType::from_key(record.key?)? {
+            ControlRecordType::Abort => true,
+            ControlRecordType::Commit => false,
+            _ => return None,
+        };
+        let coordinator_epoch = control::marker_coordinator_epoch(record.value?)?;
+        Some(Self { coordinator_epoch, aborts, timestamp: header.timestamp_of(&record) })
+    }
+}
+
 /// All producers of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerStateManager {
     producers: SortedMap<ProducerId, ProducerStateEntry>,
+    /// Open transactions: first offset and producer.
+    ongoing: SortedMap<Offset, ProducerId>,
+    /// Ended ones that consumers do not know to be so yet: first offset and that of the marker.
+    unreplicated: SortedMap<Offset, Offset>,
 }
 
 impl ProducerStateManager {
@@ -122,66 +168,100 @@ impl ProducerStateManager {
         self.producers.get(&header.producer_id)?.duplicate_of(header)
     }
 
-    /// Checks epoch and sequence of a client's batch that would get `offset`.
-    pub fn check(&self, header: &BatchHeader, offset: Offset, partition: &TopicPartition) -> Result<(), Rejection> {
+    /// First offset of a transaction that is open, or whose end is not replicated yet; `None` where there is no such.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        let first_of = |offsets: Option<&Offset>| offsets.copied();
+        let ongoing = first_of(self.ongoing.first_key_value().map(|(offset, _)| offset));
+        let unreplicated = first_of(self.unreplicated.first_key_value().map(|(offset, _)| offset));
+        ongoing.into_iter().chain(unreplicated).min()
+    }
+
+    /// What the last stable offset is once the marker of `completed` is replicated.
+    pub fn last_stable_offset(&self, completed: &CompletedTransaction) -> Offset {
+        let mut others = self.ongoing.iter().filter(|(_, producer)| **producer != completed.producer_id);
+        others.next().map_or(completed.last_offset + 1, |(&first, _)| first)
+    }
+
+    /// True where a producer has a transaction open.
+    pub fn has_ongoing_transaction(&self, producer_id: ProducerId) -> bool {
+        self.producers.get(&producer_id).is_some_and(|entry| entry.current_txn_first_offset.is_some())
+    }
+
+    /// Everything below `high_watermark` is replicated, so that transactions that ended there are stable.
+    pub fn high_watermark_advanced(&mut self, high_watermark: Offset) {
+        if !self.unreplicated.is_empty() {
+            self.unreplicated.retain(|_, last_offset| *last_offset >= high_watermark);
+        }
+    }
+
+    /// Checks a batch that would get `offset`, and whose producer's transaction is in `verification`. Who is no client has no
+    /// sequences.
+    pub fn check(
+        &self,
+        header: &BatchHeader,
+        bytes: &[u8],
+        offset: Offset,
+        partition: &TopicPartition,
+        is_client: bool,
+        context: &TransactionContext,
+        verification: Option<&Verification>,
+    ) -> Result<(), Rejection> {
+        let check = BatchCheck { header, offset, partition, entry: self.producers.get(&header.producer_id) };
         if !header.has_producer_id() {
             return Ok(());
         }
-        // Any sequence may begin where nothing is known: the state may have gone with old records.
-        let Some(entry) = self.producers.get(&header.producer_id) else { return Ok(()) };
-        let (id, epoch, sequence) = (header.producer_id, header.producer_epoch, header.base_sequence);
-        let current = entry.producer_epoch;
-        if epoch < current {
+        if header.is_control() {
+            let Some(marker) = Marker::of(header, bytes) else { return Ok(()) };
+            check.epoch(context.transaction_version)?;
+            return check.coordinator_epoch(marker.coordinator_epoch);
+        }
+        check.epoch(NO_TRANSACTION_VERSION)?;
+        if is_client {
+            check.sequence(verification)?;
+        }
+        if self.has_ongoing_transaction(header.producer_id) && !header.is_transactional() {
             return Err(Rejection::new(
-                ErrorCode::InvalidProducerEpoch,
+                ErrorCode::InvalidTxnState,
                 format!(
-                    "Epoch of producer {id} at offset {offset} in {partition} is {epoch}, which is < the last seen \
-                     epoch {current} (TV-1)"
+                    "Expected transactional write from producer {} at offset (offset={offset}, segment=[-1:-1]) in \
+                     partition {partition}",
+                    header.producer_id
                 ),
-            ));
-        }
-        let out_of_order = |message| Err(Rejection::new(ErrorCode::OutOfOrderSequenceNumber, message));
-        if epoch > current {
-            if sequence != 0 && current != NO_PRODUCER_EPOCH {
-                return out_of_order(format!(
-                    "Invalid sequence number for new epoch of producer {id}at offset {offset} in partition \
-                     {partition}: {epoch} (request epoch), {sequence} (seq. number), {current} (current producer \
-                     epoch)"
-                ));
-            }
-            return Ok(());
-        }
-        let last = entry.last_sequence();
-        if sequence != next_sequence(last) {
-            return out_of_order(format!(
-                "Out of order sequence number for producer {id} at offset {offset} in partition {partition}: \
-                 {sequence} (incoming seq. number), {last} (current end sequence number)"
             ));
         }
         Ok(())
     }
 
-    /// Takes note of a batch that was appended; `bytes` is the batch.
-    pub fn update(&mut self, header: &BatchHeader, bytes: &[u8]) {
+    /// Takes note of a batch that was appended; `bytes` is the batch. Answers the transaction that it ended: give it to
+    /// [`Self::complete`].
+    pub fn update(&mut self, header: &BatchHeader, bytes: &[u8]) -> Option<CompletedTransaction> {
         if !header.has_producer_id() {
-            return;
+            return None;
         }
-        let entry = self.producers.entry(header.producer_id).or_insert_with(ProducerStateEntry::empty);
+        let producer_id = header.producer_id;
         if header.is_control() {
-            // The marker that ends a transaction: it carries no sequence.
-            entry.producer_epoch = header.producer_epoch;
-            entry.current_txn_first_offset = None;
-            entry.last_timestamp = header.max_timestamp;
-            let first = header.records(bytes).ok().and_then(|mut records| records.next()?.ok());
-            if let Some(epoch) = first.and_then(|record| control::marker_coordinator_epoch(record.value?)) {
-                entry.coordinator_epoch = epoch;
-            }
-            return;
+            let marker = Marker::of(header, bytes)?;
+            let entry = self.producers.entry(producer_id).or_insert_with(ProducerStateEntry::empty);
+            entry.take_epoch(header.producer_epoch);
+            entry.coordinator_epoch = marker.coordinator_epoch;
+            entry.last_timestamp = marker.timestamp;
+            let first_offset = entry.current_txn_first_offset.take()?;
+            let (last_offset, aborted) = (header.base_offset, marker.aborts);
+            return Some(CompletedTransaction { producer_id, first_offset, last_offset, aborted });
         }
+        let entry = self.producers.entry(producer_id).or_insert_with(ProducerStateEntry::empty);
         entry.add(header);
         if header.is_transactional() && entry.current_txn_first_offset.is_none() {
             entry.current_txn_first_offset = Some(header.base_offset);
+            self.ongoing.insert(header.base_offset, producer_id);
         }
+        None
+    }
+
+    /// A transaction is no longer open; it stays unstable until its marker is replicated.
+    pub fn complete(&mut self, completed: &CompletedTransaction) {
+        self.ongoing.remove(&completed.first_offset);
+        self.unreplicated.insert(completed.first_offset, completed.last_offset);
     }
 
     /// Forgets the producers without an open transaction that wrote nothing for `expiration_ms`.
@@ -193,7 +273,7 @@ impl ProducerStateManager {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.producers.clear();
+        *self = Self::default();
     }
 
     /// The bytes of a `.snapshot` file. Only the last batch of each producer is kept in it.
@@ -225,7 +305,7 @@ impl ProducerStateManager {
             return None;
         }
         let count = fields.i32()?;
-        let mut producers = SortedMap::new();
+        let (mut producers, mut ongoing) = (SortedMap::new(), SortedMap::new());
         for _ in 0..count {
             let id = fields.i64()?;
             let producer_epoch = fields.i16()?;
@@ -243,6 +323,9 @@ impl ProducerStateManager {
                 });
             }
             let current_txn_first_offset = (first_offset >= 0).then_some(first_offset);
+            if let Some(offset) = current_txn_first_offset {
+                ongoing.insert(offset, id);
+            }
             let entry = ProducerStateEntry {
                 producer_epoch,
                 batches,
@@ -252,7 +335,100 @@ impl ProducerStateManager {
             };
             producers.insert(id, entry);
         }
-        fields.0.is_empty().then_some(Self { producers })
+        fields.0.is_empty().then_some(Self { producers, ongoing, unreplicated: SortedMap::new() })
+    }
+}
+
+/// `TransactionVersion.TV_UNKNOWN`, as the text of an error has it.
+const NO_TRANSACTION_VERSION: i8 = -1;
+
+/// A batch that is to be appended and what is known of its producer.
+struct BatchCheck<'a> {
+    header: &'a BatchHeader,
+    offset: Offset,
+    partition: &'a TopicPartition,
+    entry: Option<&'a ProducerStateEntry>,
+}
+
+impl BatchCheck<'_> {
+    /// An epoch may not go back. A marker of transaction version 2 has to bring a new one, as the coordinator raises it with
+    /// every transaction, unless it repeats one that ended its transaction, or there is no higher epoch.
+    fn epoch(&self, transaction_version: i8) -> Result<(), Rejection> {
+        let epoch = self.header.producer_epoch;
+        let current = self.entry.map_or(NO_PRODUCER_EPOCH, |entry| entry.producer_epoch);
+        let bumps = transaction_version >= 2;
+        let repeats = bumps
+            && epoch == current
+            && (epoch == i16::MAX || self.entry.is_none_or(|entry| entry.current_txn_first_offset.is_none()));
+        if epoch > current || (!bumps && epoch == current) || repeats {
+            return Ok(());
+        }
+        let Self { offset, partition, .. } = self;
+        let (id, comparison) = (self.header.producer_id, if bumps { "<=" } else { "<" });
+        Err(Rejection::new(
+            ErrorCode::InvalidProducerEpoch,
+            format!(
+                "Epoch of producer {id} at offset {offset} in {partition} is {epoch}, which is {comparison} the last \
+                 seen epoch {current} (TV{transaction_version})"
+            ),
+        ))
+    }
+
+    /// A coordinator that was replaced may not end a transaction any more.
+    fn coordinator_epoch(&self, coordinator_epoch: i32) -> Result<(), Rejection> {
+        let current = self.entry.map_or(-1, |entry| entry.coordinator_epoch);
+        if coordinator_epoch >= current {
+            return Ok(());
+        }
+        let Self { offset, partition, .. } = self;
+        Err(Rejection::new(
+            ErrorCode::TransactionCoordinatorFenced,
+            format!(
+                "Invalid coordinator epoch for producerId {} at offset {offset} in partition {partition}: \
+                 {coordinator_epoch} (zombie), {current} (current)",
+                self.header.producer_id
+            ),
+        ))
+    }
+
+    fn sequence(&self, verification: Option<&Verification>) -> Result<(), Rejection> {
+        let Self { offset, partition, .. } = self;
+        let (id, epoch, sequence) = (self.header.producer_id, self.header.producer_epoch, self.header.base_sequence);
+        let out_of_order = |message| Err(Rejection::new(ErrorCode::OutOfOrderSequenceNumber, message));
+        let has_batches = self.entry.is_some_and(|entry| !entry.batches.is_empty());
+        if verification.is_some_and(|it| it.supports_epoch_bump) && sequence != 0 && !has_batches {
+            return out_of_order(format!(
+                "Invalid sequence number for producer {id} at offset {offset} in partition {partition}: {sequence} \
+                 (incoming seq. number). Expected sequence 0 for transactions v2 idempotent producer with no existing \
+                 state."
+            ));
+        }
+        if let Some(lowest) = verification.map(|it| it.lowest_sequence).filter(|&lowest| sequence > lowest) {
+            return out_of_order(format!(
+                "Out of order sequence number for producer {id} at offset {offset} in partition {partition}: \
+                 {sequence} (incoming seq. number), {lowest} (earliest seen sequence)"
+            ));
+        }
+        // Any sequence may begin where nothing is known: the state may have gone with old records.
+        let Some(entry) = self.entry.filter(|entry| entry.producer_epoch != NO_PRODUCER_EPOCH) else { return Ok(()) };
+        let current = entry.producer_epoch;
+        if epoch != current {
+            if sequence == 0 {
+                return Ok(());
+            }
+            return out_of_order(format!(
+                "Invalid sequence number for new epoch of producer {id}at offset {offset} in partition {partition}: \
+                 {epoch} (request epoch), {sequence} (seq. number), {current} (current producer epoch)"
+            ));
+        }
+        let last = entry.last_sequence();
+        if sequence == next_sequence(last) {
+            return Ok(());
+        }
+        out_of_order(format!(
+            "Out of order sequence number for producer {id} at offset {offset} in partition {partition}: {sequence} \
+             (incoming seq. number), {last} (current end sequence number)"
+        ))
     }
 }
 

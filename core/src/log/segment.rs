@@ -4,9 +4,11 @@ use super::cache::SegmentCache;
 use super::indexes::{INDEX_SUFFIXES, OFFSET_ENTRY_BYTES, OffsetIndex, TIME_ENTRY_BYTES, TimeIndex, file_name};
 use super::log_config::LogConfig;
 use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue, Ticket};
+use super::transaction_index::{AbortedTransaction, TRANSACTION_INDEX_SUFFIX, TransactionIndex};
 use crate::ids::Offset;
 use crate::record::{BatchHeader, NO_TIMESTAMP, RecordError};
 use alloc::format;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
 
@@ -40,6 +42,7 @@ pub struct LogSegment {
     offset_of_max_timestamp: Offset,
     pub(super) offset_index: OffsetIndex,
     pub(super) time_index: TimeIndex,
+    pub(super) transactions: TransactionIndex,
     bytes_since_index_entry: u64,
     pub(super) cache: SegmentCache,
 }
@@ -57,6 +60,7 @@ impl LogSegment {
             offset_of_max_timestamp: base_offset,
             offset_index: OffsetIndex::default(),
             time_index: TimeIndex::default(),
+            transactions: TransactionIndex::default(),
             bytes_since_index_entry: 0,
             cache: SegmentCache::default(),
         }
@@ -144,6 +148,18 @@ impl LogSegment {
         }
     }
 
+    /// Takes note of a transaction whose marker was appended to it, of which consumers have to know where it was aborted.
+    pub fn note_aborted(&mut self, aborted: AbortedTransaction, store: &mut StoreQueue) {
+        let file = self.path(TRANSACTION_INDEX_SUFFIX);
+        self.transactions.append(aborted, &file, store);
+    }
+
+    /// Forgets the aborted transactions whose marker is at or after `offset`.
+    pub fn truncate_transactions(&mut self, offset: Offset, store: &mut StoreQueue) {
+        let file = self.path(TRANSACTION_INDEX_SUFFIX);
+        self.transactions.truncate(offset, &file, store);
+    }
+
     /// Writes the indexes, as is done when it takes no more records.
     pub fn store_indexes(&mut self, store: &mut StoreQueue) {
         if self.max_timestamp >= 0 {
@@ -165,20 +181,25 @@ impl LogSegment {
 
     /// Gives its files the partition directory `directory`.
     pub fn rename(&mut self, directory: &FilePath, store: &mut StoreQueue) {
-        let suffixes = [".log", ".index", ".timeindex"];
-        let before = suffixes.map(|suffix| self.path(suffix));
+        let before = self.paths();
         self.directory = directory.clone();
-        for (file, suffix) in before.into_iter().zip(suffixes) {
-            store.push(StoreCommand::Rename { file, to: self.path(suffix) });
+        for (file, to) in before.into_iter().zip(self.paths()) {
+            store.push(StoreCommand::Rename { file, to });
         }
         self.file = self.path(".log");
     }
 
     /// Removes its files.
     pub fn delete_files(&self, store: &mut StoreQueue) {
-        for suffix in [".log", ".index", ".timeindex"] {
-            store.push(StoreCommand::Delete { file: self.path(suffix) });
+        for file in self.paths() {
+            store.push(StoreCommand::Delete { file });
         }
+    }
+
+    /// Paths of all files it has.
+    fn paths(&self) -> Vec<FilePath> {
+        let transactions = self.transactions.has_file().then_some(TRANSACTION_INDEX_SUFFIX);
+        [".log", ".index", ".timeindex"].into_iter().chain(transactions).map(|suffix| self.path(suffix)).collect()
     }
 
     /// Position and header of the first batch that ends at or after `offset`.
@@ -284,6 +305,7 @@ impl LogSegment {
         if size > 0 {
             self.chunk_at(size - 1)?;
         }
+        rebuilt.transactions = core::mem::take(&mut self.transactions);
         rebuilt.cache = core::mem::take(&mut self.cache);
         rebuilt.cache.truncate(size);
         *self = rebuilt;

@@ -12,7 +12,8 @@ use super::log_config::LogConfig;
 use super::producer_state::ProducerStateManager;
 use super::segment::LogSegment;
 use super::storage::{FilePath, StoreCommand, StoreQueue, Ticket};
-use crate::ids::{LeaderEpoch, Offset, TopicPartition, Uuid};
+use super::verification::{VerificationGuard, Verifications};
+use crate::ids::{LeaderEpoch, Offset, ProducerId, TopicPartition, Uuid};
 use crate::sorted::SortedMap;
 use crate::time::Now;
 use alloc::collections::VecDeque;
@@ -55,6 +56,7 @@ pub struct UnifiedLog {
     recovery_point: Offset,
     epochs: LeaderEpochCache,
     producers: ProducerStateManager,
+    verifications: Verifications,
     snapshots: SortedMap<Offset, SnapshotFile>,
     /// What was handed to storage and is not answered yet: ticket and the end of what is stored with it.
     unstored: VecDeque<(Ticket, Offset)>,
@@ -129,7 +131,7 @@ impl UnifiedLog {
         config: LogConfig,
         loaded: LoadedLog,
     ) -> Self {
-        Self {
+        let mut log = Self {
             directory_name,
             topic_partition,
             topic_id,
@@ -142,11 +144,14 @@ impl UnifiedLog {
             recovery_point: loaded.log_end_offset,
             epochs: loaded.epochs,
             producers: loaded.producers,
+            verifications: Verifications::default(),
             snapshots: loaded.snapshots,
             unstored: VecDeque::new(),
             use_clock: 0,
             checkpoints_stale: false,
-        }
+        };
+        log.producers.high_watermark_advanced(log.high_watermark);
+        log
     }
 
     /// Which partition.
@@ -194,9 +199,12 @@ impl UnifiedLog {
         self.high_watermark
     }
 
-    /// What a `read_committed` consumer may read: the high watermark, as long as there are no transactions.
-    pub const fn last_stable_offset(&self) -> Offset {
-        self.high_watermark
+    /// What a `read_committed` consumer may read: up to the high watermark, and before the first transaction that is open or whose
+    /// end is not replicated.
+    pub fn last_stable_offset(&self) -> Offset {
+        let unstable = self.producers.first_unstable_offset();
+        // A transaction whose first records are deleted is unstable from the log start on.
+        unstable.map_or(self.high_watermark, |first| first.max(self.log_start_offset).min(self.high_watermark))
     }
 
     /// Everything below is stored.
@@ -209,6 +217,9 @@ impl UnifiedLog {
         let raised = offset.min(self.log_end_offset);
         let moved = raised > self.high_watermark;
         self.high_watermark = self.high_watermark.max(raised);
+        if moved {
+            self.producers.high_watermark_advanced(self.high_watermark);
+        }
         moved
     }
 
@@ -239,6 +250,23 @@ impl UnifiedLog {
         }
     }
 
+    /// Begins to verify a producer's transaction, with the guard `fresh`, or goes on with what was begun; `None` where it has a
+    /// transaction open, which needs no verification. The guard is for [`Self::append_transactional`].
+    pub fn start_verification(
+        &mut self,
+        now: Now,
+        producer_id: ProducerId,
+        epoch_and_sequence: (i16, i32),
+        supports_epoch_bump: bool,
+        fresh: VerificationGuard,
+    ) -> Option<VerificationGuard> {
+        if self.producers.has_ongoing_transaction(producer_id) {
+            return None;
+        }
+        let now_ms = now.wall_ms;
+        Some(self.verifications.start(producer_id, epoch_and_sequence, supports_epoch_bump, now_ms, fresh))
+    }
+
     /// What it knows of idempotent producers.
     pub const fn producer_state(&self) -> &ProducerStateManager {
         &self.producers
@@ -247,6 +275,7 @@ impl UnifiedLog {
     /// Forgets producers that wrote nothing for `producer.id.expiration.ms`.
     pub fn expire_producers(&mut self, now: Now) {
         self.producers.expire(now.wall_ms, self.config.producer_id_expiration_ms);
+        self.verifications.expire(now.wall_ms, self.config.producer_id_expiration_ms);
     }
 
     /// The batch `ticket` of its directory is stored, and all before it. Answers whether the recovery point moved.

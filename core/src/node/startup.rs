@@ -1,20 +1,23 @@
 //! From a started process to a running node: whose directories these are, the logs, the quorum's memory. In slices, each the
 //! bytes of one load.
 
+use super::add_partitions_to_txn::AddPartitionsToTxn;
 use super::auto_topic_creation::AutoTopicCreation;
 use super::broker::{Broker, Shutdown};
 use super::broker_lifecycle::{BrokerLifecycle, Registration};
 use super::channels::Channels;
 use super::controller_channel::Forwarding;
 use super::controller_registration::ControllerRegistration;
-use super::group_coordinator::GroupLoading;
+use super::coordinator_loading::CoordinatorLoading;
 use super::inbound::InboundConnections;
 use super::meta_properties::{META_PROPERTIES, MetaProperties};
 use super::producer_ids::ProducerIds;
+use super::txn_markers::TxnMarkers;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerConfig, QuorumController};
 use crate::coordinator::group::{GroupConfig, GroupCoordinator};
+use crate::coordinator::transaction::{TransactionConfig, TransactionCoordinator};
 use crate::event::Event;
 use crate::ids::{Offset, Uuid};
 use crate::log::log_config::LogConfig;
@@ -238,7 +241,7 @@ impl Startup {
         if self.logs.is_none() {
             self.check_meta_properties()?;
             let log = &self.config.log;
-            let topic = TopicSettings::new(&self.config.topic_defaults, log.producer_id_expiration);
+            let topic = TopicSettings::new(&self.config.topic_defaults, log);
             let config = LogManagerConfig {
                 default_log: topic.log,
                 retention_check_interval: log.retention_check_interval,
@@ -373,11 +376,15 @@ impl Startup {
             published: MetadataImage::default(),
             replica_manager: ReplicaManager::new(now, replica_config, logs),
             groups: GroupCoordinator::new(GroupConfig::new(&config), self.rng.fork()),
-            group_loading: GroupLoading::default(),
+            transactions: TransactionCoordinator::new(TransactionConfig::new(&config)),
+            coordinator_loading: CoordinatorLoading::default(),
+            verifying_offsets: SortedMap::new(),
             lifecycle,
             forwarding: Forwarding::default(),
             auto_topics: AutoTopicCreation::default(),
             producer_ids: ProducerIds::default(),
+            add_partitions_to_txn: AddPartitionsToTxn::default(),
+            txn_markers: TxnMarkers::default(),
             loads: SortedMap::new(),
             next_load: self.next_load,
             serving: false,

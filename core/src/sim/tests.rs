@@ -4,6 +4,7 @@ mod dynamic_quorum;
 mod quotas;
 mod scram;
 mod seeds;
+mod transactions;
 
 use super::cluster::{Cluster, Options, Step};
 use crate::config::playground::playground_properties;

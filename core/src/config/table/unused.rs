@@ -11,8 +11,6 @@ use crate::config::key::{
 /// Name, type, default, range, who may change it, whether anything here acts on it, meaning. Sorted by name.
 #[rustfmt::skip]
 pub(super) static KEYS: &[ConfigKey] = &[
-    key("add.partitions.to.txn.retry.backoff.max.ms", Int, of("100"), AtLeast(0), ReadOnly, READ, "Transactions: not acted on yet."),
-    key("add.partitions.to.txn.retry.backoff.ms", Int, of("20"), AtLeast(1), ReadOnly, READ, "Transactions: not acted on yet."),
     key("alter.config.policy.class.name", Class, UNSET, Any, ReadOnly, READ, "Policy plug-in: not acted on."),
     key("alter.log.dirs.replication.quota.window.num", Int, of("11"), AtLeast(1), ReadOnly, READ, "Quotas: not acted on yet."),
     key("alter.log.dirs.replication.quota.window.size.seconds", Int, of("1"), AtLeast(1), ReadOnly, READ, "Quotas: not acted on yet."),

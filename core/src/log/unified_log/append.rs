@@ -4,6 +4,8 @@ use super::super::indexes::file_name;
 use super::super::producer_state::BatchMetadata;
 use super::super::segment::LogSegment;
 use super::super::storage::{StoreCommand, StoreQueue};
+use super::super::transaction_index::AbortedTransaction;
+use super::super::verification::TransactionContext;
 use super::{SnapshotFile, UnifiedLog};
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset};
 use crate::protocol::ErrorCode;
@@ -23,7 +25,7 @@ pub type AppendError = Rejection;
 pub enum AppendOrigin {
     /// A Produce request: everything is checked.
     Client,
-    /// A coordinator of this node: its batches are taken at their word.
+    /// A coordinator of this node, or of transactions: its batches are taken at their word, but for what they say of producers.
     Coordinator,
     /// The KRaft leader: its batches already have offsets and epoch.
     RaftLeader,
@@ -58,7 +60,20 @@ impl UnifiedLog {
         origin: AppendOrigin,
         store: &mut StoreQueue,
     ) -> Result<AppendInfo, AppendError> {
-        let checked = self.check_leader_append(now, records, leader_epoch, origin)?;
+        self.append_transactional(now, records, leader_epoch, origin, &TransactionContext::default(), store)
+    }
+
+    /// The same for batches of which `context` says how they stand to their transaction.
+    pub fn append_transactional(
+        &mut self,
+        now: Now,
+        records: &[u8],
+        leader_epoch: LeaderEpoch,
+        origin: AppendOrigin,
+        context: &TransactionContext,
+        store: &mut StoreQueue,
+    ) -> Result<AppendInfo, AppendError> {
+        let checked = self.check_leader_append(now, records, leader_epoch, origin, context)?;
         let first_offset = self.log_end_offset;
         if let Some(duplicate) = checked.duplicate {
             return Ok(AppendInfo {
@@ -168,18 +183,28 @@ impl UnifiedLog {
         let mut position = segment.size();
         let bytes = segment.cache.append(first, records, use_clock, stamp);
         let mut epochs_changed = false;
+        let mut completed = Vec::new();
         let mut rest: &[u8] = &bytes;
         while let Ok(header) = BatchHeader::parse(rest) {
             segment.note(&header, position, &self.config);
             if self.epochs.latest_epoch().is_none_or(|latest| header.partition_leader_epoch > latest) {
                 epochs_changed |= self.epochs.assign(header.partition_leader_epoch, header.base_offset);
             }
-            self.producers.update(&header, rest);
+            if let Some(transaction) = self.producers.update(&header, rest) {
+                completed.push((transaction, self.producers.last_stable_offset(&transaction)));
+                self.producers.complete(&transaction);
+            }
+            if header.is_transactional() {
+                self.verifications.clear(header.producer_id);
+            }
             self.log_end_offset = header.next_offset();
             position += header.size() as u64;
             rest = &rest[header.size()..];
         }
         let ticket = store.append(&segment.file, bytes);
+        for (transaction, last_stable_offset) in completed.into_iter().filter(|(transaction, _)| transaction.aborted) {
+            segment.note_aborted(AbortedTransaction::new(&transaction, last_stable_offset), store);
+        }
         if epochs_changed {
             self.store_epochs(store);
         }
@@ -204,6 +229,7 @@ impl UnifiedLog {
         records: &[u8],
         leader_epoch: LeaderEpoch,
         origin: AppendOrigin,
+        context: &TransactionContext,
     ) -> Result<Checked, AppendError> {
         let append_time = (self.config.message_timestamp_type == TimestampType::LogAppendTime
             && origin != AppendOrigin::RaftLeader)
@@ -232,7 +258,9 @@ impl UnifiedLog {
                 if checked.duplicate.is_some() {
                     return Ok(checked);
                 }
-                self.producers.check(&header, checked.last_offset + 1, &self.topic_partition)?;
+            }
+            if origin != AppendOrigin::RaftLeader {
+                self.check_transaction(&header, batch, checked.last_offset + 1, origin, context)?;
             }
             checked.max_timestamp = checked.max_timestamp.max(append_time.unwrap_or(max_timestamp));
             checked.last_offset += i64::from(header.last_offset_delta) + 1;
@@ -279,6 +307,32 @@ impl UnifiedLog {
             return Err(self.wrong_crc(header));
         }
         validate_client_batch(header, batch, &self.config.rules(), partition, now.wall_ms)
+    }
+
+    /// Checks epoch, sequence and transaction of a producer's batch that would get `offset`.
+    fn check_transaction(
+        &self,
+        header: &BatchHeader,
+        batch: &[u8],
+        offset: Offset,
+        origin: AppendOrigin,
+        context: &TransactionContext,
+    ) -> Result<(), AppendError> {
+        let id = header.producer_id;
+        if context.verified
+            && header.has_producer_id()
+            && header.is_transactional()
+            && !header.is_control()
+            && !self.producers.has_ongoing_transaction(id)
+            && !self.verifications.is_verified(id, context.guard)
+        {
+            return Err(Rejection::new(
+                ErrorCode::InvalidTxnState,
+                "Record was not part of an ongoing transaction".to_string(),
+            ));
+        }
+        let (is_client, verification) = (origin == AppendOrigin::Client, self.verifications.of(id));
+        self.producers.check(header, batch, offset, &self.topic_partition, is_client, context, verification)
     }
 
     fn check_raft_batch(

@@ -54,11 +54,13 @@ impl UnifiedLog {
             removed.delete_files(store);
         }
         self.remove_snapshots(|snapshot| snapshot > end, store);
+        self.segments[index].truncate_transactions(end, store);
         self.producers = producers;
         if self.epochs.truncate_from_end(end) {
             self.store_epochs(store);
         }
         self.end_at(end);
+        self.producers.high_watermark_advanced(self.high_watermark);
         Ok(())
     }
 
@@ -144,6 +146,7 @@ impl UnifiedLog {
         self.store_epochs(store);
         self.maybe_increment_high_watermark(current.high_watermark);
         self.use_clock = current.use_clock;
+        self.verifications = current.verifications.clone();
         self.checkpoints_stale = true;
         ticket
     }
@@ -266,8 +269,10 @@ impl UnifiedLog {
             let Some((start, _)) = segment.find(from)? else { continue };
             let past_end = |header: &BatchHeader| header.base_offset >= end;
             let stopped = segment.walk(start, |header, bytes| {
-                if !past_end(header) {
-                    state.update(header, bytes);
+                if !past_end(header)
+                    && let Some(completed) = state.update(header, bytes)
+                {
+                    state.complete(&completed);
                 }
                 past_end(header)
             })?;

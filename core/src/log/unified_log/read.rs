@@ -3,6 +3,7 @@
 use super::super::indexes::file_name;
 use super::super::segment::{Cold, TimestampAndOffset};
 use super::super::storage::FileRange;
+use super::super::transaction_index::AbortedTransaction;
 use super::UnifiedLog;
 use crate::ids::Offset;
 use crate::protocol::{ErrorCode, Records};
@@ -86,6 +87,37 @@ impl UnifiedLog {
         let end = segment.batch_end_before(from, limit);
         let parts = segment.cache.read(from..end, use_clock).map_err(|range| segment.cold(range))?;
         Ok(Some(Records::from(parts)))
+    }
+
+    /// The aborted transactions that a `read_committed` consumer has to know of to read `records`, which were read from
+    /// `start_offset` on. Some more may be among them: where the records end is known as well as the offset index does.
+    pub fn aborted_transactions(&self, start_offset: Offset, records: &Records) -> Vec<AbortedTransaction> {
+        let mut found = Vec::new();
+        if records.is_empty() {
+            return found;
+        }
+        // The segment read from is the first one that holds something at or after the offset.
+        let mut index = self.segment_of(start_offset);
+        let mut indexed = None;
+        while let Some(segment) = self.segments.get(index) {
+            match segment.find(start_offset) {
+                Ok(None) => index += 1,
+                Ok(Some((position, _))) => {
+                    let relative = segment.offset_index.offset_from(position + records.len() as u64);
+                    indexed = relative.map(|relative| segment.base_offset + i64::from(relative));
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let next_base = self.segments.get(index + 1).map(|next| next.base_offset);
+        let upper_bound = indexed.or(next_base).unwrap_or(self.log_end_offset());
+        for segment in self.segments.get(index..).unwrap_or_default() {
+            if segment.transactions.collect(start_offset, upper_bound, &mut found) {
+                break;
+            }
+        }
+        found
     }
 
     /// The records from `start_offset` on that are in memory, to look at; a batch that is cold, or has more than 1 MiB when it is

@@ -9,6 +9,8 @@ use crate::time::Instant;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+mod transactions;
+
 const WALL: i64 = 1_700_000_000_000;
 
 fn now() -> Now {

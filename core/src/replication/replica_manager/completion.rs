@@ -16,6 +16,9 @@ impl ReplicaManager {
         for id in self.delete_records.check(partition) {
             self.try_complete_delete_records(id);
         }
+        for id in self.markers.check(partition) {
+            self.try_complete_marker(id);
+        }
     }
 
     /// Answers what has waited as long as it may.
@@ -28,6 +31,9 @@ impl ReplicaManager {
         }
         for delete in self.delete_records.expire(now.monotonic) {
             self.expire_delete_records(delete);
+        }
+        for marker in self.markers.expire(now.monotonic) {
+            self.expire_marker(&marker);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a [`super::ReplicaManager`] takes from the broker's and the topics' configs.
 
-use crate::config::{BrokerConfig, DynamicConfigs, TopicConfig};
+use crate::config::{BrokerConfig, DynamicConfigs, LogConfigDefaults, TopicConfig};
 use crate::ids::{NodeId, Uuid};
 use crate::log::LogConfig;
 use crate::metadata::{ConfigResource, MetadataImage};
@@ -66,7 +66,7 @@ impl ReplicaManagerConfig {
         let broker = changed.as_ref().unwrap_or(&self.given);
         let topic = TopicConfig::effective(broker, &image.configs.overrides(&ConfigResource::topic(topic.clone())))
             .unwrap_or_else(|_| broker.topic_defaults.clone());
-        TopicSettings::new(&topic, broker.log.producer_id_expiration)
+        TopicSettings::new(&topic, &broker.log)
     }
 }
 
@@ -79,11 +79,13 @@ pub struct TopicSettings {
     pub min_in_sync_replicas: usize,
     /// `flush.messages` is 1: nothing counts before it is stored.
     pub flush_every_append: bool,
+    /// The broker's `transaction.partition.verification.enable`.
+    pub verify_transactions: bool,
 }
 
 impl TopicSettings {
-    /// What `topic` says.
-    pub fn new(topic: &TopicConfig, producer_id_expiration: Duration) -> Self {
+    /// What `topic` says, and the broker for all topics.
+    pub fn new(topic: &TopicConfig, broker: &LogConfigDefaults) -> Self {
         let bytes = |value: i32| u64::try_from(value).unwrap_or_default();
         let log = LogConfig {
             segment_bytes: bytes(topic.segment_bytes),
@@ -102,12 +104,13 @@ impl TopicSettings {
             },
             message_timestamp_before_max_ms: topic.message_timestamp_before_max_ms,
             message_timestamp_after_max_ms: topic.message_timestamp_after_max_ms,
-            producer_id_expiration_ms: i64::try_from(producer_id_expiration.as_millis()).unwrap_or(i64::MAX),
+            producer_id_expiration_ms: i64::try_from(broker.producer_id_expiration.as_millis()).unwrap_or(i64::MAX),
         };
         Self {
             log,
             min_in_sync_replicas: usize::try_from(topic.min_insync_replicas).unwrap_or(1),
             flush_every_append: topic.flush_messages <= 1,
+            verify_transactions: broker.transaction_partition_verification_enable,
         }
     }
 }

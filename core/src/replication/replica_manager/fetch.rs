@@ -4,9 +4,9 @@ use super::storage::LoadPurpose;
 use super::{Output, ReplicaManager, Response};
 use crate::ids::{BrokerEpoch, NO_EPOCH, NodeId, Offset, TopicPartition, Uuid};
 use crate::log::storage::FileRange;
-use crate::log::{EpochEndOffset, Read};
+use crate::log::{EpochEndOffset, Read, UnifiedLog};
 use crate::protocol::messages::fetch_request::FetchPartition;
-use crate::protocol::messages::fetch_response::{self, LeaderIdAndEpoch, PartitionData};
+use crate::protocol::messages::fetch_response::{self, AbortedTransaction, LeaderIdAndEpoch, PartitionData};
 use crate::protocol::messages::{FetchRequest, FetchResponse};
 use crate::protocol::{ErrorCode, Records};
 use crate::purgatory::OperationId;
@@ -333,7 +333,12 @@ impl ReplicaManager {
         let partition_max = usize::try_from(wanted.partition_max_bytes).unwrap_or_default();
         let room = partition_max.min(params.max_bytes.saturating_sub(all.bytes));
         match log.read(wanted.fetch_offset, room, limit, all.bytes == 0)? {
-            Read::Data { records } => data.records = Some(records),
+            Read::Data { records } => {
+                if params.read_committed {
+                    data.aborted_transactions = Some(aborted_transactions(log, wanted.fetch_offset, &records));
+                }
+                data.records = Some(records);
+            }
             Read::Cold(_) if on_cold == OnCold::Fail => return Err(ErrorCode::KafkaStorageError),
             Read::Cold(range) => {
                 all.cold.get_or_insert((partition.clone(), range));
@@ -399,7 +404,15 @@ impl ReplicaManager {
 /// What a partition takes of an answer, about: its records, and the fields around them in the newest version.
 fn size_of(data: &PartitionData) -> usize {
     const FIELDS: usize = 44;
-    FIELDS + data.records.as_ref().map_or(0, Records::len)
+    const ABORTED: usize = 17;
+    let aborted = data.aborted_transactions.as_ref().map_or(0, |aborted| aborted.len() * ABORTED);
+    FIELDS + aborted + data.records.as_ref().map_or(0, Records::len)
+}
+
+/// What a consumer has to know to leave out what was aborted.
+fn aborted_transactions(log: &UnifiedLog, fetch_offset: Offset, records: &Records) -> Vec<AbortedTransaction> {
+    let found = log.aborted_transactions(fetch_offset, records).into_iter();
+    found.map(|it| AbortedTransaction { producer_id: it.producer_id, first_offset: it.first_offset }).collect()
 }
 
 fn diverging(end: EpochEndOffset) -> fetch_response::EpochEndOffset {

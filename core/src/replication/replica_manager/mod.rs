@@ -2,7 +2,7 @@
 //!
 //! One file per matter: `metadata` decides who leads, `produce` and `local_append` write, `fetch` reads, `follower`
 //! copies from leaders, `alter_log_dirs` moves replicas between log directories, `isr` keeps the in-sync replicas,
-//! `offsets` and `delete_records` answer for offsets, `storage` hears what was stored and loaded, `completion` tries what
+//! `transactions` ends and begins transactions, `offsets` and `delete_records` answer for offsets, `storage` hears what was stored and loaded, `completion` tries what
 //! waits.
 //!
 //! # Architecture Invariant
@@ -23,6 +23,7 @@ mod offsets;
 mod output;
 mod produce;
 mod storage;
+mod transactions;
 mod view;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use offsets::ListOffsetsContext;
 pub use output::{Output, Response};
 pub use produce::ProduceContext;
 pub use storage::LoadingRead;
+pub use transactions::{TransactionMarker, TransactionSupportedOperation, TransactionVerification};
 pub use view::{FollowerView, LogDirectoryView, PartitionView, ReplicaView};
 
 use super::alter_partition::AlterPartitionManager;
@@ -61,6 +63,7 @@ use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 use produce::DelayedProduce;
 use storage::PendingLoad;
+use transactions::{DelayedMarker, VerifyingLocal, VerifyingProduce};
 
 /// A replica on this broker and what its topic's configs say.
 #[derive(Clone, Debug)]
@@ -90,6 +93,9 @@ pub struct ReplicaManager {
     produces: Purgatory<TopicPartition, DelayedProduce>,
     fetches: Purgatory<TopicPartition, DelayedFetch>,
     delete_records: Purgatory<TopicPartition, DelayedDeleteRecords>,
+    markers: Purgatory<TopicPartition, DelayedMarker>,
+    verifying: SortedMap<u64, VerifyingProduce>,
+    verifying_local: SortedMap<u64, VerifyingLocal>,
     loads: SortedMap<u64, PendingLoad>,
     touched: SortedSet<TopicPartition>,
     next_isr_check: Instant,
@@ -117,6 +123,9 @@ impl ReplicaManager {
             produces: Purgatory::new(),
             fetches: Purgatory::new(),
             delete_records: Purgatory::new(),
+            markers: Purgatory::new(),
+            verifying: SortedMap::new(),
+            verifying_local: SortedMap::new(),
             loads: SortedMap::new(),
             touched: SortedSet::new(),
             next_isr_check: now.monotonic + config.lag_time_max / 2,
@@ -161,6 +170,8 @@ impl ReplicaManager {
             (self.produces.next_deadline(), "delayed produce"),
             (self.fetches.next_deadline(), "delayed fetch"),
             (self.delete_records.next_deadline(), "delayed delete records"),
+            (self.markers.next_deadline(), "delayed transaction marker"),
+            (self.next_verification(), "transaction verification retry"),
             (self.alter_partitions.next_deadline(), "alter partition retry"),
             (self.assignments.next_deadline(), "assignment of replicas to directories"),
             (self.next_copy(), "replica alter log dirs"),
@@ -178,6 +189,7 @@ impl ReplicaManager {
         self.advance_moves(now, stores);
         self.logs.tick(now, stores);
         self.expire(now);
+        self.retry_verifications(now, stores);
         if self.next_isr_check <= now.monotonic {
             self.next_isr_check = now.monotonic + self.config.lag_time_max / 2;
             self.shrink_in_sync_replicas(now);

@@ -1,8 +1,11 @@
 //! What a [`super::ReplicaManager`] tells its node.
 
+use super::TransactionVerification;
 use crate::event::Event;
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use crate::log::VerificationGuard;
 use crate::log::storage::FileRange;
+use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
     AlterPartitionRequest, AssignReplicasToDirsRequest, DeleteRecordsResponse, FetchResponse, ListOffsetsResponse,
     ProduceResponse,
@@ -72,6 +75,27 @@ pub enum Output {
         partition: TopicPartition,
         /// The high watermark now.
         offset: Offset,
+    },
+    /// Ask the coordinator of a transaction whether partitions belong to it; the answer goes to `transaction_verified`.
+    VerifyTransaction {
+        /// Names the question in its answer.
+        verification_id: u64,
+        /// The question.
+        verification: TransactionVerification,
+    },
+    /// What `verify_local` asked is answered.
+    LocalVerified {
+        /// As the node passed it.
+        token: u64,
+        /// What to append with, or why not to.
+        result: Result<VerificationGuard, ErrorCode>,
+    },
+    /// A marker of `append_marker` is replicated, or will not be.
+    MarkerWritten {
+        /// As the node passed it.
+        marker_id: u64,
+        /// [`ErrorCode::None`], or what became of it.
+        error: ErrorCode,
     },
     /// Load part of a file; the answer goes to `loaded` or `load_failed`.
     Load {

@@ -1,9 +1,10 @@
 //! Produce: append to the logs this broker leads, and answer when the request's acks are met.
 
+use super::transactions::VerifiedProduce;
 use super::{Output, ReplicaManager, Response, store_of};
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, Offset, TopicPartition};
 use crate::log::storage::StoreQueue;
-use crate::log::{AppendError, AppendInfo, AppendOrigin};
+use crate::log::{AppendError, AppendInfo, AppendOrigin, TransactionContext, VerificationGuard};
 use crate::protocol::messages::produce_request::PartitionProduceData;
 use crate::protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
@@ -66,6 +67,21 @@ impl ReplicaManager {
         context: &ProduceContext,
         token: u64,
     ) {
+        if let Err((request, verified)) = self.verify_produce(now, request, context, token, now.monotonic) {
+            self.append_verified(now, stores, request, context, &verified, token);
+        }
+    }
+
+    /// Takes it once it is known which of its transactional batches belong to their transaction.
+    pub(super) fn append_verified(
+        &mut self,
+        now: Now,
+        stores: &mut [StoreQueue],
+        request: ProduceRequest,
+        context: &ProduceContext,
+        verified: &VerifiedProduce,
+        token: u64,
+    ) {
         let acks = request.acks;
         let mut pending = Vec::new();
         let mut response = ProduceResponse::default();
@@ -75,7 +91,8 @@ impl ReplicaManager {
             for (place, data) in topic.partition_data.into_iter().enumerate() {
                 let appended = name.clone().map_err(|code| AppendError::new(code, "")).and_then(|name| {
                     let partition = TopicPartition { topic: name, partition: data.index };
-                    self.append_of_client(now, stores, &partition, &data, acks, context)
+                    let guard = verified.guard(&partition)?;
+                    self.append_of_client(now, stores, &partition, &data, acks, context, guard)
                         .map(|appended| (partition, appended))
                 });
                 if let Ok((partition, info)) = &appended {
@@ -130,6 +147,7 @@ impl ReplicaManager {
         data: &PartitionProduceData,
         acks: i16,
         context: &ProduceContext,
+        guard: VerificationGuard,
     ) -> Result<AppendInfo, AppendError> {
         if !(-1..=1).contains(&acks) {
             return Err(AppendError::new(ErrorCode::InvalidRequiredAcks, ""));
@@ -143,7 +161,9 @@ impl ReplicaManager {
         }
         let bytes = data.records.as_ref().map(Records::to_bytes).unwrap_or_default();
         check_produce_records(context.version, &bytes)?;
-        self.append(now, stores, partition, &bytes, acks, AppendOrigin::Client)
+        let verified = self.partitions.get(partition).is_some_and(|hosted| hosted.settings.verify_transactions);
+        let transaction = TransactionContext { guard, verified, ..TransactionContext::default() };
+        self.append(now, stores, partition, &bytes, acks, AppendOrigin::Client, &transaction)
     }
 
     /// Appends to a partition this broker leads; the high watermark moves where that is enough for it.
@@ -155,6 +175,7 @@ impl ReplicaManager {
         records: &[u8],
         acks: i16,
         origin: AppendOrigin,
+        context: &TransactionContext,
     ) -> Result<AppendInfo, AppendError> {
         let refused = |code| AppendError::new(code, "");
         let (hosted, _) = self.led(partition).map_err(refused)?;
@@ -166,7 +187,7 @@ impl ReplicaManager {
         let leader_epoch = hosted.partition.assignment.leader_epoch;
         let log = self.logs.log_mut(partition).ok_or_else(|| refused(ErrorCode::KafkaStorageError))?;
         let store = store_of(stores, log.directory()).map_err(refused)?;
-        let info = log.append_as_leader(now, records, leader_epoch, origin, store)?;
+        let info = log.append_transactional(now, records, leader_epoch, origin, context, store)?;
         if !info.duplicate {
             self.advance_high_watermark(now, partition);
             // Followers may read it at once, whatever the high watermark does.

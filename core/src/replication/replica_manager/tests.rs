@@ -2,7 +2,9 @@
 
 mod alter_log_dirs;
 mod cluster;
+mod local_append;
 mod random;
+mod transactions;
 
 use super::*;
 use crate::event::Event;
