@@ -54,7 +54,11 @@ impl Broker {
                 );
             }
         }
-        let writing = WritingMarkers { response: WriteTxnMarkersResponse::default(), left: markers.len() };
+        let mut writing = WritingMarkers { response: WriteTxnMarkersResponse::default(), left: markers.len() };
+        for (partition, marker) in &markers {
+            // The answer has the order of the request, not that of the outcomes.
+            writing.set(marker.producer_id, partition, ErrorCode::None);
+        }
         self.txn_markers.requests.insert(token, writing);
         if markers.is_empty() {
             return self.maybe_answer_txn_markers(token);
@@ -82,7 +86,8 @@ impl Broker {
     pub(super) fn txn_marker_written(&mut self, marker_id: u64, error: ErrorCode) {
         let Some(place) = self.txn_markers.markers.remove(&marker_id) else { return };
         let Some(writing) = self.txn_markers.requests.get_mut(&place.token) else { return };
-        writing.note(place.producer_id, &place.partition, error);
+        writing.set(place.producer_id, &place.partition, error);
+        writing.left -= 1;
         self.maybe_answer_txn_markers(place.token);
     }
 
@@ -96,9 +101,8 @@ impl Broker {
 }
 
 impl WritingMarkers {
-    /// Notes an outcome: a producer, a topic and a partition are each named once.
-    fn note(&mut self, producer_id: ProducerId, partition: &TopicPartition, error: ErrorCode) {
-        self.left -= 1;
+    /// Sets an outcome: a producer, a topic and a partition are each named once.
+    fn set(&mut self, producer_id: ProducerId, partition: &TopicPartition, error: ErrorCode) {
         let markers = &mut self.response.markers;
         let marker = entry(
             markers,

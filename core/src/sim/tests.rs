@@ -4,11 +4,14 @@ mod dynamic_quorum;
 mod quotas;
 mod scram;
 mod seeds;
+mod transaction_markers;
 mod transactions;
 
-use super::cluster::{Cluster, Options, Step};
+use super::cluster::{ClientArrival, Cluster, Options, Step};
 use crate::config::playground::playground_properties;
 use crate::config::{BrokerConfig, Properties};
+use crate::ids::ConnectionId;
+use crate::protocol::{Request, decode_response, encode_request};
 use crate::time::{Duration, Instant};
 extern crate std;
 use std::println;
@@ -41,6 +44,27 @@ fn run_until(cluster: &mut Cluster, limit: Duration, done: impl Fn(&Cluster) -> 
         }
     }
     cluster.now().monotonic.since(began)
+}
+
+/// What a client of the node that listens on `port` is answered.
+fn ask<R: Request>(cluster: &mut Cluster, port: u16, version: i16, request: &R) -> R::Response {
+    let (connection, client) = (ConnectionId(1), u32::from(port));
+    cluster.client_connect(client, connection, &"localhost".into(), port);
+    loop {
+        match cluster.step() {
+            Step::Client(_, ClientArrival::Connected { accepted: true, .. }) => {
+                let frame = encode_request(version, 7, Some(&"client".into()), request);
+                cluster.client_send(client, connection, &frame);
+            }
+            Step::Client(_, ClientArrival::Frame { bytes, .. }) => {
+                cluster.client_kill(client);
+                return decode_response::<R>(version, &bytes).expect("an answer").1;
+            }
+            Step::Client(_, other) => panic!("{other:?}"),
+            Step::Idle => panic!("no answer"),
+            Step::Node(_) | Step::Nobody => {}
+        }
+    }
 }
 
 fn all_running(cluster: &Cluster) -> bool {

@@ -67,7 +67,7 @@ impl ReplicaManager {
         context: &ProduceContext,
         token: u64,
     ) {
-        if let Err((request, verified)) = self.verify_produce(now, request, context, token, now.monotonic) {
+        if let Some((request, verified)) = self.verify_produce(now, request, context, token, now.monotonic) {
             self.append_verified(now, stores, request, context, &verified, token);
         }
     }

@@ -216,7 +216,7 @@ impl ReplicaManager {
         self.outputs.push_back(Output::MarkerWritten { marker_id, error });
     }
 
-    /// Asks the coordinator of a transaction whether what a Produce begins belongs to it; `Err` gives the request back where
+    /// Asks the coordinator of a transaction whether what a Produce begins belongs to it. Gives the request back where
     /// there is nothing to ask, with what is known of it.
     pub(super) fn verify_produce(
         &mut self,
@@ -225,21 +225,21 @@ impl ReplicaManager {
         context: &ProduceContext,
         token: u64,
         started: Instant,
-    ) -> Result<(), (ProduceRequest, VerifiedProduce)> {
+    ) -> Option<(ProduceRequest, VerifiedProduce)> {
         let operation = TransactionSupportedOperation::of_produce(context.version);
         let mut verified = VerifiedProduce { epoch_bump: operation.supports_epoch_bump(), ..Default::default() };
         let batches = self.transactional_batches(&request);
         let producers: SortedSet<(ProducerId, i16)> =
             batches.iter().map(|(_, batch)| (batch.producer_id, batch.producer_epoch)).collect();
-        let Some(&(producer_id, producer_epoch)) = producers.first() else { return Err((request, verified)) };
+        let Some(&(producer_id, producer_epoch)) = producers.first() else { return Some((request, verified)) };
         let Some(transactional_id) = request.transactional_id.clone() else {
             verified.refused = Some(AppendError::new(ErrorCode::TransactionalIdAuthorizationFailed, ""));
-            return Err((request, verified));
+            return Some((request, verified));
         };
         if producers.len() > 1 {
             let text = "Transactional records contained more than one producer ID";
             verified.refused = Some(AppendError::new(ErrorCode::InvalidProducerIdMapping, text));
-            return Err((request, verified));
+            return Some((request, verified));
         }
         for (partition, batch) in batches {
             let at = (producer_epoch, batch.base_sequence);
@@ -254,7 +254,7 @@ impl ReplicaManager {
             }
         }
         if verified.guards.is_empty() {
-            return Err((request, verified));
+            return Some((request, verified));
         }
         let partitions = verified.guards.keys().cloned().collect();
         let verification =
@@ -264,7 +264,7 @@ impl ReplicaManager {
         let waiting = VerifyingProduce { request, context, token, verified, started, retry_at: None };
         self.verifying.insert(verification_id, waiting);
         self.outputs.push_back(Output::VerifyTransaction { verification_id, verification });
-        Ok(())
+        None
     }
 
     /// The coordinator answered a question, or could not: the partitions that are no part of the transaction, and why.
@@ -311,7 +311,7 @@ impl ReplicaManager {
         for id in due {
             let Some(waiting) = self.verifying.remove(&id) else { continue };
             let VerifyingProduce { request, context, token, started, .. } = waiting;
-            if let Err((request, verified)) = self.verify_produce(now, request, &context, token, started) {
+            if let Some((request, verified)) = self.verify_produce(now, request, &context, token, started) {
                 self.append_verified(now, stores, request, &context, &verified, token);
             }
         }

@@ -2,13 +2,13 @@
 
 use super::{all_running, run_until};
 use crate::config::{BrokerConfig, Properties};
-use crate::ids::{ConnectionId, NodeId, Uuid};
+use crate::ids::{NodeId, Uuid};
 use crate::log::storage::StoreCommand;
+use crate::protocol::Request;
 use crate::protocol::messages::{ApiVersionsRequest, DescribeQuorumRequest, describe_quorum_request};
-use crate::protocol::{Request, decode_response, encode_request};
 use crate::raft::snapshot::{SnapshotId, read_snapshot, stored_snapshots, write_bootstrap_snapshot};
 use crate::raft::voter_set::{ReplicaKey, Voter, VoterEndpoint};
-use crate::sim::cluster::{ClientArrival, Cluster, Options, Step};
+use crate::sim::cluster::{Cluster, Options};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -113,23 +113,7 @@ fn a_standalone_node_becomes_the_leader_and_runs() {
 
 /// What a client of node `id` is answered.
 pub(super) fn ask<R: Request>(cluster: &mut Cluster, id: NodeId, version: i16, request: &R) -> R::Response {
-    let connection = ConnectionId(1);
-    cluster.client_connect(id as u32, connection, &"localhost".into(), 9000 + id as u16);
-    loop {
-        match cluster.step() {
-            Step::Client(_, ClientArrival::Connected { accepted: true, .. }) => {
-                let frame = encode_request(version, 7, Some(&"client".into()), request);
-                cluster.client_send(id as u32, connection, &frame);
-            }
-            Step::Client(_, ClientArrival::Frame { bytes, .. }) => {
-                cluster.client_kill(id as u32);
-                return decode_response::<R>(version, &bytes).expect("an answer").1;
-            }
-            Step::Client(_, other) => panic!("{other:?}"),
-            Step::Idle => panic!("no answer"),
-            Step::Node(_) | Step::Nobody => {}
-        }
-    }
+    super::ask(cluster, 9000 + id as u16, version, request)
 }
 
 #[test]

@@ -255,11 +255,9 @@ fn transactions_with_bumped_epochs_begin_with_sequence_0() {
 #[test]
 fn a_reader_is_told_of_the_aborted_transactions_of_its_range() {
     let mut fixture = Fixture::new(small_segments());
-    let mut sequence = 0;
     let mut expected = Vec::new();
     for round in 0..40 {
-        let first = fixture.begin(7, 0, sequence);
-        sequence += 1;
+        let first = fixture.begin(7, 0, round);
         let last = fixture.end(7, 0, round % 2 == 0);
         expected.extend((round % 2 == 1).then_some((7, first, last)));
         fixture.client(&batch(&["between"])).unwrap();
