@@ -20,7 +20,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTransaction;
 use crate::protocol::messages::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, DescribeTransactionsRequest, DescribeTransactionsResponse,
-    EndTxnRequest, InitProducerIdRequest, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
+    EndTxnRequest, InitProducerIdRequest, ListTransactionsResponse, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
 };
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -161,11 +161,12 @@ impl TransactionCoordinator {
             TransactionRequest::EndTxn(request) => self.end_txn(now, asker, &request, partitions, producer_ids),
             TransactionRequest::DescribeTransactions(request) => self.describe(token, &request, partitions),
             TransactionRequest::ListTransactions(request) => {
-                let mut response = describe::list(self.shards.values(), &request, now.wall_ms);
-                if self.shards.values().any(Shard::is_loading) {
-                    response = Default::default();
-                    response.error_code = ErrorCode::CoordinatorLoadInProgress.code();
-                }
+                let response = if self.shards.values().any(Shard::is_loading) {
+                    let error_code = ErrorCode::CoordinatorLoadInProgress.code();
+                    ListTransactionsResponse { error_code, ..ListTransactionsResponse::default() }
+                } else {
+                    describe::list(self.shards.values(), &request, now.wall_ms)
+                };
                 self.respond(token, TransactionResponse::ListTransactions(response));
             }
         }

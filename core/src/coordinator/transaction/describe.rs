@@ -61,13 +61,13 @@ pub(super) fn list<'a>(
     };
     let pattern = match request.transactional_id_pattern.as_deref() {
         // It has to match the whole id.
-        Some(pattern) if !pattern.is_empty() => match Regex::new(&format!("^(?:{pattern})$")) {
-            Ok(regex) => Some(regex),
-            Err(_) => {
+        Some(pattern) if !pattern.is_empty() => {
+            let Ok(regex) = Regex::new(&format!("^(?:{pattern})$")) else {
                 let error_code = ErrorCode::InvalidRegularExpression.code();
                 return ListTransactionsResponse { error_code, ..ListTransactionsResponse::default() };
-            }
-        },
+            };
+            Some(regex)
+        }
         _ => None,
     };
     let is_wanted = |transactional_id: &Str, metadata: &TransactionMetadata| {

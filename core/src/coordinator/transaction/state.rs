@@ -57,13 +57,12 @@ impl TransactionState {
     /// The states it may come after. An abort without a transaction is one of version 2 of the protocol (KIP-890).
     pub const fn valid_previous_states(self) -> &'static [Self] {
         match self {
-            Empty => &[Empty, CompleteCommit, CompleteAbort],
+            Empty | Dead => &[Empty, CompleteCommit, CompleteAbort],
             Ongoing => &[Ongoing, Empty, CompleteCommit, CompleteAbort],
             PrepareCommit | PrepareEpochFence => &[Ongoing],
             PrepareAbort => &[Ongoing, PrepareEpochFence, Empty, CompleteCommit, CompleteAbort],
             CompleteCommit => &[PrepareCommit],
             CompleteAbort => &[PrepareAbort],
-            Dead => &[Empty, CompleteCommit, CompleteAbort],
         }
     }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const ALMOST_A_WEEK: Duration = Duration::from_mins(7 * 24 * 60 - 1);
+
 fn list(bench: &mut Bench, request: ListTransactionsRequest) -> (ErrorCode, Vec<String>, Vec<String>) {
     let token = bench.send(2, TransactionRequest::ListTransactions(request));
     let TransactionResponse::ListTransactions(response) = bench.answer(token) else { panic!("another response") };
@@ -83,11 +85,10 @@ fn patient() -> Bench {
 
 #[test]
 fn an_id_nobody_uses_is_forgotten() {
-    const WEEK: Duration = Duration::from_hours(7 * 24);
     let mut bench = patient();
     bench.init(ID);
     let open = bench.init("open");
-    bench.pass(WEEK - Duration::from_mins(1));
+    bench.pass(ALMOST_A_WEEK);
     bench.init("young");
     let request = InitProducerIdRequest {
         transactional_id: Some("open".into()),
@@ -115,7 +116,7 @@ fn an_id_nobody_uses_is_forgotten() {
 fn an_id_is_kept_where_its_removal_cannot_be_written() {
     let mut bench = patient();
     bench.init(ID);
-    bench.pass(Duration::from_hours(7 * 24) - Duration::from_mins(1));
+    bench.pass(ALMOST_A_WEEK);
     bench.refuses = Some(ErrorCode::NotEnoughReplicas);
     bench.pass(Duration::from_mins(2));
     bench.refuses = None;

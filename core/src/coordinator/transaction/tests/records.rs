@@ -3,7 +3,8 @@
 use super::*;
 
 fn hex(bytes: Option<&Bytes>) -> String {
-    bytes.map_or(String::from("null"), |bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(u32::from(half), 16).expect("a digit"));
+    bytes.map_or(String::from("null"), |bytes| bytes.iter().flat_map(digits).collect())
 }
 
 #[test]
