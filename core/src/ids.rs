@@ -26,6 +26,8 @@ pub const NO_EPOCH: i32 = -1;
 pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 /// Name of the internal topic with the groups' offsets.
 pub const CONSUMER_OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// Name of the internal topic with the states of transactional ids.
+pub const TRANSACTION_STATE_TOPIC: &str = "__transaction_state";
 
 /// One connection at one host, never used again after it closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
 //! - [`record`]: record batches: checked view, builder, CRC-32C, compression, validation.
 //! - [`controller`]: the active controller: decides, writes records, replays them.
-//! - [`coordinator`]: consumer groups and committed offsets.
+//! - [`coordinator`]: consumer groups, committed offsets, transactions.
 //! - [`log`]: the log of a partition; what it wants stored, as data.
 //! - [`protocol`]: frames, headers, typed requests and responses, errors.
 //! - [`metadata`]: the cluster as an immutable image plus deltas, and the records that change it.

@@ -2,7 +2,7 @@
 
 use super::broker_sections::{
     GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig, ReplicationConfig,
-    TopicDefaults,
+    TopicDefaults, TransactionConfig,
 };
 use super::endpoint::{
     Endpoint, HostAndPort, ProtocolMap, QuorumVoter, SecurityProtocol, parse_bootstrap_servers, parse_endpoints,
@@ -104,6 +104,8 @@ pub struct BrokerConfig {
     pub log: LogConfigDefaults,
     /// Groups and offsets.
     pub groups: GroupConfig,
+    /// Transactions.
+    pub transactions: TransactionConfig,
     /// The configuration of a topic that overrides nothing.
     pub topic_defaults: TopicConfig,
     given: Overrides,
@@ -232,6 +234,7 @@ impl BrokerConfig {
             network: NetworkConfig::of(&values),
             log: LogConfigDefaults::of(&values),
             groups: GroupConfig::of(&values),
+            transactions: TransactionConfig::of(&values),
             topic_defaults: TopicConfig::kafka_defaults(),
             given,
             dynamic,

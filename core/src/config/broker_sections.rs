@@ -270,3 +270,39 @@ impl GroupConfig {
         }
     }
 }
+
+/// Transactional ids and their transactions (`transaction.*`, `transactional.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionConfig {
+    /// `transactional.id.expiration.ms`.
+    pub transactional_id_expiration: Duration,
+    /// `transaction.max.timeout.ms`.
+    pub max_timeout_ms: i32,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+    pub abort_timed_out_interval: Duration,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
+    pub remove_expired_interval: Duration,
+    /// `transaction.state.log.num.partitions`.
+    pub state_log_num_partitions: i32,
+    /// `transaction.state.log.replication.factor`.
+    pub state_log_replication_factor: i16,
+    /// `transaction.state.log.min.isr`.
+    pub state_log_min_isr: i32,
+    /// `transaction.state.log.segment.bytes`.
+    pub state_log_segment_bytes: i32,
+}
+
+impl TransactionConfig {
+    pub(super) fn of(values: &Values) -> Self {
+        Self {
+            transactional_id_expiration: values.millis("transactional.id.expiration.ms"),
+            max_timeout_ms: values.int("transaction.max.timeout.ms"),
+            abort_timed_out_interval: values.millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+            remove_expired_interval: values.millis("transaction.remove.expired.transaction.cleanup.interval.ms"),
+            state_log_num_partitions: values.int("transaction.state.log.num.partitions"),
+            state_log_replication_factor: values.int("transaction.state.log.replication.factor") as i16,
+            state_log_min_isr: values.int("transaction.state.log.min.isr"),
+            state_log_segment_bytes: values.int("transaction.state.log.segment.bytes"),
+        }
+    }
+}

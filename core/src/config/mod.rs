@@ -21,7 +21,7 @@ mod value;
 pub use broker_config::{BrokerConfig, ConfigWarning, DynamicConfigs, Overrides};
 pub use broker_sections::{
     GroupConfig, LifecycleConfig, LogConfigDefaults, MetadataLogConfig, NetworkConfig, QuorumConfig, ReplicationConfig,
-    TopicDefaults,
+    TopicDefaults, TransactionConfig,
 };
 pub use client_metrics_config::validate_client_metrics_configs;
 pub use describe::{

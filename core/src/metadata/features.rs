@@ -10,6 +10,9 @@ use alloc::vec::Vec;
 pub const METADATA_VERSION: &str = "metadata.version";
 /// Name of the feature that turns eligible leader replicas on (KIP-966).
 pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
+/// Name of the feature that says how transactions are told (KIP-890): from 1 on records have tagged fields, from 2 on every
+/// end of a transaction bumps the epoch.
+pub const TRANSACTION_VERSION: &str = "transaction.version";
 
 /// Name of the feature that lets the log say who votes in the quorum (KIP-853). The quorum keeps its level, not the metadata.
 pub const KRAFT_VERSION: &str = "kraft.version";

@@ -32,7 +32,8 @@ pub use cluster::{BrokerRegistration, ClusterImage, ControllerRegistration, Endp
 pub use configs::{ConfigResource, ConfigResourceType, ConfigurationsImage};
 pub use delta::{Changes, MetadataDelta, ReplayError};
 pub use features::{
-    ELIGIBLE_LEADER_REPLICAS_VERSION, FeaturesImage, KRAFT_VERSION, METADATA_VERSION, supported_features,
+    ELIGIBLE_LEADER_REPLICAS_VERSION, FeaturesImage, KRAFT_VERSION, METADATA_VERSION, TRANSACTION_VERSION,
+    supported_features,
 };
 pub use image::{MetadataImage, Provenance};
 pub use local_changes::{LocalPartition, LocalReplicaChanges};

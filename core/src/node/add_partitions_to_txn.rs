@@ -4,7 +4,7 @@
 
 use super::broker::{Broker, Purpose};
 use super::channels::{Channel, Endpoint};
-use crate::coordinator::group::partition_for;
+use crate::coordinator::partition_for;
 use crate::ids::{NodeId, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::add_partitions_to_txn_request::{

@@ -56,6 +56,10 @@ pub(super) fn take(broker: &mut Broker, sent: &Sent<Purpose>, frame: &Bytes) -> 
             let response = body::<m::EnvelopeRequest>(sent, frame)?;
             broker.forward_answered(forward.clone(), response);
         }
+        Purpose::WriteTxnMarkers { request_id } => {
+            let response = body::<m::WriteTxnMarkersRequest>(sent, frame)?;
+            broker.transactions.markers_answered(broker.now, *request_id, Some(&response));
+        }
         Purpose::AddPartitionsToTxn { to, questions } => {
             let response = body::<m::AddPartitionsToTxnRequest>(sent, frame)?;
             broker.transactions_answered(*to, questions.clone(), Some(response));
@@ -117,6 +121,7 @@ impl Broker {
             Purpose::RegisterController => self.controller_registration_answered(false),
             Purpose::Forward(forward) => self.forward_again(forward),
             Purpose::AllocateProducerIds => self.producer_ids.failed(now.monotonic),
+            Purpose::WriteTxnMarkers { request_id } => self.transactions.markers_answered(now, request_id, None),
             Purpose::AddPartitionsToTxn { to, questions } => self.transactions_answered(to, questions, None),
         }
     }

@@ -2,13 +2,13 @@
 
 use super::broker::Broker;
 use super::inbound::{Answer, Token};
-use crate::ids::CONSUMER_OFFSETS_TOPIC;
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
 use crate::protocol::messages::CreateTopicsRequest;
 use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use crate::protocol::{Message, encode_request};
 use crate::sorted::SortedMap;
 use crate::text::Str;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::BytesMut;
 
@@ -49,29 +49,34 @@ impl Broker {
     }
 
     fn creatable(&self, name: &Str) -> CreatableTopic {
-        if *name != CONSUMER_OFFSETS_TOPIC {
-            return CreatableTopic {
-                name: name.clone(),
-                num_partitions: self.config.topics.num_partitions,
-                replication_factor: self.config.topics.default_replication_factor as i16,
-                ..Default::default()
-            };
-        }
-        let groups = &self.config.groups;
-        let configs: Vec<CreatableTopicConfig> = [
-            ("compression.type", "producer".to_string()),
-            ("cleanup.policy", "compact".to_string()),
-            ("segment.bytes", groups.offsets_topic_segment_bytes.to_string()),
-        ]
-        .into_iter()
-        .map(|(name, value)| CreatableTopicConfig { name: name.into(), value: Some(value.into()) })
-        .collect();
-        CreatableTopic {
-            name: name.clone(),
-            num_partitions: groups.offsets_topic_num_partitions,
-            replication_factor: groups.offsets_topic_replication_factor,
-            configs,
-            ..Default::default()
-        }
+        let topics = &self.config.topics;
+        let (groups, transactions) = (&self.config.groups, &self.config.transactions);
+        let (num_partitions, replication_factor, configs) = match &**name {
+            CONSUMER_OFFSETS_TOPIC => (
+                groups.offsets_topic_num_partitions,
+                groups.offsets_topic_replication_factor,
+                alloc::vec![
+                    ("compression.type", "producer".to_string()),
+                    ("cleanup.policy", "compact".to_string()),
+                    ("segment.bytes", groups.offsets_topic_segment_bytes.to_string()),
+                ],
+            ),
+            TRANSACTION_STATE_TOPIC => (
+                transactions.state_log_num_partitions,
+                transactions.state_log_replication_factor,
+                alloc::vec![
+                    ("unclean.leader.election.enable", "false".to_string()),
+                    ("compression.type", "uncompressed".to_string()),
+                    ("cleanup.policy", "compact".to_string()),
+                    ("min.insync.replicas", transactions.state_log_min_isr.to_string()),
+                    ("segment.bytes", transactions.state_log_segment_bytes.to_string()),
+                ],
+            ),
+            _ => (topics.num_partitions, topics.default_replication_factor as i16, Vec::new()),
+        };
+        let config =
+            |(name, value): (&str, String)| CreatableTopicConfig { name: name.into(), value: Some(value.into()) };
+        let configs = configs.into_iter().map(config).collect();
+        CreatableTopic { name: name.clone(), num_partitions, replication_factor, configs, ..Default::default() }
     }
 }

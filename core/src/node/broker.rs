@@ -6,7 +6,7 @@ use super::broker_lifecycle::{BrokerLifecycle, LifecycleChange, LifecycleRequest
 use super::channels::{Answered, Channel, Channels, Sent};
 use super::controller_channel::{Forward, Forwarding};
 use super::controller_registration::ControllerRegistration;
-use super::group_coordinator::GroupLoading;
+use super::coordinator_loading::CoordinatorLoading;
 use super::handlers;
 use super::inbound::{Answer, InboundConnections, Token};
 use super::producer_ids::ProducerIds;
@@ -14,7 +14,8 @@ use super::txn_markers::TxnMarkers;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerOutput, ControllerRequest, ControllerRequestContext, QuorumController};
-use crate::coordinator::group::GroupCoordinator;
+use crate::coordinator::group::{GroupCoordinator, RequestContext};
+use crate::coordinator::transaction::TransactionCoordinator;
 use crate::event::Event;
 use crate::ids::{ConnectionId, NodeId, Uuid};
 use crate::log::storage::{StoreQueue, Ticket};
@@ -53,6 +54,8 @@ pub(super) enum Purpose {
     Forward(Forward),
     /// A block of producer ids.
     AllocateProducerIds,
+    /// Markers of transactions.
+    WriteTxnMarkers { request_id: u64 },
     /// Whether partitions belong to transactions.
     AddPartitionsToTxn { to: NodeId, questions: Vec<Question> },
 }
@@ -89,7 +92,10 @@ pub(super) struct Broker {
     pub(super) published: MetadataImage,
     pub(super) replica_manager: ReplicaManager,
     pub(super) groups: GroupCoordinator,
-    pub(super) group_loading: GroupLoading,
+    pub(super) transactions: TransactionCoordinator,
+    pub(super) coordinator_loading: CoordinatorLoading,
+    /// Offsets of transactions that are being verified.
+    pub(super) verifying_offsets: SortedMap<Token, (RequestContext, m::TxnOffsetCommitRequest)>,
     pub(super) lifecycle: Option<BrokerLifecycle>,
     pub(super) forwarding: Forwarding,
     pub(super) auto_topics: AutoTopicCreation,
@@ -156,11 +162,12 @@ impl Broker {
             controller.tick(now);
         }
         self.groups.tick(now);
+        self.transactions.tick(now, &self.image, &mut self.producer_ids);
         for connection in self.inbound.end_throttling(now.monotonic) {
             self.outputs.push_back(Output::Close { connection });
         }
         // One slice an input: a long load comes back by its deadline, which is at once.
-        self.load_groups();
+        self.load_coordinators();
         self.poll_forwarding();
         self.poll_lifecycle();
         self.poll_controller_registration();
@@ -188,6 +195,11 @@ impl Broker {
             while let Some(output) = self.groups.poll_output() {
                 moved = true;
                 self.group_output(output);
+            }
+            self.transactions.send_markers(self.now, &self.image);
+            while let Some(output) = self.transactions.poll_output() {
+                moved = true;
+                self.transaction_output(output);
             }
             while let Some((connection, frame)) = self.next_request() {
                 moved = true;
@@ -228,7 +240,8 @@ impl Broker {
             self.controller.as_ref().and_then(QuorumController::next_deadline),
             self.replica_manager.next_deadline(),
             self.groups.next_deadline(),
-            self.group_loading.next_deadline(),
+            self.transactions.next_deadline(),
+            self.coordinator_loading.next_deadline(),
             self.channels.next_deadline(),
             self.inbound.next_deadline(),
             self.forwarding.next_deadline(),
@@ -441,6 +454,7 @@ impl Broker {
             ReplicaOutput::VerifyTransaction { verification_id, verification } => {
                 self.verify_transaction(verification_id, verification);
             }
+            ReplicaOutput::LocalVerified { token, result } => self.offsets_verified(token, result),
             ReplicaOutput::MarkerWritten { marker_id, error } => self.txn_marker_written(marker_id, error),
             ReplicaOutput::NoResponse { token } => {
                 self.throttle_producer(token);

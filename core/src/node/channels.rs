@@ -1,6 +1,6 @@
 //! Connections this node opens to other nodes, one per peer and purpose, as Kafka keeps them apart: the quorum's, the replica
-//! fetchers', those to transaction coordinators, and the one to the active controller. Like Kafka's, those to controllers first ask
-//! for `ApiVersions`; the others know what the brokers of their release speak.
+//! fetchers', those to transaction coordinators, those for markers of transactions, and the one to the active controller. Like
+//! Kafka's, those to controllers first ask for `ApiVersions`; the others know what the brokers of their release speak.
 
 use super::Output;
 use crate::ids::{ConnectionId, NodeId};
@@ -21,6 +21,8 @@ pub(super) enum Channel {
     Raft(NodeId),
     /// Fetching from the leaders on that broker.
     Replica(NodeId),
+    /// Markers of transactions for the leaders on that broker.
+    TransactionMarkers(NodeId),
     /// What leaders of partitions ask the transaction coordinators on that broker.
     AddPartitionsToTxn(NodeId),
     /// What a broker sends to the active controller.
@@ -156,7 +158,7 @@ impl<P> Channels<P> {
         let Some(open) = self.open.get_mut(channel) else { return };
         open.failures = 0;
         open.progress = Progress::Ready;
-        if !matches!(channel, Channel::Replica(_) | Channel::AddPartitionsToTxn(_)) {
+        if matches!(channel, Channel::Raft(_) | Channel::Controller) {
             let correlation_id = open.take_correlation_id();
             open.progress = Progress::Greeting(correlation_id);
             let request = ApiVersionsRequest {

@@ -15,6 +15,7 @@ mod broker_lifecycle;
 mod channels;
 mod controller_channel;
 mod controller_registration;
+mod coordinator_loading;
 mod current_leader;
 mod group_coordinator;
 mod handlers;
@@ -25,6 +26,7 @@ mod metadata_publisher;
 mod parts;
 mod producer_ids;
 mod startup;
+mod transaction_coordinator;
 mod txn_markers;
 mod view;
 
@@ -38,7 +40,7 @@ pub use view::{
 };
 
 use crate::config::BrokerConfig;
-use crate::ids::CONSUMER_OFFSETS_TOPIC;
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
 use crate::time::Now;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -106,5 +108,5 @@ impl Node {
 
 /// True for a topic of Kafka's own.
 fn is_internal(topic: &str) -> bool {
-    topic == CONSUMER_OFFSETS_TOPIC
+    topic == CONSUMER_OFFSETS_TOPIC || topic == TRANSACTION_STATE_TOPIC
 }

@@ -1,5 +1,6 @@
 //! Producer ids, from blocks that the controller hands out (Kafka's `ProducerIdManager`).
 
+use crate::coordinator::transaction::ProducerIdSource;
 use crate::ids::ProducerId;
 use crate::time::{Duration, Instant};
 use alloc::collections::VecDeque;
@@ -12,6 +13,8 @@ pub(super) struct ProducerIds {
     asked: bool,
     not_before: Instant,
     waiting: VecDeque<u64>,
+    /// Somebody who does not wait found the block used up.
+    wanted: bool,
 }
 
 /// A block is asked for again after this long when no controller answered.
@@ -30,14 +33,14 @@ impl ProducerIds {
 
     /// True once, when a block should be asked for.
     pub(super) fn wants_block(&mut self, now: Instant) -> bool {
-        let wants = !self.asked && !self.waiting.is_empty() && now >= self.not_before;
+        let wants = self.needs_block() && now >= self.not_before;
         self.asked |= wants;
         wants
     }
 
     /// A block came; answers who gets which id.
     pub(super) fn block(&mut self, start: ProducerId, length: i32) -> VecDeque<(u64, ProducerId)> {
-        self.asked = false;
+        (self.asked, self.wanted) = (false, false);
         self.next = start;
         self.end = start + i64::from(length.max(0));
         let mut served = VecDeque::new();
@@ -57,6 +60,21 @@ impl ProducerIds {
 
     /// When a block should be asked for again.
     pub(super) fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        (!self.asked && !self.waiting.is_empty()).then_some((self.not_before, "ask for producer ids"))
+        self.needs_block().then_some((self.not_before, "ask for producer ids"))
+    }
+
+    fn needs_block(&self) -> bool {
+        !self.asked && (self.wanted || !self.waiting.is_empty())
+    }
+}
+
+impl ProducerIdSource for ProducerIds {
+    fn generate_producer_id(&mut self) -> Option<ProducerId> {
+        if self.next >= self.end {
+            self.wanted = true;
+            return None;
+        }
+        self.next += 1;
+        Some(self.next - 1)
     }
 }

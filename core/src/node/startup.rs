@@ -8,7 +8,7 @@ use super::broker_lifecycle::{BrokerLifecycle, Registration};
 use super::channels::Channels;
 use super::controller_channel::Forwarding;
 use super::controller_registration::ControllerRegistration;
-use super::group_coordinator::GroupLoading;
+use super::coordinator_loading::CoordinatorLoading;
 use super::inbound::InboundConnections;
 use super::meta_properties::{META_PROPERTIES, MetaProperties};
 use super::producer_ids::ProducerIds;
@@ -17,6 +17,7 @@ use super::{Input, Output};
 use crate::config::BrokerConfig;
 use crate::controller::{ControllerConfig, QuorumController};
 use crate::coordinator::group::{GroupConfig, GroupCoordinator};
+use crate::coordinator::transaction::{TransactionConfig, TransactionCoordinator};
 use crate::event::Event;
 use crate::ids::{Offset, Uuid};
 use crate::log::log_config::LogConfig;
@@ -364,7 +365,9 @@ impl Startup {
             published: MetadataImage::default(),
             replica_manager: ReplicaManager::new(now, replica_config, logs),
             groups: GroupCoordinator::new(GroupConfig::new(&config), self.rng.fork()),
-            group_loading: GroupLoading::default(),
+            transactions: TransactionCoordinator::new(TransactionConfig::new(&config)),
+            coordinator_loading: CoordinatorLoading::default(),
+            verifying_offsets: SortedMap::new(),
             lifecycle,
             forwarding: Forwarding::default(),
             auto_topics: AutoTopicCreation::default(),

@@ -4,6 +4,7 @@ mod dynamic_quorum;
 mod quotas;
 mod seeds;
 mod transaction_markers;
+mod transactions;
 
 use super::cluster::{ClientArrival, Cluster, Options, Step};
 use crate::config::playground::playground_properties;

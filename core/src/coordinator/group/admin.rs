@@ -77,8 +77,15 @@ impl Shard {
     }
 
     fn tombstones(&self, group_id: &Str) -> Vec<GroupRecord> {
-        let offsets = self.offsets.offsets_of(group_id, ReadLevel::Written).into_iter();
-        offsets.map(|(topic, partition, _)| records::offset_tombstone(group_id, topic, partition)).collect()
+        let committed = self.offsets.offsets_of(group_id, ReadLevel::Written).into_iter();
+        let committed = committed.map(|(topic, partition, _)| (topic, partition));
+        // A partition that has both needs no second one.
+        let pending = self.offsets.pending.partitions_of(group_id).into_iter();
+        let pending = pending.filter(|(topic, partition)| {
+            self.offsets.offset(group_id, topic, *partition, ReadLevel::Written).is_none()
+        });
+        let partitions = committed.chain(pending);
+        partitions.map(|(topic, partition)| records::offset_tombstone(group_id, topic, partition)).collect()
     }
 
     pub(super) fn delete_offsets(
@@ -108,7 +115,10 @@ impl Shard {
                 } else if group.is_subscribed_to(&topic.name) {
                     ErrorCode::GroupSubscribedToTopic
                 } else {
-                    if self.offsets.offset(&request.group_id, &topic.name, index, ReadLevel::Written).is_some() {
+                    let group_id = &request.group_id;
+                    if self.offsets.offset(group_id, &topic.name, index, ReadLevel::Written).is_some()
+                        || self.offsets.pending.contains(group_id, &topic.name, index)
+                    {
                         records.push(records::offset_tombstone(&request.group_id, &topic.name, index));
                     }
                     ErrorCode::None

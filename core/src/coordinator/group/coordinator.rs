@@ -1,23 +1,28 @@
 //! [`GroupCoordinator`]: finds the shard of each request and gathers answers for several groups.
 
 use super::admin;
+use super::complete_transaction;
 use super::config::GroupConfig;
 use super::gather::{Gathers, Parts};
 use super::offset_fetch::{self, FetchGroup};
 use super::request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};
 use super::shard::Shard;
-use super::turn::Turn;
+use super::turn::{Turn, response_error};
+use super::txn_offset_commit::TxnCommit;
 use super::view::GroupView;
+use crate::coordinator::partition_for;
 use crate::event::Event;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
 use crate::java::{hash_map_order, topic_partition_hash};
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
 use crate::protocol::messages::offset_fetch_response::{OffsetFetchResponse, OffsetFetchResponseGroup};
 use crate::protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatResponse, ListGroupsRequest,
-    ListGroupsResponse, OffsetFetchRequest,
+    ListGroupsResponse, OffsetFetchRequest, TxnOffsetCommitRequest,
 };
+use crate::replication::replica_manager::TransactionMarker;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -37,6 +42,10 @@ pub enum GroupOutput {
         append_id: u64,
         /// One batch of format 2, base offset 0.
         batch: Bytes,
+        /// Of the verification that preceded a batch of a client's transaction.
+        guard: VerificationGuard,
+        /// `TransactionVersion` of a marker, 0 for other batches.
+        transaction_version: i8,
     },
     /// Answer a request.
     Respond {
@@ -47,13 +56,6 @@ pub enum GroupOutput {
     },
     /// Something happened.
     Event(Event),
-}
-
-/// The partition of `__consumer_offsets` that keeps a group, of `partitions` (at least 1).
-pub fn partition_for(group_id: &str, partitions: PartitionIndex) -> PartitionIndex {
-    let hash = group_id.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    // The one number without a positive counterpart counts as 0, as for Kafka.
-    hash.checked_abs().unwrap_or(0) % partitions.max(1)
 }
 
 /// The coordinator of all groups whose partition this broker leads.
@@ -133,8 +135,7 @@ impl GroupCoordinator {
         request: GroupRequest,
         topics: &dyn TopicLookup,
     ) {
-        let partitions =
-            topics.partition_count(CONSUMER_OFFSETS_TOPIC).unwrap_or(self.shared.config.offsets_topic_partitions);
+        let partitions = self.partitions(topics);
         match &request {
             GroupRequest::DescribeGroups(describe) => self.describe_groups(token, &context, describe, partitions),
             GroupRequest::ListGroups(list) => self.list_groups(token, list),
@@ -142,6 +143,74 @@ impl GroupCoordinator {
             GroupRequest::OffsetFetch(fetch) => self.fetch_offsets(now, token, &context, fetch, partitions, topics),
             _ => self.handle_one(now, token, &context, &request, partitions, topics),
         }
+    }
+
+    /// The partition that has to belong to the transaction of a `TxnOffsetCommit`; `None` where the request is answered
+    /// whatever its transaction is.
+    pub fn partition_to_verify(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        topics: &dyn TopicLookup,
+    ) -> Option<PartitionIndex> {
+        let is_any_known = request.topics.iter().any(|topic| {
+            let known = 0..topics.partition_count(&topic.name).unwrap_or(0);
+            topic.partitions.iter().any(|partition| known.contains(&partition.partition_index))
+        });
+        let is_asked = is_any_known && !request.group_id.is_empty();
+        is_asked.then(|| partition_for(&request.group_id, self.partitions(topics)))
+    }
+
+    /// Answers a `TxnOffsetCommit`, now or later. `verified` is what came of asking the transaction's coordinator whether
+    /// the group's partition is part of the transaction (KIP-890): what to append with, or an error, which ends the request.
+    pub fn commit_transactional_offsets(
+        &mut self,
+        now: Now,
+        token: u64,
+        context: &RequestContext,
+        request: TxnOffsetCommitRequest,
+        verified: Result<VerificationGuard, ErrorCode>,
+        topics: &dyn TopicLookup,
+    ) {
+        let partitions = self.partitions(topics);
+        let commit = TxnCommit::new(request, context.api_version, topics);
+        if let Some(response) = commit.answered() {
+            return self.respond(token, response);
+        }
+        let partition = partition_for(&commit.request.group_id, partitions);
+        let guard = match (verified, self.unavailable_at(partition)) {
+            _ if commit.request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            (Err(error), _) => Err(response_error(error)),
+            (Ok(_), Some(error)) => Err(error),
+            (Ok(guard), None) => Ok(guard),
+        };
+        match guard {
+            Err(error) => self.respond(token, commit.failed(error)),
+            Ok(guard) => self.step(now, partition, |shard, turn| {
+                shard.commit_transactional_offsets(turn, token, commit, guard, topics);
+            }),
+        }
+    }
+
+    /// Writes the end of a transaction that committed offsets to a partition, and answers
+    /// [`GroupResponse::CompleteTransaction`] when that is replicated. `token` is not that of a request, which may have
+    /// several markers, but of this one alone.
+    pub fn complete_transaction(
+        &mut self,
+        now: Now,
+        token: u64,
+        partition: PartitionIndex,
+        marker: &TransactionMarker,
+    ) {
+        match self.unavailable_at(partition) {
+            Some(error) => {
+                self.respond(token, complete_transaction::response(Some(error)));
+            }
+            None => self.step(now, partition, |_, turn| Shard::complete_transaction(turn, token, marker)),
+        }
+    }
+
+    fn partitions(&self, topics: &dyn TopicLookup) -> PartitionIndex {
+        topics.partition_count(CONSUMER_OFFSETS_TOPIC).unwrap_or(self.shared.config.offsets_topic_partitions)
     }
 
     /// The log took what [`GroupOutput::Append`] asked for, its last record at this offset, or refused it.
@@ -201,7 +270,11 @@ impl GroupCoordinator {
 
     /// Why nothing can be said of the group.
     fn unavailable(&self, group_id: &str, partitions: PartitionIndex) -> Option<ErrorCode> {
-        match self.shards.get(&partition_for(group_id, partitions)) {
+        self.unavailable_at(partition_for(group_id, partitions))
+    }
+
+    fn unavailable_at(&self, partition: PartitionIndex) -> Option<ErrorCode> {
+        match self.shards.get(&partition) {
             None => Some(ErrorCode::NotCoordinator),
             Some(shard) if shard.is_loading() => Some(ErrorCode::CoordinatorLoadInProgress),
             Some(_) => None,

@@ -18,13 +18,15 @@ impl Shard {
             let mut kept = false;
             let mut records = Vec::new();
             for (topic, partition, offset) in self.offsets.offsets_of(&group.group_id, ReadLevel::Written) {
-                if group.expires_at(topic, offset, retention_ms).is_some_and(|expiry_ms| expiry_ms <= now_ms) {
+                let expiry_ms = group.expires_at(topic, offset, retention_ms);
+                let is_pending = self.offsets.pending.contains(&group.group_id, topic, partition);
+                if !is_pending && expiry_ms.is_some_and(|expiry_ms| expiry_ms <= now_ms) {
                     records.push(records::offset_tombstone(&group.group_id, topic, partition));
                 } else {
                     kept = true;
                 }
             }
-            if !kept && group.is_unused() {
+            if !kept && group.is_unused() && !self.offsets.pending.has_group(&group.group_id) {
                 records.push(records::group_tombstone(&group.group_id));
             }
             if !records.is_empty() {

@@ -1,6 +1,7 @@
 //! `OffsetCommit`: who may commit, and what.
 
 use super::classic::{ClassicGroup, ClassicGroupState};
+use super::config::GroupConfig;
 use super::offsets::OffsetAndMetadata;
 use super::records;
 use super::request::{GroupResponse, RequestContext, TopicLookup};
@@ -31,6 +32,11 @@ pub(super) fn error_response(request: &OffsetCommitRequest, error: ErrorCode) ->
         partitions: topic.partitions.iter().map(partition).collect(),
     };
     OffsetCommitResponse { topics: request.topics.iter().map(topic).collect(), ..OffsetCommitResponse::default() }
+}
+
+/// True where a consumer's text is longer than `offset.metadata.max.bytes`, which Java counts in UTF-16 units.
+pub(super) fn is_metadata_too_large(config: &GroupConfig, metadata: &str) -> bool {
+    metadata.encode_utf16().count() > config.offset_metadata_max_bytes
 }
 
 /// Turns what would have been a success into an error.
@@ -72,7 +78,10 @@ impl Shard {
 
     fn validate_commit(&self, api_version: i16, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
         match self.groups.get(&request.group_id) {
-            Some(group) => group.validate_commit(request),
+            Some(group) => {
+                let (member_id, instance) = (&request.member_id, request.group_instance_id.as_ref());
+                group.validate_commit(member_id, instance, request.generation_id_or_member_epoch, false)
+            }
             // A consumer that assigns itself, or an administrator: the offsets make the group.
             None if request.generation_id_or_member_epoch < 0 => Ok(()),
             None if api_version >= GROUP_ID_NOT_FOUND_FROM => Err(ErrorCode::GroupIdNotFound),
@@ -82,22 +91,28 @@ impl Shard {
 }
 
 impl ClassicGroup {
-    fn validate_commit(&self, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
-        let generation_id = request.generation_id_or_member_epoch;
+    /// Whether the sender may commit. Inside a transaction it may at any time, and old clients do not say who they are.
+    pub(super) fn validate_commit(
+        &self,
+        member_id: &Str,
+        group_instance_id: Option<&Str>,
+        generation_id: i32,
+        transactional: bool,
+    ) -> Result<(), ErrorCode> {
         if self.state == ClassicGroupState::Dead {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
         if generation_id < 0 && self.state == ClassicGroupState::Empty {
             return Ok(());
         }
-        if generation_id < 0 && request.member_id.is_empty() && request.group_instance_id.is_none() {
-            return Err(ErrorCode::UnknownMemberId);
+        if generation_id < 0 && member_id.is_empty() && group_instance_id.is_none() {
+            return if transactional { Ok(()) } else { Err(ErrorCode::UnknownMemberId) };
         }
-        self.validate_member(&request.member_id, request.group_instance_id.as_ref())?;
+        self.validate_member(member_id, group_instance_id)?;
         if generation_id != self.generation_id {
             return Err(ErrorCode::IllegalGeneration);
         }
-        if self.state == ClassicGroupState::CompletingRebalance {
+        if !transactional && self.state == ClassicGroupState::CompletingRebalance {
             return Err(ErrorCode::RebalanceInProgress);
         }
         Ok(())
@@ -144,8 +159,7 @@ impl Commit<'_, '_> {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
         let metadata = partition.committed_metadata.clone().unwrap_or_default();
-        // Java counts UTF-16 units.
-        if metadata.encode_utf16().count() > self.turn.config.offset_metadata_max_bytes {
+        if is_metadata_too_large(self.turn.config, &metadata) {
             return Err(ErrorCode::OffsetMetadataTooLarge);
         }
         let now_ms = self.turn.now.wall_ms;
@@ -157,6 +171,7 @@ impl Commit<'_, '_> {
             commit_timestamp_ms: now_ms,
             expire_timestamp_ms: (retention_ms >= 0).then(|| now_ms.saturating_add(retention_ms)),
             topic_id,
+            record_offset: -1,
         };
         let index = partition.partition_index;
         self.records.push(records::offset_commit(&self.request.group_id, topic, index, &offset));

@@ -93,13 +93,14 @@ pub(super) fn flat_response(mut response: OffsetFetchResponse, api_version: i16)
     }
 }
 
-impl FetchGroup {
-    /// The answer where what had to be replicated first could not be. Consumers know `NOT_COORDINATOR` of old, but not
-    /// `COORDINATOR_NOT_AVAILABLE`.
-    pub(super) fn write_error(&self, error: ErrorCode) -> OffsetFetchResponseGroup {
-        self.error(if error == ErrorCode::CoordinatorNotAvailable { ErrorCode::NotCoordinator } else { error })
-    }
+/// The answer where what had to be replicated first could not be. Consumers know `NOT_COORDINATOR` of old, but not
+/// `COORDINATOR_NOT_AVAILABLE`.
+pub(super) fn write_error(group_id: Str, error: ErrorCode) -> OffsetFetchResponseGroup {
+    let error = if error == ErrorCode::CoordinatorNotAvailable { ErrorCode::NotCoordinator } else { error };
+    OffsetFetchResponseGroup { group_id, topics: Vec::new(), error_code: error.code() }
+}
 
+impl FetchGroup {
     /// The answer where nothing can be read.
     pub(super) fn error(&self, error: ErrorCode) -> OffsetFetchResponseGroup {
         let topics = match &self.topics {
@@ -124,7 +125,8 @@ impl FetchTopic {
 }
 
 impl Shard {
-    /// Reads now, or, where the answer must not become old by what is on its way, after that.
+    /// Reads what is replicated, or, where the answer must be stable, what is written, to be told when it is replicated.
+    /// Stable answers leave out what an open transaction may change (KIP-447).
     pub(super) fn fetch_offsets(
         &mut self,
         turn: &mut Turn<'_>,
@@ -140,40 +142,46 @@ impl Shard {
             request.known =
                 names.into_iter().filter_map(|name| Some((name.clone(), topics.topic_id(&name)?))).collect();
         }
+        let level = if require_stable { ReadLevel::Written } else { ReadLevel::Replicated };
+        let group = self.read_offsets(&request, level);
         match self.unreplicated() {
             Some(offset) if require_stable => {
-                turn.after_replication(offset, WriteAction::FetchOffsets { slot, request });
+                turn.after_replication(offset, WriteAction::FetchOffsets { slot, group });
             }
-            _ => {
-                let group = self.read_offsets(&request);
-                turn.fill_offsets(slot, group);
-            }
+            _ => turn.fill_offsets(slot, group),
         }
     }
 
-    /// What is asked for, of what is replicated.
-    pub(super) fn read_offsets(&self, request: &FetchGroup) -> OffsetFetchResponseGroup {
+    fn read_offsets(&self, request: &FetchGroup, level: ReadLevel) -> OffsetFetchResponseGroup {
         let group_id = request.group_id.clone();
         let topics = match &request.topics {
-            Some(topics) => topics.iter().map(|topic| self.read_topic(&group_id, topic)).collect(),
-            None => self.read_all(request),
+            Some(topics) => topics.iter().map(|topic| self.read_topic(&group_id, topic, level)).collect(),
+            None => self.read_all(request, level),
         };
         OffsetFetchResponseGroup { group_id, topics, error_code: ErrorCode::None.code() }
     }
 
-    fn read_topic(&self, group_id: &str, topic: &FetchTopic) -> OffsetFetchResponseTopics {
+    /// True where a stable answer cannot be given yet.
+    fn is_unstable(&self, group_id: &str, topic: &Str, partition: i32, level: ReadLevel) -> bool {
+        level == ReadLevel::Written && self.offsets.pending.contains(group_id, topic, partition)
+    }
+
+    fn read_topic(&self, group_id: &str, topic: &FetchTopic, level: ReadLevel) -> OffsetFetchResponseTopics {
         topic.response(|partition| {
             let Some(name) = &topic.name else { return no_offset(partition, ErrorCode::UnknownTopicId) };
-            match self.offsets.offset(group_id, name, partition, ReadLevel::Replicated) {
+            if self.is_unstable(group_id, name, partition, level) {
+                return no_offset(partition, ErrorCode::UnstableOffsetCommit);
+            }
+            match self.offsets.offset(group_id, name, partition, level) {
                 Some(offset) if !offset.is_of_another(topic.topic_id) => committed(partition, offset),
                 _ => no_offset(partition, ErrorCode::None),
             }
         })
     }
 
-    fn read_all(&self, request: &FetchGroup) -> Vec<OffsetFetchResponseTopics> {
+    fn read_all(&self, request: &FetchGroup, level: ReadLevel) -> Vec<OffsetFetchResponseTopics> {
         let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
-        for (name, partition, offset) in self.offsets.offsets_of(&request.group_id, ReadLevel::Replicated) {
+        for (name, partition, offset) in self.offsets.offsets_of(&request.group_id, level) {
             let topic_id = request.known.iter().find(|(known, _)| known == name).map(|(_, topic_id)| *topic_id);
             if topic_id.is_none() && request.api_version >= TOPIC_IDS_FROM {
                 continue;
@@ -183,7 +191,11 @@ impl Shard {
                 topics.push(OffsetFetchResponseTopics { name: name.clone(), topic_id, partitions: Vec::new() });
             }
             if let Some(topic) = topics.last_mut() {
-                topic.partitions.push(committed(partition, offset));
+                topic.partitions.push(if self.is_unstable(&request.group_id, name, partition, level) {
+                    no_offset(partition, ErrorCode::UnstableOffsetCommit)
+                } else {
+                    committed(partition, offset)
+                });
             }
         }
         topics

@@ -1,6 +1,7 @@
 //! The committed offsets of a shard's groups, each as replicated and as last written.
 
-use crate::ids::{LeaderEpoch, Offset, Uuid};
+use super::pending_offsets::PendingOffsets;
+use crate::ids::{LeaderEpoch, Offset, ProducerId, Uuid};
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use alloc::collections::VecDeque;
@@ -21,6 +22,8 @@ pub(super) struct OffsetAndMetadata {
     pub(super) expire_timestamp_ms: Option<i64>,
     /// Id of the topic; zero for unknown.
     pub(super) topic_id: Uuid,
+    /// Where its record is in the log of `__consumer_offsets`; -1 before it is written.
+    pub(super) record_offset: Offset,
 }
 
 impl OffsetAndMetadata {
@@ -65,10 +68,12 @@ pub(super) struct OffsetStore {
     /// Keys of what is written beyond the high watermark, in the log's order.
     unreplicated: VecDeque<(Offset, Str, Str, i32)>,
     high_watermark: Offset,
+    /// Of transactions that are open as far as the log is written.
+    pub(super) pending: PendingOffsets,
 }
 
 impl OffsetStore {
-    /// Takes over a record written at `at`; `None` removes the offset.
+    /// Takes over a record written at `at`; `None` removes the offset, and with it what open transactions would make of it.
     pub(super) fn replay(
         &mut self,
         at: Offset,
@@ -77,6 +82,40 @@ impl OffsetStore {
         partition: i32,
         value: Option<OffsetAndMetadata>,
     ) {
+        if value.is_none() {
+            self.pending.remove(group_id, topic, partition);
+        }
+        self.write(at, group_id, topic, partition, value.map(|value| OffsetAndMetadata { record_offset: at, ..value }));
+    }
+
+    /// Takes over a record written at `at` inside a transaction of `producer_id`.
+    pub(super) fn replay_pending(
+        &mut self,
+        at: Offset,
+        producer_id: ProducerId,
+        group_id: &Str,
+        topic: &Str,
+        partition: i32,
+        value: OffsetAndMetadata,
+    ) {
+        let value = OffsetAndMetadata { record_offset: at, ..value };
+        self.pending.insert(producer_id, group_id, topic, partition, value);
+    }
+
+    /// Takes over the marker written at `at` that ends the transaction of `producer_id`. Of a committed one each offset
+    /// counts from now on, unless the record of the one that counts is a later one: compaction, which knows no
+    /// transactions, would keep that, and nobody must read another after it.
+    pub(super) fn end_transaction(&mut self, at: Offset, producer_id: ProducerId, committed: bool) {
+        for ended in self.pending.take(producer_id) {
+            let current = self.offset(&ended.group_id, &ended.topic, ended.partition, ReadLevel::Written);
+            if committed && current.is_none_or(|current| current.record_offset < ended.offset.record_offset) {
+                self.write(at, &ended.group_id, &ended.topic, ended.partition, Some(ended.offset));
+            }
+        }
+    }
+
+    /// A value that holds once everything up to `at` is replicated.
+    fn write(&mut self, at: Offset, group_id: &Str, topic: &Str, partition: i32, value: Option<OffsetAndMetadata>) {
         let topics = self.groups.entry(group_id.clone()).or_default();
         let versions = topics.entry(topic.clone()).or_default().entry(partition).or_default();
         versions.written.push_back((at, value));
@@ -141,7 +180,8 @@ impl OffsetStore {
         partitions.filter_map(|(topic, index, versions)| Some((topic, *index, versions.read(level)?))).collect()
     }
 
-    /// Groups and partitions with a written offset of a topic, but for what was committed for another of its name.
+    /// Groups and partitions with a written or pending offset of a topic, but for what was committed for another of its
+    /// name.
     pub(super) fn offsets_of_topic(&self, topic: &str, topic_id: Uuid) -> Vec<(&Str, i32)> {
         let mut found = Vec::new();
         for (group_id, topics) in &self.groups {
@@ -151,12 +191,14 @@ impl OffsetStore {
                 }
             }
         }
+        let pending = self.pending.of_topic(topic).filter(|(_, _, offset)| !offset.is_of_another(topic_id));
+        found.extend(pending.map(|(group_id, partition, _)| (group_id, partition)));
         found
     }
 
-    /// True where the group has any offset.
+    /// True where the group has any offset, be it pending.
     pub(super) fn has_group(&self, group_id: &str) -> bool {
-        self.groups.contains_key(group_id)
+        self.groups.contains_key(group_id) || self.pending.has_group(group_id)
     }
 
     /// Groups that have any offset.
@@ -177,6 +219,7 @@ mod tests {
             commit_timestamp_ms: 0,
             expire_timestamp_ms: None,
             topic_id: Uuid::ZERO,
+            record_offset: -1,
         }
     }
 

@@ -3,14 +3,15 @@
 use super::classic::member::MemberProtocol;
 use super::classic::{ClassicGroup, ClassicGroupState, Member};
 use super::offsets::OffsetAndMetadata;
+use crate::coordinator::with_prefix;
 use crate::protocol::messages::group_metadata_value::{GroupMetadataValue, MemberMetadata};
 use crate::protocol::messages::{GroupMetadataKey, OffsetCommitKey, OffsetCommitValue};
-use crate::protocol::{DecodeError, Message, Reader, encode_message};
+use crate::protocol::{DecodeError, Message, Reader};
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::Now;
 use alloc::vec;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 const OFFSET_COMMIT: i16 = 1;
 const GROUP_METADATA: i16 = 2;
@@ -177,6 +178,7 @@ fn decode_offset(bytes: &Bytes) -> Result<OffsetAndMetadata, DecodeError> {
         commit_timestamp_ms: value.commit_timestamp,
         expire_timestamp_ms: (value.expire_timestamp >= 0).then_some(value.expire_timestamp),
         topic_id: value.topic_id,
+        record_offset: -1,
     })
 }
 
@@ -185,12 +187,4 @@ fn decode_value<M: Message>(bytes: &Bytes) -> Result<M, DecodeError> {
     let version = reader.int16();
     reader.fault()?;
     M::decode(&mut reader, version)
-}
-
-fn with_prefix<M: Message>(prefix: i16, message: &M, version: i16) -> Bytes {
-    let body = encode_message(message, version);
-    let mut bytes = BytesMut::with_capacity(2 + body.len());
-    bytes.put_i16(prefix);
-    bytes.put_slice(&body);
-    bytes.freeze()
 }

@@ -6,7 +6,7 @@ use crate::protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest,
     HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest,
     ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-    OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
+    OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitResponse,
 };
 use crate::text::Str;
 
@@ -47,7 +47,7 @@ pub enum GroupRequest {
     DeleteGroups(DeleteGroupsRequest),
 }
 
-/// The answer to a [`GroupRequest`].
+/// An answer of the coordinator.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum GroupResponse {
@@ -61,6 +61,9 @@ pub enum GroupResponse {
     DescribeGroups(DescribeGroupsResponse),
     ListGroups(ListGroupsResponse),
     DeleteGroups(DeleteGroupsResponse),
+    TxnOffsetCommit(TxnOffsetCommitResponse),
+    /// A marker is written and replicated, or not; the error, or [`ErrorCode::None`], is for `WriteTxnMarkers` to answer.
+    CompleteTransaction(ErrorCode),
 }
 
 impl GroupRequest {

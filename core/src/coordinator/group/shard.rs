@@ -2,14 +2,17 @@
 
 use super::admin;
 use super::classic::{ClassicGroup, ClassicGroupState};
-use super::offsets::OffsetStore;
+use super::offset_fetch;
+use super::offsets::{OffsetAndMetadata, OffsetStore};
 use super::records::{self, GroupRecord, Replayed};
 use super::request::{GroupRequest, GroupResponse, RequestContext, TopicLookup};
 use super::turn::{Turn, Write, WriteAction, WriteProgress, response_error};
+use super::{complete_transaction, txn_offset_commit};
 use crate::event::Event;
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, TopicPartition};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, LeaderEpoch, Offset, ProducerId, TopicPartition};
 use crate::protocol::ErrorCode;
-use crate::record::{Batches, Record, RecordBatch};
+use crate::record::control::{ControlRecordType, control_type};
+use crate::record::{Batches, NO_PRODUCER_ID, Record, RecordBatch};
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Instant, Now};
@@ -107,6 +110,11 @@ impl Shard {
         let base_offset = batch.base_offset;
         self.last_written = self.last_written.max(batch.last_offset());
         if batch.is_control() {
+            match control_type(batch) {
+                Some(ControlRecordType::Commit) => self.offsets.end_transaction(base_offset, batch.producer_id, true),
+                Some(ControlRecordType::Abort) => self.offsets.end_transaction(base_offset, batch.producer_id, false),
+                _ => {}
+            }
             return;
         }
         let records = match batch.iter() {
@@ -115,17 +123,17 @@ impl Shard {
         };
         for record in records {
             match record {
-                Ok(record) => self.replay_record(turn, &record),
+                Ok(record) => self.replay_record(turn, batch.producer_id, &record),
                 Err(error) => skipped(turn, base_offset, &format!("{error:?}")),
             }
         }
     }
 
-    fn replay_record(&mut self, turn: &mut Turn<'_>, record: &Record) {
+    fn replay_record(&mut self, turn: &mut Turn<'_>, producer_id: ProducerId, record: &Record) {
         let Some(key) = &record.key else { return skipped(turn, record.offset, "a record without a key") };
         match records::decode(key, record.value.as_ref()) {
             Ok(Replayed::Offset { group_id, topic, partition, value }) => {
-                self.offsets.replay(record.offset, &group_id, &topic, partition, value);
+                self.apply_offset(turn, record.offset, producer_id, (&group_id, &topic, partition), value);
             }
             Ok(Replayed::Group { group_id, value: Some(value) }) => {
                 let group = records::group_from_record(group_id.clone(), value, turn.now);
@@ -200,15 +208,19 @@ impl Shard {
                 let Some(write) = self.writes.get_mut(index) else { return };
                 write.progress = WriteProgress::Replicating(last_offset);
                 let records = core::mem::take(&mut write.records);
+                let producer_id = write.producer_id;
+                if let WriteAction::CompleteTransaction { producer_id, committed, .. } = write.action {
+                    self.offsets.end_transaction(last_offset, producer_id, committed);
+                }
                 let base_offset = last_offset + 1 - records.len() as Offset;
                 for (at, record) in (base_offset..).zip(&records) {
-                    self.apply(turn, at, record);
+                    self.apply(turn, at, producer_id, record);
                 }
                 self.finish_replicated(turn);
             }
             Err(error) => {
                 if let Some(write) = self.writes.remove(index) {
-                    self.finish(turn, write, Err(response_error(error)));
+                    self.finish(turn, write, Err(error));
                 }
             }
         }
@@ -242,16 +254,33 @@ impl Shard {
     }
 
     /// What a written record changes. A group's own state went ahead of its record, all but its end.
-    fn apply(&mut self, turn: &mut Turn<'_>, at: Offset, record: &GroupRecord) {
+    fn apply(&mut self, turn: &mut Turn<'_>, at: Offset, producer_id: ProducerId, record: &GroupRecord) {
         match records::decode(&record.key, record.value.as_ref()) {
             Ok(Replayed::Offset { group_id, topic, partition, value }) => {
-                if value.is_some() {
-                    self.ensure_group(&group_id, turn.now);
-                }
-                self.offsets.replay(at, &group_id, &topic, partition, value);
+                self.apply_offset(turn, at, producer_id, (&group_id, &topic, partition), value);
             }
             Ok(Replayed::Group { group_id, value: None }) => self.apply_group_tombstone(turn, &group_id),
             Ok(Replayed::Group { .. } | Replayed::Other) | Err(_) => {}
+        }
+    }
+
+    /// An offset makes its group where there is none; a removal is nobody's, whatever batch it is in.
+    fn apply_offset(
+        &mut self,
+        turn: &Turn<'_>,
+        at: Offset,
+        producer_id: ProducerId,
+        (group_id, topic, partition): (&Str, &Str, i32),
+        value: Option<OffsetAndMetadata>,
+    ) {
+        if value.is_some() {
+            self.ensure_group(group_id, turn.now);
+        }
+        match value {
+            Some(value) if producer_id != NO_PRODUCER_ID => {
+                self.offsets.replay_pending(at, producer_id, group_id, topic, partition, value);
+            }
+            value => self.offsets.replay(at, group_id, topic, partition, value),
         }
     }
 
@@ -266,7 +295,8 @@ impl Shard {
     }
 
     fn finish(&mut self, turn: &mut Turn<'_>, write: Write, result: Result<(), ErrorCode>) {
-        let error = result.err();
+        let failure = result.err();
+        let error = failure.map(response_error);
         match write.action {
             WriteAction::Background => {}
             WriteAction::CreateGroup(group_id) => {
@@ -282,6 +312,16 @@ impl Shard {
                 }
                 turn.respond(token, GroupResponse::OffsetCommit(response));
             }
+            WriteAction::CommitTransactionalOffsets { token, mut response } => {
+                if let Some(error) = error {
+                    txn_offset_commit::fail(&mut response, error);
+                }
+                turn.respond(token, GroupResponse::TxnOffsetCommit(response));
+            }
+            // What the log says is what a transaction coordinator expects.
+            WriteAction::CompleteTransaction { token, .. } => {
+                turn.respond(token, complete_transaction::response(failure));
+            }
             WriteAction::DeleteOffsets { token, mut response } => {
                 if let Some(error) = error {
                     response = admin::offset_delete_error(error);
@@ -289,10 +329,10 @@ impl Shard {
                 turn.respond(token, GroupResponse::OffsetDelete(response));
             }
             WriteAction::DeleteGroup(slot) => turn.fill_deletion(slot, error.unwrap_or(ErrorCode::None)),
-            WriteAction::FetchOffsets { slot, request } => {
+            WriteAction::FetchOffsets { slot, group } => {
                 let group = match error {
-                    None => self.read_offsets(&request),
-                    Some(error) => request.write_error(error),
+                    None => group,
+                    Some(error) => offset_fetch::write_error(group.group_id, error),
                 };
                 turn.fill_offsets(slot, group);
             }
@@ -321,7 +361,7 @@ impl Shard {
         }
         while let Some(index) = self.writes.iter().position(|write| write.deadline <= now) {
             if let Some(write) = self.writes.remove(index) {
-                self.finish(turn, write, Err(response_error(ErrorCode::RequestTimedOut)));
+                self.finish(turn, write, Err(ErrorCode::RequestTimedOut));
             }
         }
         if self.next_expiration.is_some_and(|deadline| deadline <= now) {

@@ -1,11 +1,11 @@
 //! Tests of the whole coordinator, against a log that takes everything and replicates at once unless told otherwise.
 
 use super::consumer_protocol::{encode_assignment, encode_subscription};
-use super::{
-    GroupConfig, GroupCoordinator, GroupOutput, GroupRequest, GroupResponse, RequestContext, TopicLookup, partition_for,
-};
+use super::{GroupConfig, GroupCoordinator, GroupOutput, GroupRequest, GroupResponse, RequestContext, TopicLookup};
+use crate::coordinator::partition_for;
 use crate::event::Event;
 use crate::ids::{Offset, PartitionIndex, Uuid};
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::consumer_protocol_assignment::TopicPartition as AssignedTopic;
 use crate::protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -35,6 +35,7 @@ const TOPIC: &str = "orders";
 const WALL_MS: i64 = 1_700_000_000_000;
 
 mod replication;
+mod transactions;
 
 /// One topic of four partitions; `__consumer_offsets` as configured.
 struct Topics;
@@ -62,6 +63,8 @@ struct Bench {
     /// What is written now is not replicated yet.
     holds: bool,
     refuses: Option<ErrorCode>,
+    /// What came with the last append.
+    appended_with: (VerificationGuard, i8),
 }
 
 impl Bench {
@@ -79,6 +82,7 @@ impl Bench {
             events: Vec::new(),
             holds: false,
             refuses: None,
+            appended_with: (VerificationGuard::SENTINEL, 0),
         };
         for partition in 0..50 {
             bench.coordinator.elected(bench.now(), partition, 0);
@@ -106,7 +110,10 @@ impl Bench {
     fn drain(&mut self) {
         while let Some(output) = self.coordinator.poll_output() {
             match output {
-                GroupOutput::Append { partition, append_id, batch } => self.append(partition, append_id, &batch),
+                GroupOutput::Append { partition, append_id, batch, guard, transaction_version } => {
+                    self.appended_with = (guard, transaction_version);
+                    self.append(partition, append_id, &batch);
+                }
                 GroupOutput::Respond { token, response } => {
                     assert!(self.answers.insert(token, response).is_none(), "token {token} was answered twice");
                 }

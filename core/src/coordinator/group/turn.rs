@@ -4,19 +4,21 @@ use super::classic::Waiter;
 use super::config::GroupConfig;
 use super::coordinator::GroupOutput;
 use super::gather::{Gathers, Slot};
-use super::offset_fetch::FetchGroup;
 use super::records::GroupRecord;
 use super::request::GroupResponse;
 use super::static_member::StaticReplacement;
 use super::sync_group::AssignmentStore;
+use crate::coordinator::write_error;
 use crate::event::Event;
-use crate::ids::Offset;
+use crate::ids::{Offset, ProducerId};
+use crate::log::VerificationGuard;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::join_group_response::JoinGroupResponse;
 use crate::protocol::messages::offset_commit_response::OffsetCommitResponse;
 use crate::protocol::messages::offset_delete_response::OffsetDeleteResponse;
 use crate::protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use crate::protocol::messages::sync_group_response::SyncGroupResponse;
+use crate::protocol::messages::txn_offset_commit_response::TxnOffsetCommitResponse;
 use crate::record::{BatchBuilder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::rng::Rng;
 use crate::text::Str;
@@ -24,6 +26,7 @@ use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// One step of one shard: the time, what may be used, and where answers and writes go.
 pub(super) struct Turn<'a> {
@@ -44,6 +47,8 @@ pub(super) struct Turn<'a> {
 pub(super) struct Write {
     pub(super) append_id: u64,
     pub(super) records: Vec<GroupRecord>,
+    /// Whose transaction the records are part of; [`NO_PRODUCER_ID`] for none.
+    pub(super) producer_id: ProducerId,
     pub(super) action: WriteAction,
     /// When the wait for replication ends with an error.
     pub(super) deadline: Instant,
@@ -72,15 +77,25 @@ pub(super) enum WriteAction {
         token: u64,
         response: OffsetCommitResponse,
     },
+    CommitTransactionalOffsets {
+        token: u64,
+        response: TxnOffsetCommitResponse,
+    },
+    /// The marker that ends a transaction.
+    CompleteTransaction {
+        token: u64,
+        producer_id: ProducerId,
+        committed: bool,
+    },
     DeleteOffsets {
         token: u64,
         response: OffsetDeleteResponse,
     },
     DeleteGroup(Slot),
-    /// Writes nothing: reads offsets after all that was written before.
+    /// Writes nothing: answers with offsets as they were written, when they are replicated.
     FetchOffsets {
         slot: Slot,
-        request: FetchGroup,
+        group: OffsetFetchResponseGroup,
     },
 }
 
@@ -135,35 +150,60 @@ impl Turn<'_> {
 
     /// Asks for records to be appended to the shard's partition, all in one batch.
     pub(super) fn append(&mut self, records: Vec<GroupRecord>, action: WriteAction) {
-        let append_id = *self.next_append_id;
-        *self.next_append_id += 1;
-        // As Kafka's coordinators: a sequence, and no producer that it is one of.
-        let mut batch = BatchBuilder::new(0).with_producer(NO_PRODUCER_ID, NO_PRODUCER_EPOCH, 0);
+        let producer = (NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
+        self.append_transactional(producer, VerificationGuard::SENTINEL, records, action);
+    }
+
+    /// The same as part of the transaction of a producer, given by id and epoch, which was verified with `guard`.
+    pub(super) fn append_transactional(
+        &mut self,
+        producer: (ProducerId, i16),
+        guard: VerificationGuard,
+        records: Vec<GroupRecord>,
+        action: WriteAction,
+    ) {
+        // As Kafka's coordinators: always a sequence, also of no producer.
+        let mut batch = BatchBuilder::new(0).with_producer(producer.0, producer.1, 0);
+        if producer.0 != NO_PRODUCER_ID {
+            batch = batch.transactional();
+        }
         for record in &records {
             batch.append(self.now.wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        let output = GroupOutput::Append { partition: self.partition, append_id, batch: batch.build() };
-        self.outputs.push_back(output);
-        self.push_write(Write {
-            append_id,
-            records,
-            action,
-            deadline: self.now.monotonic + self.config.commit_timeout,
-            progress: WriteProgress::Appending,
-        });
+        let (append_id, partition, batch) = (self.draw_append_id(), self.partition, batch.build());
+        self.outputs.push_back(GroupOutput::Append { partition, append_id, batch, guard, transaction_version: 0 });
+        self.push_write(append_id, producer.0, records, action, WriteProgress::Appending);
+    }
+
+    /// Asks for the marker of a transaction's end to be appended to the shard's partition.
+    pub(super) fn append_marker(&mut self, batch: Bytes, transaction_version: i8, action: WriteAction) {
+        let (append_id, partition, guard) = (self.draw_append_id(), self.partition, VerificationGuard::SENTINEL);
+        self.outputs.push_back(GroupOutput::Append { partition, append_id, batch, guard, transaction_version });
+        self.push_write(append_id, NO_PRODUCER_ID, Vec::new(), action, WriteProgress::Appending);
     }
 
     /// Does `action` once everything up to `offset` (inclusive) is replicated.
     pub(super) fn after_replication(&mut self, offset: Offset, action: WriteAction) {
+        let append_id = self.draw_append_id();
+        self.push_write(append_id, NO_PRODUCER_ID, Vec::new(), action, WriteProgress::Replicating(offset));
+    }
+
+    fn draw_append_id(&mut self) -> u64 {
         let append_id = *self.next_append_id;
         *self.next_append_id += 1;
-        self.push_write(Write {
-            append_id,
-            records: Vec::new(),
-            action,
-            deadline: self.now.monotonic + self.config.commit_timeout,
-            progress: WriteProgress::Replicating(offset),
-        });
+        append_id
+    }
+
+    fn push_write(
+        &mut self,
+        append_id: u64,
+        producer_id: ProducerId,
+        records: Vec<GroupRecord>,
+        action: WriteAction,
+        progress: WriteProgress,
+    ) {
+        let deadline = self.now.monotonic + self.config.commit_timeout;
+        self.new_writes.push(Write { append_id, records, producer_id, action, deadline, progress });
     }
 
     /// Puts in one group's part of a `DeleteGroups` response.
@@ -179,23 +219,13 @@ impl Turn<'_> {
             self.respond(token, response);
         }
     }
-
-    fn push_write(&mut self, write: Write) {
-        self.new_writes.push(write);
-    }
 }
 
-/// What a client is told where its write failed: the log's errors mean nothing to it, the coordinator's do.
+/// What a client is told where its write failed.
 pub(super) fn response_error(error: ErrorCode) -> ErrorCode {
     match error {
-        ErrorCode::UnknownTopicOrPartition
-        | ErrorCode::NotEnoughReplicas
-        | ErrorCode::NotEnoughReplicasAfterAppend
-        | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
-        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
-        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
-            ErrorCode::UnknownServerError
-        }
-        other => other,
+        // The transaction coordinator could not be asked about the transaction.
+        ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
+        other => write_error(other),
     }
 }

@@ -1,8 +1,8 @@
-//! `FindCoordinator`: which broker leads the partition that holds a group.
+//! `FindCoordinator`: which broker leads the partition that holds a group or a transactional id.
 
 use super::RequestContext;
-use crate::coordinator::group::partition_for;
-use crate::ids::CONSUMER_OFFSETS_TOPIC;
+use crate::coordinator::partition_for;
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
 use crate::node::broker::Broker;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::FindCoordinatorRequest;
@@ -10,8 +10,9 @@ use crate::protocol::messages::find_coordinator_response::{Coordinator, FindCoor
 use crate::text::Str;
 use alloc::vec::Vec;
 
-/// `CoordinatorType.GROUP`; transactions (1) and share groups (2) have no coordinator here yet.
+/// `CoordinatorType`; share groups (2) have no coordinator here yet.
 const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
 /// From this version on a request asks for several keys.
 const BATCHED_SINCE: i16 = 4;
 
@@ -37,12 +38,14 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &Fi
 }
 
 fn find(broker: &mut Broker, context: &RequestContext, key_type: i8, key: &Str) -> Coordinator {
-    if key_type != GROUP {
-        return failed(key, ErrorCode::InvalidRequest);
-    }
+    let topic = match key_type {
+        GROUP => CONSUMER_OFFSETS_TOPIC,
+        TRANSACTION => TRANSACTION_STATE_TOPIC,
+        _ => return failed(key, ErrorCode::InvalidRequest),
+    };
     let image = broker.image.clone();
-    let Some(topic) = image.topics.by_name(CONSUMER_OFFSETS_TOPIC) else {
-        broker.auto_create_topic(&Str::from_static(CONSUMER_OFFSETS_TOPIC));
+    let Some(topic) = image.topics.by_name(topic) else {
+        broker.auto_create_topic(&Str::from_static(topic));
         return failed(key, ErrorCode::CoordinatorNotAvailable);
     };
     let partition = partition_for(key, topic.partitions.len() as i32);

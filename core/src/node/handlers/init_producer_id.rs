@@ -1,25 +1,24 @@
-//! `InitProducerId`: an id for an idempotent producer.
+//! `InitProducerId`: an id for an idempotent producer, or, by the transaction coordinator, for a transactional one.
 
 use super::RequestContext;
+use crate::coordinator::transaction::TransactionRequest;
 use crate::ids::ProducerId;
 use crate::node::broker::Broker;
 use crate::node::inbound::Token;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
+use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 
-pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &InitProducerIdRequest) {
-    match request.transactional_id.as_deref() {
-        // No transaction coordinator here yet: the partition of `__transaction_state` has no leader.
-        Some(id) => {
-            let error = if id.is_empty() { ErrorCode::InvalidRequest } else { ErrorCode::CoordinatorNotAvailable };
-            let response = InitProducerIdResponse { error_code: error.code(), ..Default::default() };
-            broker.respond::<InitProducerIdRequest>(context.token, &response);
-        }
-        None => {
-            if let Some(producer_id) = broker.producer_ids.take(context.token) {
-                granted(broker, context.token, producer_id);
-            }
-        }
+pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: InitProducerIdRequest) {
+    if request.transactional_id.is_some() {
+        broker.ask_transactions(context.token, context.version, TransactionRequest::InitProducerId(request));
+    } else if (request.producer_id == NO_PRODUCER_ID) != (request.producer_epoch == NO_PRODUCER_EPOCH) {
+        let error_code = ErrorCode::InvalidRequest.code();
+        let (producer_id, producer_epoch) = (NO_PRODUCER_ID, NO_PRODUCER_EPOCH);
+        let response = InitProducerIdResponse { error_code, producer_id, producer_epoch, ..Default::default() };
+        broker.respond::<InitProducerIdRequest>(context.token, &response);
+    } else if let Some(producer_id) = broker.producer_ids.take(context.token) {
+        granted(broker, context.token, producer_id);
     }
 }
 

@@ -22,6 +22,7 @@ mod metadata;
 mod produce;
 mod quorum;
 mod raft_voter;
+mod transaction;
 mod write_txn_markers;
 
 pub(super) use init_producer_id::granted as granted_producer_id;
@@ -136,7 +137,7 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         ApiKey::DescribeTopicPartitions => describe_topic_partitions::handle(broker, context, &body(reader, context)?),
         ApiKey::ApiVersions => api_versions::handle(broker, context, &body(reader, context)?),
         ApiKey::FindCoordinator => find_coordinator::handle(broker, context, &body(reader, context)?),
-        ApiKey::InitProducerId => init_producer_id::handle(broker, context, &body(reader, context)?),
+        ApiKey::InitProducerId => init_producer_id::handle(broker, context, body(reader, context)?),
         ApiKey::WriteTxnMarkers => write_txn_markers::handle(broker, context, &body(reader, context)?),
         ApiKey::DescribeProducers => describe_producers::handle(broker, context, &body(reader, context)?),
         ApiKey::JoinGroup
@@ -148,7 +149,13 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         | ApiKey::DescribeGroups
         | ApiKey::ListGroups
         | ApiKey::DeleteGroups
-        | ApiKey::OffsetDelete => group::handle(broker, context, reader)?,
+        | ApiKey::OffsetDelete
+        | ApiKey::TxnOffsetCommit => group::handle(broker, context, reader)?,
+        ApiKey::AddPartitionsToTxn
+        | ApiKey::AddOffsetsToTxn
+        | ApiKey::EndTxn
+        | ApiKey::DescribeTransactions
+        | ApiKey::ListTransactions => transaction::handle(broker, context, reader)?,
         ApiKey::Vote
         | ApiKey::BeginQuorumEpoch
         | ApiKey::EndQuorumEpoch

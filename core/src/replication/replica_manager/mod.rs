@@ -63,7 +63,7 @@ use delete_records::DelayedDeleteRecords;
 use fetch::DelayedFetch;
 use produce::DelayedProduce;
 use storage::PendingLoad;
-use transactions::{DelayedMarker, VerifyingProduce};
+use transactions::{DelayedMarker, VerifyingLocal, VerifyingProduce};
 
 /// A replica on this broker and what its topic's configs say.
 #[derive(Clone, Debug)]
@@ -95,6 +95,7 @@ pub struct ReplicaManager {
     delete_records: Purgatory<TopicPartition, DelayedDeleteRecords>,
     markers: Purgatory<TopicPartition, DelayedMarker>,
     verifying: SortedMap<u64, VerifyingProduce>,
+    verifying_local: SortedMap<u64, VerifyingLocal>,
     loads: SortedMap<u64, PendingLoad>,
     touched: SortedSet<TopicPartition>,
     next_isr_check: Instant,
@@ -124,6 +125,7 @@ impl ReplicaManager {
             delete_records: Purgatory::new(),
             markers: Purgatory::new(),
             verifying: SortedMap::new(),
+            verifying_local: SortedMap::new(),
             loads: SortedMap::new(),
             touched: SortedSet::new(),
             next_isr_check: now.monotonic + config.lag_time_max / 2,

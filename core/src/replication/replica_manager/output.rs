@@ -3,6 +3,7 @@
 use super::TransactionVerification;
 use crate::event::Event;
 use crate::ids::{LeaderEpoch, NodeId, Offset, TopicPartition};
+use crate::log::VerificationGuard;
 use crate::log::storage::FileRange;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{
@@ -81,6 +82,13 @@ pub enum Output {
         verification_id: u64,
         /// The question.
         verification: TransactionVerification,
+    },
+    /// What `verify_local` asked is answered.
+    LocalVerified {
+        /// As the node passed it.
+        token: u64,
+        /// What to append with, or why not to.
+        result: Result<VerificationGuard, ErrorCode>,
     },
     /// A marker of `append_marker` is replicated, or will not be.
     MarkerWritten {

@@ -2,6 +2,7 @@
 
 mod alter_log_dirs;
 mod cluster;
+mod local_append;
 mod random;
 mod transactions;
 

@@ -69,6 +69,15 @@ impl TransactionSupportedOperation {
         }
     }
 
+    /// What the client of a `TxnOffsetCommit` request of this version understands.
+    pub const fn of_txn_offset_commit(version: i16) -> Self {
+        match version {
+            ..=3 => Self::DefaultError,
+            4 => Self::GenericErrorSupported,
+            5.. => Self::AddPartition,
+        }
+    }
+
     /// The producer's epoch is raised with every transaction.
     pub const fn supports_epoch_bump(self) -> bool {
         matches!(self, Self::AddPartition)
@@ -101,6 +110,14 @@ pub(super) struct VerifyingProduce {
     started: Instant,
     /// When it is asked again; `None` while it is being asked.
     retry_at: Option<Instant>,
+}
+
+/// What a coordinator of this node is to append, waiting for the same.
+#[derive(Clone, Debug)]
+pub(super) struct VerifyingLocal {
+    pub(super) token: u64,
+    pub(super) partition: TopicPartition,
+    pub(super) guard: VerificationGuard,
 }
 
 /// What is known of a Produce before it is appended.
@@ -165,7 +182,7 @@ impl ReplicaManager {
         let TransactionMarker { producer_id, producer_epoch, coordinator_epoch, committed, .. } = *marker;
         let context = TransactionContext { transaction_version: marker.transaction_version, ..Default::default() };
         let batch = end_transaction_marker(now.wall_ms, producer_id, producer_epoch, coordinator_epoch, committed);
-        let appended = if self.partitions.get(partition).is_some_and(|hosted| !hosted.offline) {
+        let appended = if self.is_online(partition) {
             self.append(now, stores, partition, &batch, -1, AppendOrigin::Coordinator, &context)
         } else {
             Err(AppendError::new(ErrorCode::UnknownTopicOrPartition, ""))
@@ -258,6 +275,9 @@ impl ReplicaManager {
         verification_id: u64,
         errors: &[(TopicPartition, ErrorCode)],
     ) {
+        if let Some(waiting) = self.verifying_local.remove(&verification_id) {
+            return self.take_local_verification(&waiting, errors);
+        }
         let Some(mut waiting) = self.verifying.remove(&verification_id) else { return };
         if self.may_retry(now, &waiting, errors) {
             waiting.retry_at = Some(now.monotonic + self.config.given.log.add_partitions_to_txn_retry_backoff);
@@ -309,7 +329,7 @@ impl ReplicaManager {
     }
 
     /// A guard where a partition has no transaction of the producer open and is to ask for it.
-    fn start_verification(
+    pub(super) fn start_verification(
         &mut self,
         now: Now,
         partition: &TopicPartition,
