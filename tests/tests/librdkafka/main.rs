@@ -7,4 +7,5 @@ mod kcat;
 mod produce;
 mod restart;
 mod support;
+mod transactions;
 mod wire;
