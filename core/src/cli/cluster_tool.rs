@@ -58,6 +58,7 @@ const PARSER: Parser = Parser {
             groups: GROUPS,
         },
     ],
+    command_name: "",
 };
 
 /// The tool.

@@ -72,6 +72,7 @@ const PARSER: Parser = Parser {
             groups: &[],
         },
     ],
+    command_name: "",
 };
 
 /// `FeatureUpdate.UpgradeType`.

@@ -62,6 +62,7 @@ const PARSER: Parser = Parser {
             groups: &[],
         },
     ],
+    command_name: "",
 };
 
 /// The tool.

@@ -51,6 +51,8 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
         retry_backoff: millis(properties, "retry.backoff.ms", defaults.retry_backoff)?,
         retry_backoff_max: millis(properties, "retry.backoff.max.ms", defaults.retry_backoff_max)?,
         metadata_max_age: millis(properties, "metadata.max.age.ms", defaults.metadata_max_age)?,
+        transactional_id: properties.value("transactional.id").cloned(),
+        transaction_timeout: int_millis(properties, "transaction.timeout.ms", defaults.transaction_timeout)?,
         ..defaults
     };
     let failed = |cause: &Exception| {

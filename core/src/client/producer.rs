@@ -6,6 +6,10 @@ use super::network_client::{
 };
 use super::partitioner::{PartitionLoad, StickyPartitioner, partition_for_key};
 use super::peer::jittered;
+use super::transactions::{
+    ConsumerGroupMetadata, TransactionConfig, TransactionError, TransactionManager, TransactionOutcome,
+    TransactionalOffset,
+};
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::{NodeId, Offset, PartitionIndex, TopicPartition, Uuid};
 use crate::protocol::messages::InitProducerIdRequest;
@@ -24,6 +28,8 @@ pub use super::accumulator::ProducerRecord;
 
 /// The first version of Produce that names topics by id.
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
+/// The last version of Produce by which a partition does not become a part of the transaction by itself (KIP-890).
+const LAST_OF_TRANSACTION_V1: i16 = 11;
 
 /// A producer's settings, with the Java client's defaults.
 #[derive(Clone, Debug)]
@@ -62,6 +68,10 @@ pub struct ProducerConfig {
     pub retry_backoff_max: Duration,
     /// `metadata.max.age.ms`.
     pub metadata_max_age: Duration,
+    /// `transactional.id`; without it there are no transactions.
+    pub transactional_id: Option<Str>,
+    /// `transaction.timeout.ms`: the coordinator aborts those that are open for longer.
+    pub transaction_timeout: Duration,
 }
 
 impl Default for ProducerConfig {
@@ -84,12 +94,14 @@ impl Default for ProducerConfig {
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             metadata_max_age: Duration::from_mins(5),
+            transactional_id: None,
+            transaction_timeout: Duration::from_mins(1),
         }
     }
 }
 
 /// Why a record was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// Larger than `max.request.size`.
     RecordTooLarge {
@@ -100,6 +112,8 @@ pub enum SendError {
     },
     /// `buffer.memory` is full; try again after the next event.
     BufferExhausted,
+    /// No transaction is open for it, or it failed.
+    Transaction(TransactionError),
 }
 
 /// What became of records.
@@ -129,6 +143,17 @@ pub enum ProducerEvent {
         /// Why.
         error: ErrorCode,
     },
+    /// Records were not sent, and never will be: their transaction is not going to be committed.
+    Aborted {
+        /// Which.
+        ids: Vec<u64>,
+        /// Topic.
+        topic: Str,
+        /// Partition; -1 where none was chosen yet.
+        partition: PartitionIndex,
+        /// Why.
+        error: TransactionError,
+    },
     /// A batch failed and will be sent again.
     Retrying {
         /// Topic.
@@ -146,15 +171,16 @@ pub enum ProducerEvent {
 
 /// What a request was for.
 #[derive(Clone, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     InitProducerId,
+    Transaction,
     Produce { batches: Vec<SentBatch>, topic_ids: SortedMap<Str, Uuid> },
 }
 
 /// The producer id: fetched once, its epoch counted up here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Identity {
-    /// Without idempotence.
+    /// Without idempotence, or that of the transactions.
     Off,
     /// To be asked for.
     Wanted {
@@ -184,6 +210,7 @@ pub struct Producer {
     sticky: SortedMap<Str, StickyPartitioner>,
     parked: VecDeque<Parked>,
     identity: Identity,
+    transactions: Option<TransactionManager>,
     next_record_id: u64,
     is_flushing: bool,
     /// Records held; see [`unfinished`](Self::unfinished).
@@ -211,8 +238,18 @@ impl Producer {
         let mut network = NetworkClient::new(network, first_connection, rng.fork());
         network.set_max_in_flight(config.max_in_flight);
         let is_idempotent = config.enable_idempotence && config.acks == -1 && config.max_in_flight <= 5;
-        let identity = if is_idempotent { Identity::Wanted { not_before: Instant::ZERO } } else { Identity::Off };
+        let transactions = config.transactional_id.clone().map(|transactional_id| {
+            TransactionManager::new(TransactionConfig {
+                transactional_id,
+                timeout: config.transaction_timeout,
+                retry_backoff: config.retry_backoff,
+                max_block: config.max_block,
+            })
+        });
+        let asks_itself = is_idempotent && transactions.is_none();
+        let identity = if asks_itself { Identity::Wanted { not_before: Instant::ZERO } } else { Identity::Off };
         Self {
+            transactions,
             config,
             network,
             rng,
@@ -232,6 +269,9 @@ impl Producer {
 
     /// Takes a record; events tell by its id what became of it.
     pub fn send(&mut self, now: Now, record: ProducerRecord) -> Result<u64, SendError> {
+        if self.transactions.is_some() {
+            self.check_transaction(&record)?;
+        }
         let timestamp = record.timestamp.unwrap_or(now.wall_ms);
         let alone = crate::record::BatchBuilder::new(0);
         let size = alone.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
@@ -309,7 +349,8 @@ impl Producer {
             _ => None,
         };
         let network = self.network.next_deadline();
-        [batches, parked, identity, network].into_iter().flatten().min_by_key(|deadline| deadline.0)
+        let transactions = self.transactions.as_ref().and_then(|transactions| transactions.next_deadline(self.now));
+        [batches, parked, identity, transactions, network].into_iter().flatten().min_by_key(|deadline| deadline.0)
     }
 
     /// What became of records.
@@ -353,13 +394,139 @@ impl Producer {
             self.expire(now.monotonic);
             self.ask_identity(now);
             self.renew_epochs();
+            let asked = self.transact(now);
             // Sending to a broker that is gone is answered at once.
-            if !self.drain(now) {
+            if !self.drain(now) && !asked {
                 break;
             }
         }
         self.count();
         self.is_flushing &= self.unfinished > 0;
+    }
+}
+
+/// Transactions. What Kafka's producer blocks for is told later, as [`Producer::poll_transaction`] has it.
+impl Producer {
+    /// Finds the coordinator and a producer id; aborts what an earlier producer with this `transactional.id` left open.
+    ///
+    /// # Errors
+    /// What Kafka's producer throws before it asks.
+    pub fn init_transactions(&mut self, now: Now) -> Result<(), TransactionError> {
+        self.transactional()?.init_transactions(now.monotonic)?;
+        self.flow(now);
+        Ok(())
+    }
+
+    /// Begins a transaction; nobody is asked for that.
+    ///
+    /// # Errors
+    /// What Kafka's producer throws where none can begin.
+    pub fn begin_transaction(&mut self) -> Result<(), TransactionError> {
+        let features = self.network.features();
+        self.transactional()?.begin_transaction(&features)
+    }
+
+    /// Sends what is buffered and commits the transaction.
+    ///
+    /// # Errors
+    /// What Kafka's producer throws where none is open, or it can only be aborted.
+    pub fn commit_transaction(&mut self, now: Now) -> Result<(), TransactionError> {
+        self.end_transaction(now, true)
+    }
+
+    /// Gives up what is not sent yet and aborts the transaction.
+    ///
+    /// # Errors
+    /// What Kafka's producer throws where none is open.
+    pub fn abort_transaction(&mut self, now: Now) -> Result<(), TransactionError> {
+        self.end_transaction(now, false)
+    }
+
+    fn end_transaction(&mut self, now: Now, is_commit: bool) -> Result<(), TransactionError> {
+        let features = self.network.features();
+        self.transactional()?.end_transaction(now.monotonic, is_commit, &features)?;
+        self.flow(now);
+        Ok(())
+    }
+
+    /// Commits a group's offsets with the transaction.
+    ///
+    /// # Errors
+    /// What Kafka's producer throws where none is open.
+    pub fn send_offsets_to_transaction(
+        &mut self,
+        now: Now,
+        offsets: SortedMap<TopicPartition, TransactionalOffset>,
+        group: ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        self.transactional()?.send_offsets(now.monotonic, offsets, group)?;
+        self.flow(now);
+        Ok(())
+    }
+
+    /// What the calls above came to, in their order.
+    pub fn poll_transaction(&mut self) -> Option<TransactionOutcome> {
+        self.transactions.as_mut()?.poll_outcome()
+    }
+
+    fn transactional(&mut self) -> Result<&mut TransactionManager, TransactionError> {
+        self.transactions.as_mut().ok_or_else(TransactionError::not_transactional)
+    }
+
+    /// That a transaction is open for a record.
+    fn check_transaction(&mut self, record: &ProducerRecord) -> Result<(), SendError> {
+        let mut at = TopicPartition { topic: record.topic.clone(), partition: record.partition.unwrap_or_default() };
+        if self.transactional().and_then(|ours| ours.check_send(&at)).is_ok() {
+            return Ok(());
+        }
+        // The exception names the partition.
+        at.partition = self.partition_for(record, 0).unwrap_or(at.partition);
+        self.transactional().and_then(|ours| ours.check_send(&at)).map_err(SendError::Transaction)
+    }
+
+    /// Does what the transaction's state asks for; answers whether a request went out.
+    fn transact(&mut self, now: Now) -> bool {
+        let Some(transactions) = &mut self.transactions else { return false };
+        transactions.tick(now.monotonic);
+        self.is_flushing |= transactions.is_completing();
+        if let Some(error) = transactions.why_unsent_fails() {
+            let is_fatal = transactions.has_fatal_error();
+            self.abort_unsent(is_fatal, &error);
+        }
+        let queues = self.accumulator.queues.values();
+        let has_incomplete = !self.parked.is_empty() || queues.into_iter().any(|queue| !queue.batches.is_empty());
+        let Some(transactions) = &mut self.transactions else { return false };
+        transactions.send_next(now, &mut self.network, has_incomplete)
+    }
+
+    /// Gives up what was never sent; `all`: and what was.
+    fn abort_unsent(&mut self, all: bool, error: &TransactionError) {
+        let mut aborted: Vec<(Str, PartitionIndex, Vec<u64>)> = Vec::new();
+        for (at, queue) in &mut self.accumulator.queues {
+            let batches = if all { queue.take_all() } else { queue.take_undrained() };
+            aborted.extend(batches.into_iter().map(|batch| (at.topic.clone(), at.partition, batch.record_ids)));
+        }
+        let parked = core::mem::take(&mut self.parked).into_iter();
+        aborted.extend(parked.map(|parked| (parked.record.topic, -1, alloc::vec![parked.id])));
+        for (topic, partition, ids) in aborted {
+            self.events.push_back(ProducerEvent::Aborted { ids, topic, partition, error: error.clone() });
+        }
+    }
+
+    /// In a transaction a sequence in doubt ends in an abort: the epoch is the coordinator's.
+    fn lose_doubtful_sequences(&mut self) {
+        let mut lost = Vec::new();
+        for (at, queue) in &mut self.accumulator.queues {
+            if queue.needs_new_epoch && queue.in_flight() == 0 {
+                lost.extend(queue.take_all().into_iter().map(|batch| (at.clone(), batch.record_ids)));
+                if let Some(transactions) = &mut self.transactions {
+                    transactions.sequences_lost();
+                }
+            }
+        }
+        for (at, ids) in lost {
+            self.fail(at.topic, at.partition, ids, ErrorCode::OutOfOrderSequenceNumber);
+        }
     }
 }
 
@@ -436,6 +603,9 @@ impl Producer {
         let batch_size = self.config.batch_size;
         let rules = AppendRules { now, batch_size, is_compressed: self.config.compression.is_some() };
         let appended = self.accumulator.append(&to, parked.id, record, parked.timestamp, &rules);
+        if let Some(transactions) = &mut self.transactions {
+            transactions.add_partition(&to);
+        }
         if record.partition.is_none()
             && record.key.is_none()
             && let Some(sticky) = self.sticky.get_mut(&record.topic)
@@ -452,6 +622,9 @@ impl Producer {
     }
 
     fn fail(&mut self, topic: Str, partition: PartitionIndex, ids: Vec<u64>, error: ErrorCode) {
+        if let Some(transactions) = &mut self.transactions {
+            transactions.records_failed(error);
+        }
         self.events.push_back(ProducerEvent::Failed { ids, topic, partition, error });
     }
 }
@@ -459,6 +632,9 @@ impl Producer {
 /// From batches to requests.
 impl Producer {
     fn known_identity(&self) -> Option<ProducerIdentity> {
+        if let Some(transactions) = &self.transactions {
+            return transactions.identity();
+        }
         if let Identity::Known(identity) = self.identity { Some(identity) } else { None }
     }
 
@@ -481,6 +657,9 @@ impl Producer {
 
     /// Counts the epoch up for partitions whose sequence is in doubt, once nothing of them is in flight.
     fn renew_epochs(&mut self) {
+        if self.transactions.is_some() {
+            return self.lose_doubtful_sequences();
+        }
         let Some(mut identity) = self.known_identity() else { return };
         for queue in self.accumulator.queues.values_mut() {
             if !queue.needs_new_epoch || queue.in_flight() > 0 {
@@ -499,26 +678,29 @@ impl Producer {
     /// Sends one request to each leader with something due; answers whether any was sent.
     fn drain(&mut self, now: Now) -> bool {
         let identity = self.known_identity();
-        if identity.is_none() && self.identity != Identity::Off {
+        if identity.is_none() && (self.identity != Identity::Off || self.transactions.is_some()) {
             return false;
         }
         let rules = DrainRules {
             now: now.monotonic,
             linger: self.config.linger,
             identity,
+            is_transactional: self.transactions.is_some(),
             is_muted: self.config.max_in_flight == 1,
             is_flushing: self.is_flushing,
             max_request_size: self.config.max_request_size,
             compressor: self.config.compression,
         };
-        let due = self.accumulator.due(&rules);
+        let mut due = self.accumulator.due(&rules);
+        self.keep_sendable(&mut due);
         let mut sent = false;
         for node in self.by_leader(&due).into_keys() {
             if !self.network.is_ready(node) {
                 self.network.connect(now, node);
                 continue;
             }
-            let all: Vec<TopicPartition> = self.accumulator.queues.keys().cloned().collect();
+            let mut all: Vec<TopicPartition> = self.accumulator.queues.keys().cloned().collect();
+            self.keep_sendable(&mut all);
             let led = self.by_leader(&all).remove(&node).unwrap_or_default();
             let drained = self.accumulator.drain(&led, &rules);
             if !drained.is_empty() {
@@ -527,6 +709,13 @@ impl Producer {
             }
         }
         sent
+    }
+
+    /// Leaves out partitions that are not a part of the transaction yet.
+    fn keep_sendable(&self, partitions: &mut Vec<TopicPartition>) {
+        if let Some(transactions) = &self.transactions {
+            partitions.retain(|partition| transactions.may_send_to(partition));
+        }
     }
 
     /// Asks for metadata where one has no leader.
@@ -558,14 +747,21 @@ impl Producer {
             name,
             partition_data,
         });
+        let transactions = self.transactions.as_ref();
         let request = ProduceRequest {
+            transactional_id: transactions.map(|transactions| transactions.transactional_id().clone()),
             acks: self.config.acks,
             timeout_ms: self.config.request_timeout.as_millis() as i32,
             topic_data: topic_data.collect(),
             ..Default::default()
         };
+        let is_v1 = transactions.is_some_and(|transactions| !transactions.is_v2());
         let options = RequestOptions {
-            max_version: (!has_ids).then_some(FIRST_WITH_TOPIC_IDS - 1),
+            max_version: match (is_v1, has_ids) {
+                (true, _) => Some(LAST_OF_TRANSACTION_V1),
+                (false, true) => None,
+                (false, false) => Some(FIRST_WITH_TOPIC_IDS - 1),
+            },
             is_answered: self.config.acks != 0,
             ..Default::default()
         };
@@ -582,6 +778,11 @@ impl Producer {
         self.correlation_id = correlation_id.map_or(0, i32::from_be_bytes);
         match &answer.purpose {
             Purpose::InitProducerId => self.identity_answered(now.monotonic, &answer),
+            Purpose::Transaction => {
+                if let Some(transactions) = &mut self.transactions {
+                    transactions.answered(now, &mut self.network, &answer);
+                }
+            }
             Purpose::Produce { .. } if self.config.acks == 0 && answer.result.is_ok() => {
                 self.produced(now, answer.purpose, &ProduceResponse::default());
             }
@@ -687,6 +888,12 @@ impl Producer {
         batch.state = BatchState::Waiting { not_before: now + wait };
         let attempts_left = self.config.retries.checked_sub(batch.attempts);
         let was_moved_up = base_sequence != batch.base_sequence;
+        let is_final =
+            self.transactions.is_some() && (error == ErrorCode::InvalidProducerEpoch || (is_first && !was_moved_up));
+        if is_sequence_error && is_final {
+            let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
+            return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);
+        }
         if is_sequence_error {
             // Behind a batch that failed this is no wonder; as the oldest it means that the broker counts otherwise.
             queue.needs_new_epoch |= is_first && !was_moved_up;

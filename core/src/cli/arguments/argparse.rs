@@ -24,6 +24,8 @@ pub(in crate::cli) enum Action {
     StoreTrue,
     /// Prints the help.
     Help,
+    /// Prints the version of Kafka.
+    Version,
 }
 
 /// An argument of a tool or of a sub-command.
@@ -45,6 +47,8 @@ pub(in crate::cli) struct Argument {
 pub(in crate::cli) enum Number {
     /// Any text.
     None,
+    /// Java's `Short`.
+    Short,
     /// Java's `Integer`.
     Integer,
     /// Java's `Long`.
@@ -58,6 +62,7 @@ impl Number {
     fn missed_by(self, text: &str) -> Option<&'static str> {
         let (is_one, class) = match self {
             Self::None => return None,
+            Self::Short => (text.parse::<i16>().is_ok(), "Short"),
             Self::Integer => (text.parse::<i32>().is_ok(), "Integer"),
             Self::Long => (text.parse::<i64>().is_ok(), "Long"),
             Self::Double => (text.trim().parse::<f64>().is_ok(), "Double"),
@@ -97,6 +102,10 @@ pub(in crate::cli) const fn store_true(flags: &'static [&'static str], help: &'s
 /// Every parser has it.
 pub(in crate::cli) const HELP: Argument =
     Argument { action: Action::Help, ..store(&["-h", "--help"], "Print this help and exit.") };
+
+/// Some parsers have it.
+pub(in crate::cli) const VERSION: Argument =
+    Argument { action: Action::Version, ..store(&["-v", "--version"], "Print the version of Kafka and exit.") };
 
 impl Argument {
     /// Must be given.
@@ -195,6 +204,8 @@ pub(in crate::cli) struct Parser {
     pub(in crate::cli) groups: &'static [Group],
     /// Its sub-commands; none where it does one thing.
     pub(in crate::cli) commands: &'static [Command],
+    /// What the usage calls a sub-command; empty where it names them all.
+    pub(in crate::cli) command_name: &'static str,
 }
 
 /// What was given.
@@ -237,6 +248,8 @@ impl Arguments {
 pub(in crate::cli) enum Stopped {
     /// The help was asked for: this is it.
     Help(String),
+    /// The version was asked for.
+    Version,
     /// A mistake.
     Wrong {
         /// In one sentence.
@@ -253,6 +266,10 @@ impl Stopped {
             Self::Help(text) => {
                 terminal.print(text);
                 Failure::Exit(code_of_help)
+            }
+            Self::Version => {
+                terminal.line(crate::cli::VERSION);
+                Failure::Exit(0)
             }
             Self::Wrong { shown, .. } => {
                 terminal.print_error(shown);
@@ -500,12 +517,21 @@ impl<'a> State<'a> {
         }
         for value in &values {
             if let Some(class) = argument.number.missed_by(value) {
-                let message = format!("could not convert '{value}' to {class} (For input string: \"{value}\")");
+                // Java reads a short as an integer, and then looks whether it is short.
+                let why = if argument.number == Number::Short && value.parse::<i32>().is_ok() {
+                    format!("Value out of range. Value:\"{value}\" Radix:10")
+                } else {
+                    format!("For input string: \"{value}\"")
+                };
+                let message = format!("could not convert '{value}' to {class} ({why})");
                 return Err(wrong(message));
             }
         }
         if argument.action == Action::Help {
             return Err(Stopped::Help(argparse_help::help(self.parser, level)));
+        }
+        if argument.action == Action::Version {
+            return Err(Stopped::Version);
         }
         used.arguments.push(argument.name());
         if argument.action == Action::Several {
@@ -541,6 +567,7 @@ impl core::fmt::Display for Stopped {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Help(text) => text,
+            Self::Version => crate::cli::VERSION,
             Self::Wrong { message, .. } => message,
         })
     }

@@ -26,12 +26,9 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
         if !parser.description.is_empty() {
             text.extend(["\n", &wrap(parser.description, 0, ""), "\n"]);
         }
-        if !parser.commands.is_empty() {
+        if !parser.commands.is_empty() && parser.command_name.is_empty() {
             text += "\npositional arguments:\n";
-            row(&mut text, &commands(parser), "");
-        }
-        for command in parser.commands {
-            row(&mut text, &format!("  {}", command.name), command.help);
+            list_commands(&mut text, parser);
         }
     }
     text += "\noptional arguments:\n";
@@ -52,7 +49,18 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
         }
         level.members(index).for_each(|argument| argument_row(&mut text, argument));
     }
+    if level.command.is_none() && !parser.command_name.is_empty() {
+        text += "\ncommands:\n";
+        list_commands(&mut text, parser);
+    }
     text
+}
+
+fn list_commands(text: &mut String, parser: &Parser) {
+    row(text, &commands(parser), "");
+    for command in parser.commands {
+        row(text, &format!("  {}", command.name), command.help);
+    }
 }
 
 /// A mistake, with the usage before it.
@@ -157,6 +165,9 @@ fn exclusive(words: &mut Vec<String>, level: &Level<'_>, with_optional: bool) {
 }
 
 fn commands(parser: &Parser) -> String {
+    if !parser.command_name.is_empty() {
+        return parser.command_name.into();
+    }
     let names: Vec<&str> = parser.commands.iter().map(|command| command.name).collect();
     format!("{{{}}}", names.join(","))
 }

@@ -24,6 +24,7 @@ const PARSER: Parser = Parser {
         },
         Command { name: "lint", help: "", arguments: &[], groups: &[] },
     ],
+    command_name: "",
 };
 
 fn parse(line: &str) -> Result<Arguments, Stopped> {

@@ -81,6 +81,7 @@ const PARSER: Parser = Parser {
         },
         Command { name: "random-uuid", help: "Makes an id.", arguments: &[], groups: &[] },
     ],
+    command_name: "",
 };
 
 /// The tool. What it does not catch Java prints.
