@@ -55,6 +55,15 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
         transaction_timeout: int_millis(properties, "transaction.timeout.ms", defaults.transaction_timeout)?,
         ..defaults
     };
+    if let Some(id) = &config.transactional_id {
+        if id.is_empty() {
+            return Err(invalid("transactional.id", "", "String must be non-empty").into());
+        }
+        if properties.value("client.id").is_none() {
+            config.client_id = format!("producer-{id}").into();
+        }
+    }
+    check_idempotence(properties, &config)?;
     let failed = |cause: &Exception| {
         Exception::new("org.apache.kafka.common.KafkaException", "Failed to construct kafka producer").because(cause)
     };
@@ -67,6 +76,28 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
     }
     config.bootstrap = bootstrap(terminal, servers).map_err(|cause| failed(&cause))?;
     Ok(config)
+}
+
+/// What an idempotent producer wants of other settings: those that nobody asked to be idempotent are not, then.
+fn check_idempotence(properties: &Properties, config: &ProducerConfig) -> Result<(), Exception> {
+    let wrong = |message: &str| Err(Exception::new(CONFIG_EXCEPTION, message));
+    let mut is_idempotent = config.enable_idempotence;
+    if is_idempotent {
+        let is_asked_for = properties.value("enable.idempotence").is_some();
+        if is_asked_for && config.retries == 0 {
+            return wrong("Must set retries to non-zero when using the idempotent producer.");
+        }
+        if is_asked_for && config.acks != -1 {
+            return wrong(
+                "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.",
+            );
+        }
+        is_idempotent = config.retries > 0 && config.acks == -1;
+    }
+    if !is_idempotent && config.transactional_id.is_some() {
+        return wrong("Cannot set a transactional.id without also enabling idempotence.");
+    }
+    Ok(())
 }
 
 /// What compresses with this codec, at the level that properties give. All levels are checked, as Kafka does.

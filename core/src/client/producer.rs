@@ -22,6 +22,8 @@ use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use super::accumulator::ProducerRecord;
@@ -114,6 +116,14 @@ pub enum SendError {
     BufferExhausted,
     /// No transaction is open for it, or it failed.
     Transaction(TransactionError),
+}
+
+/// What Kafka says of a record that no request can hold, sizes in bytes.
+pub fn too_large(size: usize, max_request_size: usize) -> String {
+    format!(
+        "The message is {size} bytes when serialized which is larger than {max_request_size}, which is the value of the \
+         max.request.size configuration."
+    )
 }
 
 /// What became of records.
@@ -269,16 +279,19 @@ impl Producer {
 
     /// Takes a record; events tell by its id what became of it.
     pub fn send(&mut self, now: Now, record: ProducerRecord) -> Result<u64, SendError> {
-        if self.transactions.is_some() {
-            self.check_transaction(&record)?;
-        }
         let timestamp = record.timestamp.unwrap_or(now.wall_ms);
         let alone = crate::record::BatchBuilder::new(0);
         let size = alone.size_with(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
         let max_request_size = self.config.max_request_size;
         let most = alone.size_upper_bound(record.key.as_deref(), record.value.as_deref(), &record.headers);
         if most > max_request_size {
+            if let Some(transactions) = &mut self.transactions {
+                transactions.record_too_large(too_large(most, max_request_size));
+            }
             return Err(SendError::RecordTooLarge { size: most, max_request_size });
+        }
+        if self.transactions.is_some() {
+            self.check_transaction(&record)?;
         }
         if self.buffered_bytes + size > self.config.buffer_memory {
             return Err(SendError::BufferExhausted);

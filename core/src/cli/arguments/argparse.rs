@@ -259,6 +259,9 @@ pub(in crate::cli) enum Stopped {
     },
 }
 
+/// What Kafka's release is made of, which these tools tell beside the version.
+const COMMIT: &str = "a9ce3221537b8653";
+
 impl Stopped {
     /// Prints it as argparse4j does; the end of the tool, with this code after the help.
     pub(in crate::cli) fn end(&self, terminal: &Terminal, code_of_help: i32) -> Failure {
@@ -268,7 +271,7 @@ impl Stopped {
                 Failure::Exit(code_of_help)
             }
             Self::Version => {
-                terminal.line(crate::cli::VERSION);
+                terminal.line(&format!("{} (Commit:{COMMIT})", crate::cli::VERSION));
                 Failure::Exit(0)
             }
             Self::Wrong { shown, .. } => {

@@ -12,6 +12,7 @@ use crate::protocol::messages::write_txn_markers_request::{
 };
 use crate::text::Str;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use core::fmt;
 
@@ -112,14 +113,26 @@ async fn write_marker(client: &Client, spec: &Spec) -> Result<(), Exception> {
                 client.back_off(deadline, CALL).await?;
                 continue;
             }
-            ErrorCode::ClusterAuthorizationFailed => "failed due to cluster authorization error".into(),
-            ErrorCode::InvalidProducerEpoch => "failed due an invalid producer epoch".into(),
-            ErrorCode::TransactionCoordinatorFenced => format!(
-                "failed since the provided coordinator epoch {} has been fenced by the active coordinator",
-                spec.coordinator_epoch
+            ErrorCode::ClusterAuthorizationFailed => {
+                ("failed cluster authorization".into(), "failed due to cluster authorization error".into())
+            }
+            ErrorCode::InvalidProducerEpoch => {
+                ("failed due to an invalid producer epoch".into(), "failed due an invalid producer epoch".into())
+            }
+            ErrorCode::TransactionCoordinatorFenced => (
+                "failed because the coordinator epoch is fenced".into(),
+                format!(
+                    "failed since the provided coordinator epoch {} has been fenced by the active coordinator",
+                    spec.coordinator_epoch
+                ),
             ),
-            error => format!("failed due to unexpected error: {}", error.message()),
+            error => (
+                format!("failed due to an unexpected error {}", error.name()),
+                format!("failed due to unexpected error: {}", error.message()),
+            ),
         };
+        let (logged, why): (String, String) = why;
+        client.log(&format!("WriteTxnMarkers request for abort spec {spec} {logged}"), "AbortTransactionHandler", None);
         return Err(Exception::of(error, Some(&format!("WriteTxnMarkers request with {spec} {why}"))));
     }
 }

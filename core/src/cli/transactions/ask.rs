@@ -19,6 +19,7 @@ use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -75,6 +76,16 @@ impl Client {
             }
             exception
         })
+    }
+
+    /// What Kafka's admin logs as an error.
+    pub(super) fn log(&self, text: &str, class: &str, thrown: Option<&Exception>) {
+        let id = self.terminal.admin_client_id();
+        let class = format!("org.apache.kafka.clients.admin.internals.{class}");
+        self.terminal.log("ERROR", &format!("[AdminClient clientId={id}] {text}"), &class);
+        if let Some(exception) = thrown {
+            self.terminal.error_line(&exception.to_string());
+        }
     }
 
     /// Waits before asking again.
@@ -172,7 +183,8 @@ impl Client {
                 }
                 self.back_off(deadline, CALL).await?;
             };
-            let why = match error_of(response.error_code) {
+            let error = error_of(response.error_code);
+            let why = match error {
                 ErrorCode::None => {
                     listed.extend(response.transaction_states.into_iter().map(|state| (node, state)));
                     continue;
@@ -180,8 +192,14 @@ impl Client {
                 ErrorCode::CoordinatorNotAvailable => "because the coordinator is shutting down",
                 _ => "with an unexpected exception",
             };
+            let logged = match error {
+                ErrorCode::CoordinatorNotAvailable => why.to_string(),
+                _ => format!("because of an unexpected error {}", error.name()),
+            };
+            let logged = format!("The `ListTransactions` request sent to broker {node} failed {logged}");
+            self.log(&logged, "ListTransactionsHandler", None);
             let message = format!("ListTransactions request sent to broker {node} failed {why}");
-            return Err(Exception::of(error_of(response.error_code), Some(&message)));
+            return Err(Exception::of(error, Some(&message)));
         }
         Ok(listed)
     }
@@ -253,7 +271,11 @@ impl Client {
                         }
                         // It may be there soon.
                         ErrorCode::UnknownTopicOrPartition => {}
-                        error => return Err(refused(&at, broker, error, answer.error_message.as_deref())),
+                        error => {
+                            let message = answer.error_message.as_deref();
+                            self.log_refused(&at, broker, error, message);
+                            return Err(refused(&at, broker, error, message));
+                        }
                     }
                 }
             }
@@ -265,6 +287,20 @@ impl Client {
         let mut order: Vec<TopicPartition> = found.keys().cloned().collect();
         in_javas_order(&mut order);
         Ok(order.into_iter().filter_map(|at| found.remove_entry(&at)).collect())
+    }
+
+    fn log_refused(&self, at: &TopicPartition, broker: Option<NodeId>, error: ErrorCode, message: Option<&str>) {
+        let thrown = Exception::of(error, message);
+        let of = |what: &str| format!("{what} in `DescribeProducers` response for partition {at}");
+        let text = match (error, broker) {
+            (ErrorCode::NotLeaderOrFollower, Some(broker)) => {
+                format!("{} for brokerId {broker} set in options", of("Not leader error"))
+            }
+            (ErrorCode::InvalidTopicException, _) => of("Invalid topic"),
+            (ErrorCode::TopicAuthorizationFailed, _) => of("Authorization failed"),
+            _ => of("Unexpected error"),
+        };
+        self.log(&text, "DescribeProducersHandler", Some(&thrown));
     }
 }
 

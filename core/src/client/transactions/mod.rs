@@ -19,6 +19,7 @@ use crate::text::Str;
 use crate::time::{Duration, Instant};
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use requests::{Kind, Queued};
 
@@ -368,18 +369,25 @@ impl TransactionManager {
             | ErrorCode::ProducerFenced
             | ErrorCode::UnsupportedVersion
             | ErrorCode::InvalidProducerIdMapping => self.fatal_error(exception),
-            _ => {
-                let exception = if error.is_retriable() || error == ErrorCode::InvalidTxnState {
-                    let message = "Transaction Request was aborted after exhausting retries.";
-                    TransactionError::new(TransactionErrorKind::Api(ErrorCode::TransactionAbortable), message)
-                        .because(exception)
-                } else {
-                    exception
-                };
-                self.needs_epoch_bump |= self.bumps_epoch_itself() && !self.is_completing();
-                self.abortable_error(exception);
+            _ if error.is_retriable() || error == ErrorCode::InvalidTxnState => {
+                let message = "Transaction Request was aborted after exhausting retries.";
+                let kind = TransactionErrorKind::Api(ErrorCode::TransactionAbortable);
+                self.records_lost(TransactionError::new(kind, message).because(exception));
             }
+            _ => self.records_lost(exception),
         }
+    }
+
+    /// A record was not taken: no request could hold it.
+    pub(super) fn record_too_large(&mut self, message: String) {
+        let kind = TransactionErrorKind::Api(ErrorCode::MessageTooLarge);
+        self.records_lost(TransactionError::new(kind, message));
+    }
+
+    /// Without some of its records a transaction can only be aborted.
+    fn records_lost(&mut self, error: TransactionError) {
+        self.needs_epoch_bump |= self.bumps_epoch_itself() && !self.is_completing();
+        self.abortable_error(error);
     }
 
     /// Sequences of a partition are in doubt, and nothing of it is under way any more.

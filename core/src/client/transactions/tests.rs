@@ -462,6 +462,18 @@ fn a_failed_batch_makes_the_transaction_abortable_and_the_next_begins_with_a_new
 }
 
 #[test]
+fn a_record_that_no_request_can_hold_makes_the_transaction_abortable() {
+    let mut stage = Stage::begun(2);
+    let large = "x".repeat(2 << 20);
+    for _ in 0..2 {
+        assert!(matches!(stage.send(0, &large), Err(SendError::RecordTooLarge { .. })));
+    }
+    let error = stage.end(true).expect_err("only abort");
+    let cause = error.cause.expect("the record").message;
+    assert!(cause.ends_with("which is the value of the max.request.size configuration."), "{cause}");
+}
+
+#[test]
 fn a_fenced_producer_is_at_its_end() {
     for error in [ErrorCode::ProducerFenced, ErrorCode::InvalidProducerEpoch] {
         let mut stage = Stage::begun(2);
