@@ -158,6 +158,8 @@ impl Argument {
 pub(in crate::cli) enum Group {
     /// The help has a part of this title for them.
     Titled(&'static str),
+    /// As before, and the part begins with this.
+    Explained(&'static str, &'static str),
     /// One of them at most may be given.
     Exclusive {
         /// And one must.
@@ -171,7 +173,7 @@ impl Group {
     /// Where one argument at most may be given: whether one must.
     pub(in crate::cli) const fn exclusive(self) -> Option<bool> {
         match self {
-            Self::Titled(_) => None,
+            Self::Titled(_) | Self::Explained(..) => None,
             Self::Exclusive { is_required } => Some(is_required),
             Self::Described(_) => Some(true),
         }
@@ -185,6 +187,8 @@ pub(in crate::cli) struct Command {
     pub(in crate::cli) name: &'static str,
     /// What it does.
     pub(in crate::cli) help: &'static str,
+    /// What it does, as its own help has it; most have nothing.
+    pub(in crate::cli) description: &'static str,
     /// Its arguments.
     pub(in crate::cli) arguments: &'static [Argument],
     /// Groups of them.

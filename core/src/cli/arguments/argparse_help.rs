@@ -22,10 +22,11 @@ const SIMILAR_BELOW: usize = 7;
 /// The help of a tool or of a sub-command.
 pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     let mut text = usage(parser, level);
+    let description = level.command.map_or(parser.description, |command| command.description);
+    if !description.is_empty() {
+        text.extend(["\n", &wrap(description, 0, ""), "\n"]);
+    }
     if level.command.is_none() {
-        if !parser.description.is_empty() {
-            text.extend(["\n", &wrap(parser.description, 0, ""), "\n"]);
-        }
         if !parser.commands.is_empty() && parser.command_name.is_empty() {
             text += "\npositional arguments:\n";
             list_commands(&mut text, parser);
@@ -44,6 +45,9 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     for (index, group) in level.groups.iter().enumerate() {
         match group {
             Group::Titled(title) => text.extend(["\n", title, ":\n"]),
+            Group::Explained(title, description) => {
+                text.extend(["\n", title, ":\n  ", &wrap(description, 2, "  "), "\n\n"]);
+            }
             Group::Described(description) => text.extend(["\n  ", &wrap(description, 2, "  "), "\n\n"]),
             Group::Exclusive { .. } => continue,
         }

@@ -45,6 +45,7 @@ const PARSER: Parser = Parser {
         Command {
             name: "list",
             help: "Lists transactions.",
+            description: "",
             arguments: &[
                 store(&["--duration-filter"], "Only those that run for longer, in milliseconds; below 0 for all.")
                     .number(Number::Long),
@@ -55,18 +56,21 @@ const PARSER: Parser = Parser {
         Command {
             name: "describe",
             help: "Describes the transaction of a transactional id.",
+            description: "Describes the transaction that the producer of a transactional id has.",
             arguments: &[store(&["--transactional-id"], "The transactional id.").required()],
             groups: &[],
         },
         Command {
             name: "describe-producers",
             help: "Describes who writes to a partition, exactly once.",
+            description: "",
             arguments: &[BROKER, TOPIC.required(), PARTITION.required()],
             groups: &[],
         },
         Command {
             name: "abort",
             help: "Aborts a transaction that hangs.",
+            description: "",
             arguments: &[
                 TOPIC.required(),
                 PARTITION.required(),
@@ -78,13 +82,14 @@ const PARSER: Parser = Parser {
                 store(&["--coordinator-epoch"], "The epoch of its coordinator.").integer().in_group(1),
             ],
             groups: &[
-                Group::Titled("Brokers on versions 3.0 and above"),
-                Group::Titled("Brokers on versions older than 3.0"),
+                Group::Explained("Brokers on versions 3.0 and above", "These know whose transaction begins there."),
+                Group::Explained("Brokers on versions older than 3.0", "These must be told all of it."),
             ],
         },
         Command {
             name: "find-hanging",
             help: "Finds transactions that hang.",
+            description: "",
             arguments: &[
                 BROKER,
                 store(&["--max-transaction-timeout"], "Only those older than so many minutes, 15 where not told.")
@@ -97,6 +102,7 @@ const PARSER: Parser = Parser {
         Command {
             name: "forceTerminateTransaction",
             help: "Aborts the open transaction of a transactional id.",
+            description: "Aborts the open transaction of a transactional id, and fences its producer.",
             arguments: &[store(&["--transactionalId"], "The transactional id.").required()],
             groups: &[],
         },
