@@ -1,22 +1,23 @@
 //! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
 
+mod config;
+mod transactional;
+
+pub use config::ProducerConfig;
+
 use super::accumulator::{Accumulator, AppendRules, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
 use super::network_client::{
     Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, Target,
 };
 use super::partitioner::{PartitionLoad, StickyPartitioner, partition_for_key};
 use super::peer::jittered;
-use super::transactions::{
-    ConsumerGroupMetadata, TransactionConfig, TransactionError, TransactionManager, TransactionOutcome,
-    TransactionalOffset,
-};
+use super::transactions::{TransactionConfig, TransactionError, TransactionManager};
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::{NodeId, Offset, PartitionIndex, TopicPartition, Uuid};
 use crate::protocol::messages::InitProducerIdRequest;
 use crate::protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use crate::protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
 use crate::protocol::{ErrorCode, Records};
-use crate::record::Compressor;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -32,75 +33,6 @@ pub use super::accumulator::ProducerRecord;
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
 /// The last version of Produce by which a partition does not become a part of the transaction by itself (KIP-890).
 const LAST_OF_TRANSACTION_V1: i16 = 11;
-
-/// A producer's settings, with the Java client's defaults.
-#[derive(Clone, Debug)]
-pub struct ProducerConfig {
-    /// `client.id`.
-    pub client_id: Str,
-    /// `bootstrap.servers`.
-    pub bootstrap: Vec<(Str, u16)>,
-    /// `acks`: -1 for all in-sync replicas, 1 for the leader, 0 for none.
-    pub acks: i16,
-    /// `linger.ms`.
-    pub linger: Duration,
-    /// `batch.size`, in bytes; of compressed batches as far as their size can be told before.
-    pub batch_size: usize,
-    /// `compression.type` with its level; `None` for `none`.
-    pub compression: Option<Compressor>,
-    /// `max.in.flight.requests.per.connection`.
-    pub max_in_flight: usize,
-    /// `max.request.size`, in bytes.
-    pub max_request_size: usize,
-    /// `delivery.timeout.ms`.
-    pub delivery_timeout: Duration,
-    /// `request.timeout.ms`.
-    pub request_timeout: Duration,
-    /// `max.block.ms`: how long a record waits for its topic's metadata.
-    pub max_block: Duration,
-    /// `enable.idempotence`; off by itself with other `acks` than all or more than 5 in flight.
-    pub enable_idempotence: bool,
-    /// `buffer.memory`, in bytes.
-    pub buffer_memory: usize,
-    /// `retries`: as often a batch is sent again.
-    pub retries: u32,
-    /// `retry.backoff.ms`.
-    pub retry_backoff: Duration,
-    /// `retry.backoff.max.ms`.
-    pub retry_backoff_max: Duration,
-    /// `metadata.max.age.ms`.
-    pub metadata_max_age: Duration,
-    /// `transactional.id`; without it there are no transactions.
-    pub transactional_id: Option<Str>,
-    /// `transaction.timeout.ms`: the coordinator aborts those that are open for longer.
-    pub transaction_timeout: Duration,
-}
-
-impl Default for ProducerConfig {
-    fn default() -> Self {
-        Self {
-            client_id: Str::from_static("producer-1"),
-            bootstrap: Vec::new(),
-            acks: -1,
-            linger: Duration::from_millis(5),
-            batch_size: 16_384,
-            compression: None,
-            max_in_flight: 5,
-            max_request_size: 1_048_576,
-            delivery_timeout: Duration::from_mins(2),
-            request_timeout: Duration::from_secs(30),
-            max_block: Duration::from_mins(1),
-            enable_idempotence: true,
-            buffer_memory: 33_554_432,
-            retries: i32::MAX as u32,
-            retry_backoff: Duration::from_millis(100),
-            retry_backoff_max: Duration::from_secs(1),
-            metadata_max_age: Duration::from_mins(5),
-            transactional_id: None,
-            transaction_timeout: Duration::from_mins(1),
-        }
-    }
-}
 
 /// Why a record was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -418,131 +350,6 @@ impl Producer {
     }
 }
 
-/// Transactions. What Kafka's producer blocks for is told later, as [`Producer::poll_transaction`] has it.
-impl Producer {
-    /// Finds the coordinator and a producer id; aborts what an earlier producer with this `transactional.id` left open.
-    ///
-    /// # Errors
-    /// What Kafka's producer throws before it asks.
-    pub fn init_transactions(&mut self, now: Now) -> Result<(), TransactionError> {
-        self.transactional()?.init_transactions(now.monotonic)?;
-        self.flow(now);
-        Ok(())
-    }
-
-    /// Begins a transaction; nobody is asked for that.
-    ///
-    /// # Errors
-    /// What Kafka's producer throws where none can begin.
-    pub fn begin_transaction(&mut self) -> Result<(), TransactionError> {
-        let features = self.network.features();
-        self.transactional()?.begin_transaction(&features)
-    }
-
-    /// Sends what is buffered and commits the transaction.
-    ///
-    /// # Errors
-    /// What Kafka's producer throws where none is open, or it can only be aborted.
-    pub fn commit_transaction(&mut self, now: Now) -> Result<(), TransactionError> {
-        self.end_transaction(now, true)
-    }
-
-    /// Gives up what is not sent yet and aborts the transaction.
-    ///
-    /// # Errors
-    /// What Kafka's producer throws where none is open.
-    pub fn abort_transaction(&mut self, now: Now) -> Result<(), TransactionError> {
-        self.end_transaction(now, false)
-    }
-
-    fn end_transaction(&mut self, now: Now, is_commit: bool) -> Result<(), TransactionError> {
-        let features = self.network.features();
-        self.transactional()?.end_transaction(now.monotonic, is_commit, &features)?;
-        self.flow(now);
-        Ok(())
-    }
-
-    /// Commits a group's offsets with the transaction.
-    ///
-    /// # Errors
-    /// What Kafka's producer throws where none is open.
-    pub fn send_offsets_to_transaction(
-        &mut self,
-        now: Now,
-        offsets: SortedMap<TopicPartition, TransactionalOffset>,
-        group: ConsumerGroupMetadata,
-    ) -> Result<(), TransactionError> {
-        self.transactional()?.send_offsets(now.monotonic, offsets, group)?;
-        self.flow(now);
-        Ok(())
-    }
-
-    /// What the calls above came to, in their order.
-    pub fn poll_transaction(&mut self) -> Option<TransactionOutcome> {
-        self.transactions.as_mut()?.poll_outcome()
-    }
-
-    fn transactional(&mut self) -> Result<&mut TransactionManager, TransactionError> {
-        self.transactions.as_mut().ok_or_else(TransactionError::not_transactional)
-    }
-
-    /// That a transaction is open for a record.
-    fn check_transaction(&mut self, record: &ProducerRecord) -> Result<(), SendError> {
-        let mut at = TopicPartition { topic: record.topic.clone(), partition: record.partition.unwrap_or_default() };
-        if self.transactional().and_then(|ours| ours.check_send(&at)).is_ok() {
-            return Ok(());
-        }
-        // The exception names the partition.
-        at.partition = self.partition_for(record, 0).unwrap_or(at.partition);
-        self.transactional().and_then(|ours| ours.check_send(&at)).map_err(SendError::Transaction)
-    }
-
-    /// Does what the transaction's state asks for; answers whether a request went out.
-    fn transact(&mut self, now: Now) -> bool {
-        let Some(transactions) = &mut self.transactions else { return false };
-        transactions.tick(now.monotonic);
-        self.is_flushing |= transactions.is_completing();
-        if let Some(error) = transactions.why_unsent_fails() {
-            let is_fatal = transactions.has_fatal_error();
-            self.abort_unsent(is_fatal, &error);
-        }
-        let queues = self.accumulator.queues.values();
-        let has_incomplete = !self.parked.is_empty() || queues.into_iter().any(|queue| !queue.batches.is_empty());
-        let Some(transactions) = &mut self.transactions else { return false };
-        transactions.send_next(now, &mut self.network, has_incomplete)
-    }
-
-    /// Gives up what was never sent; `all`: and what was.
-    fn abort_unsent(&mut self, all: bool, error: &TransactionError) {
-        let mut aborted: Vec<(Str, PartitionIndex, Vec<u64>)> = Vec::new();
-        for (at, queue) in &mut self.accumulator.queues {
-            let batches = if all { queue.take_all() } else { queue.take_undrained() };
-            aborted.extend(batches.into_iter().map(|batch| (at.topic.clone(), at.partition, batch.record_ids)));
-        }
-        let parked = core::mem::take(&mut self.parked).into_iter();
-        aborted.extend(parked.map(|parked| (parked.record.topic, -1, alloc::vec![parked.id])));
-        for (topic, partition, ids) in aborted {
-            self.events.push_back(ProducerEvent::Aborted { ids, topic, partition, error: error.clone() });
-        }
-    }
-
-    /// In a transaction a sequence in doubt ends in an abort: the epoch is the coordinator's.
-    fn lose_doubtful_sequences(&mut self) {
-        let mut lost = Vec::new();
-        for (at, queue) in &mut self.accumulator.queues {
-            if queue.needs_new_epoch && queue.in_flight() == 0 {
-                lost.extend(queue.take_all().into_iter().map(|batch| (at.clone(), batch.record_ids)));
-                if let Some(transactions) = &mut self.transactions {
-                    transactions.sequences_lost();
-                }
-            }
-        }
-        for (at, ids) in lost {
-            self.fail(at.topic, at.partition, ids, ErrorCode::OutOfOrderSequenceNumber);
-        }
-    }
-}
-
 /// From records to batches.
 impl Producer {
     /// Gives the records whose topic became known their partition, in order.
@@ -766,7 +573,6 @@ impl Producer {
             acks: self.config.acks,
             timeout_ms: self.config.request_timeout.as_millis() as i32,
             topic_data: topic_data.collect(),
-            ..Default::default()
         };
         let is_v1 = transactions.is_some_and(|transactions| !transactions.is_v2());
         let options = RequestOptions {

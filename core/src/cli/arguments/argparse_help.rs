@@ -26,11 +26,9 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     if !description.is_empty() {
         text.extend(["\n", &wrap(description, 0, ""), "\n"]);
     }
-    if level.command.is_none() {
-        if !parser.commands.is_empty() && parser.command_name.is_empty() {
-            text += "\npositional arguments:\n";
-            list_commands(&mut text, parser);
-        }
+    if level.command.is_none() && !parser.commands.is_empty() && parser.command_name.is_empty() {
+        text += "\npositional arguments:\n";
+        list_commands(&mut text, parser);
     }
     text += "\noptional arguments:\n";
     let is_apart = |argument: &Argument| {

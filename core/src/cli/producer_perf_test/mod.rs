@@ -383,14 +383,13 @@ impl Test<'_> {
     /// Begins a transaction where none is open; true where it ends with the next record.
     fn begin_transaction(&mut self, now: Instant) -> Result<bool, Failure> {
         let Some(duration) = self.plan.transaction_duration else { return Ok(false) };
-        let began = match self.transaction_began {
-            Some(began) => began,
-            None => {
-                let begun = self.terminal.producer().map_or(Ok(()), |mut producer| producer.begin_transaction());
-                begun.map_err(|error| Exception::from(&error))?;
-                self.transaction_began = Some(now);
-                now
-            }
+        let began = if let Some(began) = self.transaction_began {
+            began
+        } else {
+            let begun = self.terminal.producer().map_or(Ok(()), |mut producer| producer.begin_transaction());
+            begun.map_err(|error| Exception::from(&error))?;
+            self.transaction_began = Some(now);
+            now
         };
         Ok(now.since(began) >= duration)
     }

@@ -61,7 +61,7 @@ pub(super) async fn abort(client: &Client, arguments: &Arguments) -> Result<(), 
 
 /// The transaction that begins with this offset.
 async fn spec_of(client: &Client, partition: TopicPartition, start_offset: i64) -> Result<Spec, Failure> {
-    let producers = client.describe_producers(&[partition.clone()], None).await.map_err(|cause| {
+    let producers = client.describe_producers(core::slice::from_ref(&partition), None).await.map_err(|cause| {
         failed(&client.terminal, &format!("Failed to validate producer state for partition {partition}"), &cause)
     })?;
     let mut producers = producers.into_iter().flat_map(|(_, producers)| producers);

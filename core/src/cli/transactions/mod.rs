@@ -219,7 +219,7 @@ async fn describe(client: &Client, arguments: &Arguments) -> Result<(), Failure>
 
 async fn describe_producers(client: &Client, arguments: &Arguments) -> Result<(), Failure> {
     let (partition, broker) = (partition(arguments), arguments.integer("broker-id"));
-    let described = client.describe_producers(&[partition.clone()], broker).await.map_err(|cause| {
+    let described = client.describe_producers(core::slice::from_ref(&partition), broker).await.map_err(|cause| {
         let whom = broker.map_or_else(|| "leader".to_string(), |broker| format!("broker {broker}"));
         failed(&client.terminal, &format!("Failed to describe producers for partition {partition} on {whom}"), &cause)
     })?;

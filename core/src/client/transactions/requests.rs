@@ -515,14 +515,14 @@ impl TransactionManager {
             ErrorCode::InvalidProducerEpoch | ErrorCode::ProducerFenced => {
                 self.fatal(asked, TransactionError::api(ErrorCode::ProducerFenced));
             }
-            ErrorCode::TransactionalIdAuthorizationFailed
-            | ErrorCode::InvalidTxnState
-            | ErrorCode::InvalidProducerIdMapping => self.fatal(asked, TransactionError::api(error)),
             ErrorCode::UnknownProducerId if self.can_bump_epoch || self.is_v2 => {
                 self.needs_epoch_bump |= self.bumps_epoch_itself();
                 self.abortable(asked, TransactionError::api(error));
             }
-            ErrorCode::UnknownProducerId => self.fatal(asked, TransactionError::api(error)),
+            ErrorCode::TransactionalIdAuthorizationFailed
+            | ErrorCode::InvalidTxnState
+            | ErrorCode::InvalidProducerIdMapping
+            | ErrorCode::UnknownProducerId => self.fatal(asked, TransactionError::api(error)),
             ErrorCode::TransactionAbortable => self.abortable(asked, TransactionError::api(error)),
             error => self.fatal(asked, TransactionError::kafka(format!("{what}{}", error.message()))),
         }
