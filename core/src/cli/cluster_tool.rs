@@ -30,12 +30,14 @@ const PARSER: Parser = Parser {
         Command {
             name: "cluster-id",
             help: "Tells the cluster's id.",
+            description: "",
             arguments: &[SERVER, CONTROLLER, CONFIG, COMMAND_CONFIG],
             groups: GROUPS,
         },
         Command {
             name: "unregister",
             help: "Forgets a broker for good.",
+            description: "",
             arguments: &[
                 SERVER,
                 CONTROLLER,
@@ -48,6 +50,7 @@ const PARSER: Parser = Parser {
         Command {
             name: "list-endpoints",
             help: "Tells where brokers or controllers listen.",
+            description: "",
             arguments: &[
                 SERVER,
                 CONTROLLER,
@@ -58,6 +61,7 @@ const PARSER: Parser = Parser {
             groups: GROUPS,
         },
     ],
+    command_name: "",
 };
 
 /// The tool.

@@ -426,6 +426,7 @@ impl Work<'_> {
                     return Err(Exception::new(class, cause.to_string()).because(&cause).into());
                 }
             }
+            Err(SendError::Transaction(error)) => return Err(Exception::from(&error).into()),
             Err(SendError::RecordTooLarge { size, max_request_size }) => {
                 self.failed(&sent, &too_large(size, max_request_size));
             }
@@ -458,6 +459,14 @@ impl Work<'_> {
                 }
             }
             ProducerEvent::Retrying { .. } => log_retry(self.terminal, "console-producer", &event),
+            ProducerEvent::Aborted { ids, error, .. } => {
+                let exception = Exception::from(&error);
+                for id in ids {
+                    if let Some(sent) = self.pending.remove(&id) {
+                        self.failed(&sent, &exception);
+                    }
+                }
+            }
             ProducerEvent::Failed { ids, topic, partition, error } => {
                 let exception = failure(&topic, partition, error, ids.len(), self.max_block_ms, self.delivery_ms);
                 for id in ids {

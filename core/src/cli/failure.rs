@@ -1,6 +1,6 @@
 //! How a tool ends before its end.
 
-use crate::client::AdminError;
+use crate::client::{AdminError, TransactionError, TransactionErrorKind};
 use crate::protocol::ErrorCode;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -81,6 +81,23 @@ impl From<AdminError> for Exception {
     }
 }
 
+impl From<&TransactionError> for Exception {
+    fn from(error: &TransactionError) -> Self {
+        let class = match error.kind {
+            TransactionErrorKind::Api(error) => class_of(error),
+            TransactionErrorKind::Kafka => KAFKA_EXCEPTION.to_string(),
+            TransactionErrorKind::IllegalState => "java.lang.IllegalStateException".to_string(),
+            TransactionErrorKind::CommitFailed => "org.apache.kafka.clients.consumer.CommitFailedException".to_string(),
+            TransactionErrorKind::Aborted => format!("{ERRORS}TransactionAbortedException"),
+        };
+        let exception = Self::new(&class, &*error.message);
+        match &error.cause {
+            Some(cause) => exception.because(&Self::from(&**cause)),
+            None => exception,
+        }
+    }
+}
+
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
         Self::Thrown(error.into())
@@ -146,6 +163,9 @@ pub(super) fn class_of(error: ErrorCode) -> String {
     class.push_str("Exception");
     class
 }
+
+/// The class of what has no error of its own in the protocol.
+pub(super) const KAFKA_EXCEPTION: &str = "org.apache.kafka.common.KafkaException";
 
 /// Where the exceptions of the protocol are.
 const ERRORS: &str = "org.apache.kafka.common.errors.";

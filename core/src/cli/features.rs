@@ -38,40 +38,47 @@ const PARSER: Parser = Parser {
         Command {
             name: "describe",
             help: "Tells which features there are, and their levels.",
+            description: "",
             arguments: &[store(&["--node-id"], "Asks this node, not any.").integer()],
             groups: &[],
         },
         Command {
             name: "upgrade",
             help: "Raises levels of features.",
+            description: "",
             arguments: &[METADATA, RELEASE, FEATURE, DRY_RUN],
             groups: &[],
         },
         Command {
             name: "downgrade",
             help: "Lowers levels of features.",
+            description: "",
             arguments: &[METADATA, RELEASE, FEATURE, UNSAFE, DRY_RUN],
             groups: &[],
         },
         Command {
             name: "disable",
             help: "Lowers levels of features to 0.",
+            description: "",
             arguments: &[append(&["--feature"], "A feature."), UNSAFE, DRY_RUN],
             groups: &[],
         },
         Command {
             name: "version-mapping",
             help: "Tells which levels come with a release, else with the latest.",
+            description: "",
             arguments: &[store(&["--release-version"], "The release, from 3.3-IV3 on; 4.3-IV0 unless told.")],
             groups: &[],
         },
         Command {
             name: "feature-dependencies",
             help: "Tells what levels of features want of others.",
+            description: "",
             arguments: &[append(&["--feature"], "A feature and its level, as group.version=1.").required()],
             groups: &[],
         },
     ],
+    command_name: "",
 };
 
 /// `FeatureUpdate.UpgradeType`.

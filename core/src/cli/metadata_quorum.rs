@@ -42,6 +42,7 @@ const PARSER: Parser = Parser {
         Command {
             name: "describe",
             help: "Tells of the quorum.",
+            description: "",
             arguments: &[
                 store_true(&["--status"], "In short: who leads, and how far the others are.").in_group(0),
                 store_true(&["--replication"], "Replica by replica.").in_group(1),
@@ -52,16 +53,19 @@ const PARSER: Parser = Parser {
         Command {
             name: "add-controller",
             help: "Adds a controller to the quorum.",
+            description: "",
             arguments: &[store_true(&["--dry-run"], "Tells what would be done, and does not do it.")],
             groups: &[],
         },
         Command {
             name: "remove-controller",
             help: "Removes a controller from the quorum.",
+            description: "",
             arguments: REMOVE,
             groups: &[],
         },
     ],
+    command_name: "",
 };
 
 /// The tool.

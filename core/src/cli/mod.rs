@@ -66,6 +66,7 @@ mod terminal;
 mod tests;
 mod topic_filter;
 mod topics;
+mod transactions;
 
 pub use program::{Environment, Program, ProgramInput, ProgramOutput, Uncaught};
 pub use topics::{NewTopic, TopicChange, topic_pattern};
@@ -89,7 +90,7 @@ pub(crate) struct Tool {
     pub(crate) run: fn(Terminal) -> Run,
 }
 
-static TOOLS: [Tool; 21] = [
+static TOOLS: [Tool; 22] = [
     Tool { name: "kafka-broker-api-versions.sh", run: |terminal| Box::pin(broker_api_versions::run(terminal)) },
     Tool { name: "kafka-cluster.sh", run: |terminal| Box::pin(cluster_tool::run(terminal)) },
     Tool { name: "kafka-configs.sh", run: |terminal| Box::pin(configs::run(terminal)) },
@@ -111,6 +112,7 @@ static TOOLS: [Tool; 21] = [
     Tool { name: "kafka-server-stop.sh", run: |terminal| Box::pin(server_stop::run(terminal)) },
     Tool { name: "kafka-storage.sh", run: |terminal| Box::pin(storage::run(terminal)) },
     Tool { name: "kafka-topics.sh", run: |terminal| Box::pin(topics::run(terminal)) },
+    Tool { name: "kafka-transactions.sh", run: |terminal| Box::pin(transactions::run(terminal)) },
 ];
 
 /// The tool of this name.

@@ -2,7 +2,7 @@
 
 use super::failure::Exception;
 use super::terminal::Terminal;
-use crate::client::ProducerEvent;
+use crate::client::{ProducerEvent, producer};
 use crate::ids::PartitionIndex;
 use crate::protocol::ErrorCode;
 use alloc::format;
@@ -22,10 +22,7 @@ pub(super) fn log_retry(terminal: &Terminal, client_id: &str, event: &ProducerEv
 
 /// The exception of a record that no request can hold.
 pub(super) fn too_large(size: usize, max_request_size: usize) -> Exception {
-    let message = format!(
-        "The message is {size} bytes when serialized which is larger than {max_request_size}, which is the value of the \
-         max.request.size configuration."
-    );
+    let message = producer::too_large(size, max_request_size);
     Exception::of(ErrorCode::MessageTooLarge, Some(&message))
 }
 

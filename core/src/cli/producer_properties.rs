@@ -51,8 +51,19 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
         retry_backoff: millis(properties, "retry.backoff.ms", defaults.retry_backoff)?,
         retry_backoff_max: millis(properties, "retry.backoff.max.ms", defaults.retry_backoff_max)?,
         metadata_max_age: millis(properties, "metadata.max.age.ms", defaults.metadata_max_age)?,
+        transactional_id: properties.value("transactional.id").cloned(),
+        transaction_timeout: int_millis(properties, "transaction.timeout.ms", defaults.transaction_timeout)?,
         ..defaults
     };
+    if let Some(id) = &config.transactional_id {
+        if id.is_empty() {
+            return Err(invalid("transactional.id", "", "String must be non-empty").into());
+        }
+        if properties.value("client.id").is_none() {
+            config.client_id = format!("producer-{id}").into();
+        }
+    }
+    check_idempotence(properties, &config)?;
     let failed = |cause: &Exception| {
         Exception::new("org.apache.kafka.common.KafkaException", "Failed to construct kafka producer").because(cause)
     };
@@ -65,6 +76,28 @@ pub(super) fn producer_config(terminal: &Terminal, properties: &Properties) -> R
     }
     config.bootstrap = bootstrap(terminal, servers).map_err(|cause| failed(&cause))?;
     Ok(config)
+}
+
+/// What an idempotent producer wants of other settings: those that nobody asked to be idempotent are not, then.
+fn check_idempotence(properties: &Properties, config: &ProducerConfig) -> Result<(), Exception> {
+    let wrong = |message: &str| Err(Exception::new(CONFIG_EXCEPTION, message));
+    let mut is_idempotent = config.enable_idempotence;
+    if is_idempotent {
+        let is_asked_for = properties.value("enable.idempotence").is_some();
+        if is_asked_for && config.retries == 0 {
+            return wrong("Must set retries to non-zero when using the idempotent producer.");
+        }
+        if is_asked_for && config.acks != -1 {
+            return wrong(
+                "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence.",
+            );
+        }
+        is_idempotent = config.retries > 0 && config.acks == -1;
+    }
+    if !is_idempotent && config.transactional_id.is_some() {
+        return wrong("Cannot set a transactional.id without also enabling idempotence.");
+    }
+    Ok(())
 }
 
 /// What compresses with this codec, at the level that properties give. All levels are checked, as Kafka does.

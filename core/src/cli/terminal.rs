@@ -9,7 +9,7 @@ use super::server::{ServerEvent, ServerRequest};
 use crate::client::network_client::Notice;
 use crate::client::{
     Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, ClientInput, ClientOutput, Consumer, ConsumerConfig,
-    ConsumerEvent, Operation, Producer, ProducerConfig, ProducerEvent,
+    ConsumerEvent, Operation, Producer, ProducerConfig, ProducerEvent, TransactionOutcome,
 };
 use crate::ids::{ConnectionId, NodeId, Uuid};
 use crate::protocol::ErrorCode;
@@ -538,6 +538,15 @@ impl Terminal {
     /// The next the producer tells, also after Ctrl-C.
     pub(super) async fn producer_event(&self) -> ProducerEvent {
         self.until(|state| state.producer.as_mut()?.poll_event()).await
+    }
+
+    /// What a call for a transaction came to, or what the producer tells before; also after Ctrl-C.
+    pub(super) async fn transaction_or_producer_event(&self) -> Result<TransactionOutcome, ProducerEvent> {
+        self.until(|state| {
+            let producer = state.producer.as_mut()?;
+            producer.poll_event().map(Err).or_else(|| producer.poll_transaction().map(Ok))
+        })
+        .await
     }
 
     /// What is looked for in the producer, or the deadline.

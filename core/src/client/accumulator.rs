@@ -117,8 +117,16 @@ impl Batch {
     }
 
     /// The bytes to be sent.
-    pub(super) fn encode(&self, identity: Option<ProducerIdentity>, compressor: Option<&Compressor>) -> Bytes {
+    fn encode(
+        &self,
+        identity: Option<ProducerIdentity>,
+        compressor: Option<&Compressor>,
+        is_transactional: bool,
+    ) -> Bytes {
         let mut builder = self.builder.clone();
+        if is_transactional {
+            builder = builder.transactional();
+        }
         if let Some(compressor) = compressor {
             builder = builder.compressed(compressor);
         }
@@ -132,7 +140,7 @@ impl Batch {
 
     /// Two batches of half the records each, with the same sequences in all; `None` for a single record.
     fn split(&self, second_id: u64) -> Option<(Self, Self)> {
-        let batch = RecordBatch::parse(&self.encode(None, None)).ok()?;
+        let batch = RecordBatch::parse(&self.encode(None, None, false)).ok()?;
         let records: Vec<_> = batch.iter().ok()?.collect::<Result<_, _>>().ok()?;
         let half = records.len() / 2;
         if half == 0 {
@@ -215,6 +223,20 @@ impl PartitionQueue {
                 self.next_sequence = add_sequence(self.next_sequence, batch.builder.count());
             }
         }
+    }
+
+    /// Takes the batches that are not sent, and never were with a sequence.
+    pub(super) fn take_undrained(&mut self) -> VecDeque<Batch> {
+        let (undrained, kept) =
+            core::mem::take(&mut self.batches).into_iter().partition(|batch| batch.base_sequence.is_none());
+        self.batches = kept;
+        undrained
+    }
+
+    /// Takes all batches, and forgets what their sequences were.
+    pub(super) fn take_all(&mut self) -> VecDeque<Batch> {
+        (self.needs_new_epoch, self.identity) = (false, None);
+        core::mem::take(&mut self.batches)
     }
 
     /// Puts a batch's two halves in its place; false where it has but one record.
@@ -310,6 +332,8 @@ pub(super) struct DrainRules {
     pub(super) now: Instant,
     pub(super) linger: Duration,
     pub(super) identity: Option<ProducerIdentity>,
+    /// Batches are parts of transactions.
+    pub(super) is_transactional: bool,
     /// One batch of a partition at a time (`max.in.flight.requests.per.connection=1`).
     pub(super) is_muted: bool,
     pub(super) is_flushing: bool,
@@ -404,7 +428,7 @@ impl Accumulator {
             let identity = queue.mark_sent(index, rules.identity);
             if let Some(batch) = queue.batches.get(index) {
                 let sent = SentBatch { partition: partition.clone(), batch_id: batch.id };
-                let bytes = batch.encode(identity, rules.compressor.as_ref());
+                let bytes = batch.encode(identity, rules.compressor.as_ref(), rules.is_transactional);
                 if batch.ratio.is_some() && batch.attempts == 1 {
                     let ratio = (bytes.len() - HEADER_LENGTH) as f32 / (batch.size() - HEADER_LENGTH) as f32;
                     let known = self.ratios.entry(partition.topic.clone()).or_insert(1.0);

@@ -5,7 +5,7 @@
 //!   and backoff, `peer` one broker.
 //! - [`metadata`]: brokers, topics and leaders as a client last heard of them; `quorum_metadata`: of controllers.
 //! - [`consumer`]: reads topics, alone or in a classic group.
-//! - [`producer`]: batches, sequences, retries.
+//! - [`producer`]: batches, sequences, retries; [`transactions`]: those of a producer.
 //! - [`admin`]: topics, configs, groups, offsets.
 //! - [`partitioner`]: murmur2 and the sticky partitioner.
 //! - [`assignor`]: which member of a classic group gets which partitions.
@@ -23,12 +23,14 @@ pub mod producer;
 mod quorum_metadata;
 #[cfg(test)]
 mod scripted_broker;
+pub mod transactions;
 
 pub use admin::{Admin, AdminConfig, AdminError, AdminRequest, AdminResponse, Operation};
 pub use consumer::{Consumer, ConsumerConfig, ConsumerEvent, ConsumerView};
 pub use metadata::ClusterMetadata;
 pub use network_client::{Answer, AnswerError, NetworkClient, NetworkConfig, RequestFailed, RequestOptions, Target};
 pub use producer::{Producer, ProducerConfig, ProducerEvent, ProducerRecord, SendError};
+pub use transactions::{TransactionError, TransactionErrorKind, TransactionOperation, TransactionOutcome};
 
 use crate::ids::ConnectionId;
 use crate::text::Str;

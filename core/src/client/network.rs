@@ -1,7 +1,9 @@
 //! [`Network`]: what a [`super::NetworkClient`] is inside: connections, versions, correlation ids, time-outs, metadata. Requests are
 //! of no type here, and their purposes numbers: this code is there once for all kinds of clients.
 
-use super::network_client::{Answer, NetworkConfig, Notice, RequestFailed, RequestOptions, SOFTWARE_NAME, Target};
+use super::network_client::{
+    Answer, ClusterFeatures, NetworkConfig, Notice, RequestFailed, RequestOptions, SOFTWARE_NAME, Target,
+};
 use super::peer::{AnyRequest, InFlight, Link, Peer, PeerId, Queued, Why, jittered};
 use super::{ClientInput, ClientOutput, ClusterMetadata, quorum_metadata};
 use crate::ids::{ConnectionId, NodeId};
@@ -43,6 +45,7 @@ pub(super) struct Network {
     /// True until the first metadata, and again when no broker of the metadata is reachable.
     is_bootstrapping: bool,
     metadata: ClusterMetadata,
+    features: ClusterFeatures,
     refresh: Refresh,
     answers: VecDeque<Answer<u64>>,
     outputs: VecDeque<ClientOutput>,
@@ -92,6 +95,7 @@ impl Network {
             for_any: VecDeque::new(),
             is_bootstrapping: true,
             metadata: ClusterMetadata::default(),
+            features: ClusterFeatures::default(),
             refresh,
             answers: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -108,6 +112,11 @@ impl Network {
     /// The cluster as last heard of.
     pub(super) fn metadata(&self) -> &ClusterMetadata {
         &self.metadata
+    }
+
+    /// The features of the cluster as the newest answer of a broker has them.
+    pub(super) fn features(&self) -> ClusterFeatures {
+        self.features
     }
 
     /// Its cluster is the quorum of controllers.
@@ -451,6 +460,14 @@ impl Network {
         let versions = ranges(&response);
         match ErrorCode::from_code(response.error_code) {
             Some(ErrorCode::None) => {
+                if response.finalized_features_epoch > self.features.epoch {
+                    let mut finalized = response.finalized_features.iter();
+                    let transactions = finalized.find(|feature| &*feature.name == "transaction.version");
+                    self.features = ClusterFeatures {
+                        epoch: response.finalized_features_epoch,
+                        transaction_version: transactions.map_or(0, |feature| feature.max_version_level),
+                    };
+                }
                 if let Some(peer) = self.peers.get_mut(&id) {
                     peer.greeted(connection, versions);
                 }

@@ -131,6 +131,21 @@ impl<P> Answer<P> {
     }
 }
 
+/// What brokers said of the features that count in the cluster (KIP-584).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClusterFeatures {
+    /// Of the finalized features, the highest seen; -1 before any.
+    pub epoch: i64,
+    /// Level of `transaction.version`; 0 where it is not finalized.
+    pub transaction_version: i16,
+}
+
+impl Default for ClusterFeatures {
+    fn default() -> Self {
+        Self { epoch: -1, transaction_version: 0 }
+    }
+}
+
 /// See the module. `P` is what the caller remembers of a request.
 #[derive(Clone, Debug)]
 pub struct NetworkClient<P> {
@@ -188,6 +203,11 @@ impl<P> NetworkClient<P> {
     /// The cluster as last heard of.
     pub fn metadata(&self) -> &ClusterMetadata {
         self.network.metadata()
+    }
+
+    /// The features of the cluster as the newest answer of a broker has them.
+    pub fn features(&self) -> ClusterFeatures {
+        self.network.features()
     }
 
     /// Its cluster is the quorum of controllers.

@@ -1,95 +1,41 @@
 //! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
 
+mod config;
+mod transactional;
+
+pub use config::ProducerConfig;
+
 use super::accumulator::{Accumulator, AppendRules, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
 use super::network_client::{
     Answer, AnswerError, NetworkClient, NetworkConfig, Notice, RequestFailed, RequestOptions, Target,
 };
 use super::partitioner::{PartitionLoad, StickyPartitioner, partition_for_key};
 use super::peer::jittered;
+use super::transactions::{TransactionConfig, TransactionError, TransactionManager};
 use super::{ClientInput, ClientOutput, ClusterMetadata};
 use crate::ids::{NodeId, Offset, PartitionIndex, TopicPartition, Uuid};
 use crate::protocol::messages::InitProducerIdRequest;
 use crate::protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use crate::protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse};
 use crate::protocol::{ErrorCode, Records};
-use crate::record::Compressor;
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use super::accumulator::ProducerRecord;
 
 /// The first version of Produce that names topics by id.
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
-
-/// A producer's settings, with the Java client's defaults.
-#[derive(Clone, Debug)]
-pub struct ProducerConfig {
-    /// `client.id`.
-    pub client_id: Str,
-    /// `bootstrap.servers`.
-    pub bootstrap: Vec<(Str, u16)>,
-    /// `acks`: -1 for all in-sync replicas, 1 for the leader, 0 for none.
-    pub acks: i16,
-    /// `linger.ms`.
-    pub linger: Duration,
-    /// `batch.size`, in bytes; of compressed batches as far as their size can be told before.
-    pub batch_size: usize,
-    /// `compression.type` with its level; `None` for `none`.
-    pub compression: Option<Compressor>,
-    /// `max.in.flight.requests.per.connection`.
-    pub max_in_flight: usize,
-    /// `max.request.size`, in bytes.
-    pub max_request_size: usize,
-    /// `delivery.timeout.ms`.
-    pub delivery_timeout: Duration,
-    /// `request.timeout.ms`.
-    pub request_timeout: Duration,
-    /// `max.block.ms`: how long a record waits for its topic's metadata.
-    pub max_block: Duration,
-    /// `enable.idempotence`; off by itself with other `acks` than all or more than 5 in flight.
-    pub enable_idempotence: bool,
-    /// `buffer.memory`, in bytes.
-    pub buffer_memory: usize,
-    /// `retries`: as often a batch is sent again.
-    pub retries: u32,
-    /// `retry.backoff.ms`.
-    pub retry_backoff: Duration,
-    /// `retry.backoff.max.ms`.
-    pub retry_backoff_max: Duration,
-    /// `metadata.max.age.ms`.
-    pub metadata_max_age: Duration,
-}
-
-impl Default for ProducerConfig {
-    fn default() -> Self {
-        Self {
-            client_id: Str::from_static("producer-1"),
-            bootstrap: Vec::new(),
-            acks: -1,
-            linger: Duration::from_millis(5),
-            batch_size: 16_384,
-            compression: None,
-            max_in_flight: 5,
-            max_request_size: 1_048_576,
-            delivery_timeout: Duration::from_mins(2),
-            request_timeout: Duration::from_secs(30),
-            max_block: Duration::from_mins(1),
-            enable_idempotence: true,
-            buffer_memory: 33_554_432,
-            retries: i32::MAX as u32,
-            retry_backoff: Duration::from_millis(100),
-            retry_backoff_max: Duration::from_secs(1),
-            metadata_max_age: Duration::from_mins(5),
-        }
-    }
-}
+/// The last version of Produce by which a partition does not become a part of the transaction by itself (KIP-890).
+const LAST_OF_TRANSACTION_V1: i16 = 11;
 
 /// Why a record was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// Larger than `max.request.size`.
     RecordTooLarge {
@@ -100,6 +46,16 @@ pub enum SendError {
     },
     /// `buffer.memory` is full; try again after the next event.
     BufferExhausted,
+    /// No transaction is open for it, or it failed.
+    Transaction(TransactionError),
+}
+
+/// What Kafka says of a record that no request can hold, sizes in bytes.
+pub fn too_large(size: usize, max_request_size: usize) -> String {
+    format!(
+        "The message is {size} bytes when serialized which is larger than {max_request_size}, which is the value of the \
+         max.request.size configuration."
+    )
 }
 
 /// What became of records.
@@ -129,6 +85,17 @@ pub enum ProducerEvent {
         /// Why.
         error: ErrorCode,
     },
+    /// Records were not sent, and never will be: their transaction is not going to be committed.
+    Aborted {
+        /// Which.
+        ids: Vec<u64>,
+        /// Topic.
+        topic: Str,
+        /// Partition; -1 where none was chosen yet.
+        partition: PartitionIndex,
+        /// Why.
+        error: TransactionError,
+    },
     /// A batch failed and will be sent again.
     Retrying {
         /// Topic.
@@ -146,15 +113,16 @@ pub enum ProducerEvent {
 
 /// What a request was for.
 #[derive(Clone, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     InitProducerId,
+    Transaction,
     Produce { batches: Vec<SentBatch>, topic_ids: SortedMap<Str, Uuid> },
 }
 
 /// The producer id: fetched once, its epoch counted up here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Identity {
-    /// Without idempotence.
+    /// Without idempotence, or that of the transactions.
     Off,
     /// To be asked for.
     Wanted {
@@ -184,6 +152,7 @@ pub struct Producer {
     sticky: SortedMap<Str, StickyPartitioner>,
     parked: VecDeque<Parked>,
     identity: Identity,
+    transactions: Option<TransactionManager>,
     next_record_id: u64,
     is_flushing: bool,
     /// Records held; see [`unfinished`](Self::unfinished).
@@ -211,8 +180,18 @@ impl Producer {
         let mut network = NetworkClient::new(network, first_connection, rng.fork());
         network.set_max_in_flight(config.max_in_flight);
         let is_idempotent = config.enable_idempotence && config.acks == -1 && config.max_in_flight <= 5;
-        let identity = if is_idempotent { Identity::Wanted { not_before: Instant::ZERO } } else { Identity::Off };
+        let transactions = config.transactional_id.clone().map(|transactional_id| {
+            TransactionManager::new(TransactionConfig {
+                transactional_id,
+                timeout: config.transaction_timeout,
+                retry_backoff: config.retry_backoff,
+                max_block: config.max_block,
+            })
+        });
+        let asks_itself = is_idempotent && transactions.is_none();
+        let identity = if asks_itself { Identity::Wanted { not_before: Instant::ZERO } } else { Identity::Off };
         Self {
+            transactions,
             config,
             network,
             rng,
@@ -238,7 +217,13 @@ impl Producer {
         let max_request_size = self.config.max_request_size;
         let most = alone.size_upper_bound(record.key.as_deref(), record.value.as_deref(), &record.headers);
         if most > max_request_size {
+            if let Some(transactions) = &mut self.transactions {
+                transactions.record_too_large(too_large(most, max_request_size));
+            }
             return Err(SendError::RecordTooLarge { size: most, max_request_size });
+        }
+        if self.transactions.is_some() {
+            self.check_transaction(&record)?;
         }
         if self.buffered_bytes + size > self.config.buffer_memory {
             return Err(SendError::BufferExhausted);
@@ -309,7 +294,8 @@ impl Producer {
             _ => None,
         };
         let network = self.network.next_deadline();
-        [batches, parked, identity, network].into_iter().flatten().min_by_key(|deadline| deadline.0)
+        let transactions = self.transactions.as_ref().and_then(|transactions| transactions.next_deadline(self.now));
+        [batches, parked, identity, transactions, network].into_iter().flatten().min_by_key(|deadline| deadline.0)
     }
 
     /// What became of records.
@@ -353,8 +339,9 @@ impl Producer {
             self.expire(now.monotonic);
             self.ask_identity(now);
             self.renew_epochs();
+            let asked = self.transact(now);
             // Sending to a broker that is gone is answered at once.
-            if !self.drain(now) {
+            if !self.drain(now) && !asked {
                 break;
             }
         }
@@ -436,6 +423,9 @@ impl Producer {
         let batch_size = self.config.batch_size;
         let rules = AppendRules { now, batch_size, is_compressed: self.config.compression.is_some() };
         let appended = self.accumulator.append(&to, parked.id, record, parked.timestamp, &rules);
+        if let Some(transactions) = &mut self.transactions {
+            transactions.add_partition(&to);
+        }
         if record.partition.is_none()
             && record.key.is_none()
             && let Some(sticky) = self.sticky.get_mut(&record.topic)
@@ -452,6 +442,9 @@ impl Producer {
     }
 
     fn fail(&mut self, topic: Str, partition: PartitionIndex, ids: Vec<u64>, error: ErrorCode) {
+        if let Some(transactions) = &mut self.transactions {
+            transactions.records_failed(error);
+        }
         self.events.push_back(ProducerEvent::Failed { ids, topic, partition, error });
     }
 }
@@ -459,6 +452,9 @@ impl Producer {
 /// From batches to requests.
 impl Producer {
     fn known_identity(&self) -> Option<ProducerIdentity> {
+        if let Some(transactions) = &self.transactions {
+            return transactions.identity();
+        }
         if let Identity::Known(identity) = self.identity { Some(identity) } else { None }
     }
 
@@ -481,6 +477,9 @@ impl Producer {
 
     /// Counts the epoch up for partitions whose sequence is in doubt, once nothing of them is in flight.
     fn renew_epochs(&mut self) {
+        if self.transactions.is_some() {
+            return self.lose_doubtful_sequences();
+        }
         let Some(mut identity) = self.known_identity() else { return };
         for queue in self.accumulator.queues.values_mut() {
             if !queue.needs_new_epoch || queue.in_flight() > 0 {
@@ -499,26 +498,29 @@ impl Producer {
     /// Sends one request to each leader with something due; answers whether any was sent.
     fn drain(&mut self, now: Now) -> bool {
         let identity = self.known_identity();
-        if identity.is_none() && self.identity != Identity::Off {
+        if identity.is_none() && (self.identity != Identity::Off || self.transactions.is_some()) {
             return false;
         }
         let rules = DrainRules {
             now: now.monotonic,
             linger: self.config.linger,
             identity,
+            is_transactional: self.transactions.is_some(),
             is_muted: self.config.max_in_flight == 1,
             is_flushing: self.is_flushing,
             max_request_size: self.config.max_request_size,
             compressor: self.config.compression,
         };
-        let due = self.accumulator.due(&rules);
+        let mut due = self.accumulator.due(&rules);
+        self.keep_sendable(&mut due);
         let mut sent = false;
         for node in self.by_leader(&due).into_keys() {
             if !self.network.is_ready(node) {
                 self.network.connect(now, node);
                 continue;
             }
-            let all: Vec<TopicPartition> = self.accumulator.queues.keys().cloned().collect();
+            let mut all: Vec<TopicPartition> = self.accumulator.queues.keys().cloned().collect();
+            self.keep_sendable(&mut all);
             let led = self.by_leader(&all).remove(&node).unwrap_or_default();
             let drained = self.accumulator.drain(&led, &rules);
             if !drained.is_empty() {
@@ -527,6 +529,13 @@ impl Producer {
             }
         }
         sent
+    }
+
+    /// Leaves out partitions that are not a part of the transaction yet.
+    fn keep_sendable(&self, partitions: &mut Vec<TopicPartition>) {
+        if let Some(transactions) = &self.transactions {
+            partitions.retain(|partition| transactions.may_send_to(partition));
+        }
     }
 
     /// Asks for metadata where one has no leader.
@@ -558,14 +567,20 @@ impl Producer {
             name,
             partition_data,
         });
+        let transactions = self.transactions.as_ref();
         let request = ProduceRequest {
+            transactional_id: transactions.map(|transactions| transactions.transactional_id().clone()),
             acks: self.config.acks,
             timeout_ms: self.config.request_timeout.as_millis() as i32,
             topic_data: topic_data.collect(),
-            ..Default::default()
         };
+        let is_v1 = transactions.is_some_and(|transactions| !transactions.is_v2());
         let options = RequestOptions {
-            max_version: (!has_ids).then_some(FIRST_WITH_TOPIC_IDS - 1),
+            max_version: match (is_v1, has_ids) {
+                (true, _) => Some(LAST_OF_TRANSACTION_V1),
+                (false, true) => None,
+                (false, false) => Some(FIRST_WITH_TOPIC_IDS - 1),
+            },
             is_answered: self.config.acks != 0,
             ..Default::default()
         };
@@ -582,6 +597,11 @@ impl Producer {
         self.correlation_id = correlation_id.map_or(0, i32::from_be_bytes);
         match &answer.purpose {
             Purpose::InitProducerId => self.identity_answered(now.monotonic, &answer),
+            Purpose::Transaction => {
+                if let Some(transactions) = &mut self.transactions {
+                    transactions.answered(now, &mut self.network, &answer);
+                }
+            }
             Purpose::Produce { .. } if self.config.acks == 0 && answer.result.is_ok() => {
                 self.produced(now, answer.purpose, &ProduceResponse::default());
             }
@@ -687,6 +707,12 @@ impl Producer {
         batch.state = BatchState::Waiting { not_before: now + wait };
         let attempts_left = self.config.retries.checked_sub(batch.attempts);
         let was_moved_up = base_sequence != batch.base_sequence;
+        let is_final =
+            self.transactions.is_some() && (error == ErrorCode::InvalidProducerEpoch || (is_first && !was_moved_up));
+        if is_sequence_error && is_final {
+            let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
+            return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);
+        }
         if is_sequence_error {
             // Behind a batch that failed this is no wonder; as the oldest it means that the broker counts otherwise.
             queue.needs_new_epoch |= is_first && !was_moved_up;

@@ -3,7 +3,7 @@ use super::*;
 use crate::protocol::messages::InitProducerIdResponse;
 use crate::protocol::messages::produce_response::TopicProduceResponse;
 use crate::record::compression::gzip;
-use crate::record::{Compression, RecordBatch};
+use crate::record::{Compression, Compressor, RecordBatch};
 use alloc::vec;
 use bytes::Bytes;
 

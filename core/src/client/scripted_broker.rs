@@ -3,6 +3,7 @@
 use super::{ClientInput, ClientOutput};
 use crate::ids::{ConnectionId, Uuid};
 use crate::protocol::api_versions::{Listener, ReleaseLine, listed_apis, unsupported_version_response};
+use crate::protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey};
 use crate::protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -13,6 +14,9 @@ use crate::text::Str;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
+
+/// What Kafka's brokers speak for transactions, also where ours do not.
+const TRANSACTION_APIS: [(i16, i16, i16); 4] = [(24, 0, 5), (25, 0, 4), (26, 0, 5), (28, 0, 5)];
 
 /// One request as it came.
 #[derive(Clone, Debug)]
@@ -49,6 +53,8 @@ pub(super) struct ScriptedCluster {
     pub(super) max_api_versions: i16,
     /// Highest version of an API, where lower than Kafka's.
     pub(super) max_versions: SortedMap<i16, i16>,
+    /// Level of the finalized feature `transaction.version`.
+    pub(super) transaction_version: i16,
     pub(super) connections: SortedMap<ConnectionId, u16>,
     pub(super) connects: Vec<u16>,
     pub(super) asked: Vec<Asked>,
@@ -63,6 +69,7 @@ impl ScriptedCluster {
             refused_ports: Vec::new(),
             max_api_versions: 4,
             max_versions: SortedMap::new(),
+            transaction_version: 0,
             connections: SortedMap::new(),
             connects: Vec::new(),
             asked: Vec::new(),
@@ -131,7 +138,22 @@ impl ScriptedCluster {
         for api in &mut api_keys {
             api.max_version = *self.max_versions.get(&api.api_key).unwrap_or(&api.max_version);
         }
-        asked.answer::<ApiVersionsRequest>(&ApiVersionsResponse { api_keys, ..Default::default() })
+        for (api_key, min_version, max_version) in TRANSACTION_APIS {
+            if !api_keys.iter().any(|api| api.api_key == api_key) {
+                api_keys.push(ApiVersion { api_key, min_version, max_version });
+            }
+        }
+        let transactions = FinalizedFeatureKey {
+            name: Str::from("transaction.version"),
+            max_version_level: self.transaction_version,
+            min_version_level: self.transaction_version,
+        };
+        asked.answer::<ApiVersionsRequest>(&ApiVersionsResponse {
+            api_keys,
+            finalized_features_epoch: 1,
+            finalized_features: vec![transactions],
+            ..Default::default()
+        })
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {

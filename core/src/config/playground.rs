@@ -40,6 +40,7 @@ pub fn deviations(brokers: u16) -> Vec<Deviation> {
     let in_sync = replicas.min(2);
     const FASTER: &str = "A failover should take a second, so that one sees it happen.";
     const SMALLER: &str = "Everything lives in a browser's storage.";
+    const FEWER: &str = "There may be fewer than three brokers.";
     const REPLICATED: &str = "The playground is about replicas.";
     [
         ("controller.quorum.election.timeout.ms", "300".into(), FASTER),
@@ -48,7 +49,9 @@ pub fn deviations(brokers: u16) -> Vec<Deviation> {
         ("broker.session.timeout.ms", "3000".into(), FASTER),
         ("default.replication.factor", format!("{replicas}"), REPLICATED),
         ("min.insync.replicas", format!("{in_sync}"), REPLICATED),
-        ("offsets.topic.replication.factor", format!("{replicas}"), "There may be fewer than three brokers."),
+        ("offsets.topic.replication.factor", format!("{replicas}"), FEWER),
+        ("transaction.state.log.replication.factor", format!("{replicas}"), FEWER),
+        ("transaction.state.log.min.isr", format!("{in_sync}"), FEWER),
         ("log.flush.interval.messages", "1".into(), "Reloading the page is a power cut of the whole cluster."),
         ("log.segment.bytes", "16777216".into(), SMALLER),
         ("log.retention.bytes", "268435456".into(), SMALLER),

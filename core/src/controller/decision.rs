@@ -31,14 +31,15 @@ pub struct ControllerConfig {
 }
 
 impl ControllerConfig {
-    /// With the features of this release that are implemented: `metadata.version` 30 (4.3-IV0) and none else.
+    /// With the features of this release that are implemented: `metadata.version` 30 (4.3-IV0) and `transaction.version` 2.
     pub fn new(cluster_id: Str, node: Arc<BrokerConfig>) -> Self {
         let metadata_version = (Str::from_static(crate::metadata::METADATA_VERSION), 30);
+        let transaction_version = (Str::from_static(crate::metadata::TRANSACTION_VERSION), 2);
         let voters = node.quorum_voters.iter().map(|voter| voter.id).collect();
         Self {
             cluster_id,
             node,
-            bootstrap_features: vec![metadata_version],
+            bootstrap_features: vec![metadata_version, transaction_version],
             bootstrap_records: Vec::new(),
             kraft_version: 0,
             voters,

@@ -2,7 +2,7 @@
 
 use super::decision::{ApiError, ControllerResult, Decision};
 use crate::java::{hash_map_order, string_hash};
-use crate::metadata::{KRAFT_VERSION, METADATA_VERSION, MetadataRecord, VersionRange};
+use crate::metadata::{KRAFT_VERSION, METADATA_VERSION, MetadataRecord, TRANSACTION_VERSION, VersionRange};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::update_features_request::FeatureUpdateKey;
 use crate::protocol::messages::update_features_response::UpdatableFeatureResult;
@@ -39,7 +39,7 @@ const UNSAFE_DOWNGRADE: i8 = 3;
 /// Features that exist beside `metadata.version`.
 const KNOWN: [&str; 6] = [
     KRAFT_VERSION,
-    "transaction.version",
+    TRANSACTION_VERSION,
     "group.version",
     "eligible.leader.replicas.version",
     "share.version",

@@ -19,8 +19,8 @@ pub const KRAFT_VERSION: &str = "kraft.version";
 
 /// The features this release line implements: name, lowest and highest level. `kraft_version` is the highest of
 /// kraft.version: 1 for a node that takes the voters from the log.
-pub fn supported_features(kraft_version: i16) -> [(&'static str, i16, i16); 2] {
-    [(METADATA_VERSION, 7, 30), (KRAFT_VERSION, 0, kraft_version)]
+pub fn supported_features(kraft_version: i16) -> [(&'static str, i16, i16); 3] {
+    [(METADATA_VERSION, 7, 30), (KRAFT_VERSION, 0, kraft_version), (TRANSACTION_VERSION, 0, 2)]
 }
 
 /// The finalized feature levels; a level of 0 is the same as absence.

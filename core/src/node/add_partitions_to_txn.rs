@@ -5,7 +5,7 @@
 use super::broker::{Broker, Purpose};
 use super::channels::{Channel, Endpoint};
 use crate::coordinator::partition_for;
-use crate::ids::{NodeId, TopicPartition};
+use crate::ids::{NodeId, TRANSACTION_STATE_TOPIC, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::add_partitions_to_txn_request::{
     AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
@@ -16,8 +16,6 @@ use crate::replication::replica_manager::{TransactionSupportedOperation, Transac
 use crate::sorted::{SortedMap, SortedSet};
 use alloc::vec::Vec;
 
-/// Whose leaders coordinate transactions.
-const TRANSACTION_STATE_TOPIC: &str = "__transaction_state";
 /// Version in which brokers ask each other.
 const VERSION: i16 = 5;
 

@@ -22,8 +22,7 @@ const NODE_LIMIT: Duration = Duration::from_mins(2);
 /// What a node logs when it serves.
 const STARTED: &str = "Kafka Server started";
 /// Features that exist and that our controllers do not finalize.
-const FEATURES: [&str; 5] =
-    ["eligible.leader.replicas.version", "group.version", "share.version", "streams.version", "transaction.version"];
+const FEATURES: [&str; 4] = ["eligible.leader.replicas.version", "group.version", "share.version", "streams.version"];
 
 /// Tools by the names of their scripts.
 const MAIN_CLASSES: [(&str, &str); 20] = [

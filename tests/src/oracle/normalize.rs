@@ -103,6 +103,8 @@ fn argparse_names(lines: &[String]) -> Vec<String> {
             "<description>".to_owned()
         } else if indent >= DESCRIPTIONS_FROM {
             continue;
+        } else if indent == 2 && inner.contains(' ') && !inner.starts_with('-') {
+            "  <description>".to_owned()
         } else {
             let name = inner.find("  ").map_or(inner, |at| &inner[..at]);
             format!("{}{name}", &line[..indent])
@@ -149,6 +151,8 @@ static ALWAYS: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (r"(localhost +)\d{5}\b", "$1<port>", false),
         (r"after \d+ attempt", "after <n> attempt", false),
         (r"\b\d+ ms ago\b", "<n> ms ago", true),
+        // For how long there has been a transaction.
+        (r"(\t[A-Z]\w+ *\t\d+ *\t<ms> *\t)\d+", "$1<n>", true),
         (r"\bcrc: \d+", "crc: <n>", false),
         // What was measured.
         (r"^\d+ (records sent, .* max latency\.)$", "<n> $1", false),
@@ -326,7 +330,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (21, 3, 3));
+        assert_eq!((ALWAYS.len(), SEVERAL_NODES.len(), UNORDERED.len()), (22, 3, 3));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(in crate::cli) enum Action {
     StoreTrue,
     /// Prints the help.
     Help,
+    /// Prints the version of Kafka.
+    Version,
 }
 
 /// An argument of a tool or of a sub-command.
@@ -45,6 +47,8 @@ pub(in crate::cli) struct Argument {
 pub(in crate::cli) enum Number {
     /// Any text.
     None,
+    /// Java's `Short`.
+    Short,
     /// Java's `Integer`.
     Integer,
     /// Java's `Long`.
@@ -58,6 +62,7 @@ impl Number {
     fn missed_by(self, text: &str) -> Option<&'static str> {
         let (is_one, class) = match self {
             Self::None => return None,
+            Self::Short => (text.parse::<i16>().is_ok(), "Short"),
             Self::Integer => (text.parse::<i32>().is_ok(), "Integer"),
             Self::Long => (text.parse::<i64>().is_ok(), "Long"),
             Self::Double => (text.trim().parse::<f64>().is_ok(), "Double"),
@@ -97,6 +102,10 @@ pub(in crate::cli) const fn store_true(flags: &'static [&'static str], help: &'s
 /// Every parser has it.
 pub(in crate::cli) const HELP: Argument =
     Argument { action: Action::Help, ..store(&["-h", "--help"], "Print this help and exit.") };
+
+/// Some parsers have it.
+pub(in crate::cli) const VERSION: Argument =
+    Argument { action: Action::Version, ..store(&["-v", "--version"], "Print the version of Kafka and exit.") };
 
 impl Argument {
     /// Must be given.
@@ -149,6 +158,8 @@ impl Argument {
 pub(in crate::cli) enum Group {
     /// The help has a part of this title for them.
     Titled(&'static str),
+    /// As before, and the part begins with this.
+    Explained(&'static str, &'static str),
     /// One of them at most may be given.
     Exclusive {
         /// And one must.
@@ -162,7 +173,7 @@ impl Group {
     /// Where one argument at most may be given: whether one must.
     pub(in crate::cli) const fn exclusive(self) -> Option<bool> {
         match self {
-            Self::Titled(_) => None,
+            Self::Titled(_) | Self::Explained(..) => None,
             Self::Exclusive { is_required } => Some(is_required),
             Self::Described(_) => Some(true),
         }
@@ -176,6 +187,8 @@ pub(in crate::cli) struct Command {
     pub(in crate::cli) name: &'static str,
     /// What it does.
     pub(in crate::cli) help: &'static str,
+    /// What it does, as its own help has it; most have nothing.
+    pub(in crate::cli) description: &'static str,
     /// Its arguments.
     pub(in crate::cli) arguments: &'static [Argument],
     /// Groups of them.
@@ -195,6 +208,8 @@ pub(in crate::cli) struct Parser {
     pub(in crate::cli) groups: &'static [Group],
     /// Its sub-commands; none where it does one thing.
     pub(in crate::cli) commands: &'static [Command],
+    /// What the usage calls a sub-command; empty where it names them all.
+    pub(in crate::cli) command_name: &'static str,
 }
 
 /// What was given.
@@ -237,6 +252,8 @@ impl Arguments {
 pub(in crate::cli) enum Stopped {
     /// The help was asked for: this is it.
     Help(String),
+    /// The version was asked for.
+    Version,
     /// A mistake.
     Wrong {
         /// In one sentence.
@@ -246,6 +263,9 @@ pub(in crate::cli) enum Stopped {
     },
 }
 
+/// What Kafka's release is made of, which these tools tell beside the version.
+const COMMIT: &str = "a9ce3221537b8653";
+
 impl Stopped {
     /// Prints it as argparse4j does; the end of the tool, with this code after the help.
     pub(in crate::cli) fn end(&self, terminal: &Terminal, code_of_help: i32) -> Failure {
@@ -253,6 +273,10 @@ impl Stopped {
             Self::Help(text) => {
                 terminal.print(text);
                 Failure::Exit(code_of_help)
+            }
+            Self::Version => {
+                terminal.line(&format!("{} (Commit:{COMMIT})", crate::cli::VERSION));
+                Failure::Exit(0)
             }
             Self::Wrong { shown, .. } => {
                 terminal.print_error(shown);
@@ -500,12 +524,21 @@ impl<'a> State<'a> {
         }
         for value in &values {
             if let Some(class) = argument.number.missed_by(value) {
-                let message = format!("could not convert '{value}' to {class} (For input string: \"{value}\")");
+                // Java reads a short as an integer, and then looks whether it is short.
+                let why = if argument.number == Number::Short && value.parse::<i32>().is_ok() {
+                    format!("Value out of range. Value:\"{value}\" Radix:10")
+                } else {
+                    format!("For input string: \"{value}\"")
+                };
+                let message = format!("could not convert '{value}' to {class} ({why})");
                 return Err(wrong(message));
             }
         }
         if argument.action == Action::Help {
             return Err(Stopped::Help(argparse_help::help(self.parser, level)));
+        }
+        if argument.action == Action::Version {
+            return Err(Stopped::Version);
         }
         used.arguments.push(argument.name());
         if argument.action == Action::Several {
@@ -541,6 +574,7 @@ impl core::fmt::Display for Stopped {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Help(text) => text,
+            Self::Version => crate::cli::VERSION,
             Self::Wrong { message, .. } => message,
         })
     }

@@ -22,17 +22,13 @@ const SIMILAR_BELOW: usize = 7;
 /// The help of a tool or of a sub-command.
 pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     let mut text = usage(parser, level);
-    if level.command.is_none() {
-        if !parser.description.is_empty() {
-            text.extend(["\n", &wrap(parser.description, 0, ""), "\n"]);
-        }
-        if !parser.commands.is_empty() {
-            text += "\npositional arguments:\n";
-            row(&mut text, &commands(parser), "");
-        }
-        for command in parser.commands {
-            row(&mut text, &format!("  {}", command.name), command.help);
-        }
+    let description = level.command.map_or(parser.description, |command| command.description);
+    if !description.is_empty() {
+        text.extend(["\n", &wrap(description, 0, ""), "\n"]);
+    }
+    if level.command.is_none() && !parser.commands.is_empty() && parser.command_name.is_empty() {
+        text += "\npositional arguments:\n";
+        list_commands(&mut text, parser);
     }
     text += "\noptional arguments:\n";
     let is_apart = |argument: &Argument| {
@@ -47,12 +43,26 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     for (index, group) in level.groups.iter().enumerate() {
         match group {
             Group::Titled(title) => text.extend(["\n", title, ":\n"]),
+            Group::Explained(title, description) => {
+                text.extend(["\n", title, ":\n  ", &wrap(description, 2, "  "), "\n\n"]);
+            }
             Group::Described(description) => text.extend(["\n  ", &wrap(description, 2, "  "), "\n\n"]),
             Group::Exclusive { .. } => continue,
         }
         level.members(index).for_each(|argument| argument_row(&mut text, argument));
     }
+    if level.command.is_none() && !parser.command_name.is_empty() {
+        text += "\ncommands:\n";
+        list_commands(&mut text, parser);
+    }
     text
+}
+
+fn list_commands(text: &mut String, parser: &Parser) {
+    row(text, &commands(parser), "");
+    for command in parser.commands {
+        row(text, &format!("  {}", command.name), command.help);
+    }
 }
 
 /// A mistake, with the usage before it.
@@ -157,6 +167,9 @@ fn exclusive(words: &mut Vec<String>, level: &Level<'_>, with_optional: bool) {
 }
 
 fn commands(parser: &Parser) -> String {
+    if !parser.command_name.is_empty() {
+        return parser.command_name.into();
+    }
     let names: Vec<&str> = parser.commands.iter().map(|command| command.name).collect();
     format!("{{{}}}", names.join(","))
 }

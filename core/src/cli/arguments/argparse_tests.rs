@@ -13,6 +13,7 @@ const PARSER: Parser = Parser {
         Command {
             name: "list",
             help: "Lists.",
+            description: "",
             arguments: &[
                 store(&["--server", "-s"], "Servers.").in_group(0),
                 store(&["--controller", "-C"], "Controllers.").in_group(0),
@@ -22,8 +23,9 @@ const PARSER: Parser = Parser {
             ],
             groups: &[Group::Exclusive { is_required: false }, Group::Titled("Care")],
         },
-        Command { name: "lint", help: "", arguments: &[], groups: &[] },
+        Command { name: "lint", help: "", description: "", arguments: &[], groups: &[] },
     ],
+    command_name: "",
 };
 
 fn parse(line: &str) -> Result<Arguments, Stopped> {

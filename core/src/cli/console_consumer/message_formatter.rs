@@ -1,9 +1,11 @@
 //! How the console consumer makes lines of records: Kafka's message formatters.
 
+use crate::cli::dump_log::{Schemas, transaction_record};
 use crate::cli::failure::Exception;
 use crate::config::Properties;
 use crate::ids::TopicPartition;
 use crate::record::Record;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -67,12 +69,13 @@ impl Deserializer {
 }
 
 /// See the module.
-#[derive(Debug)]
 pub(super) enum MessageFormatter {
     /// `NoOpMessageFormatter`.
     Nothing,
     /// `DefaultMessageFormatter`, and `LoggingMessageFormatter`, which logs beside it at a level nobody shows.
     Default(Format),
+    /// `TransactionLogMessageFormatter`: the records of `__transaction_state`, one behind the other.
+    TransactionLog(Box<Schemas>),
 }
 
 /// What a line has.
@@ -105,6 +108,7 @@ impl MessageFormatter {
         match class.rsplit('.').next().unwrap_or_default() {
             "NoOpMessageFormatter" => Ok(Self::Nothing),
             "DefaultMessageFormatter" | "LoggingMessageFormatter" => Ok(Self::Default(Format::new(properties)?)),
+            "TransactionLogMessageFormatter" => Ok(Self::TransactionLog(Box::new(Schemas::new()))),
             _ => Err(Exception::new("java.lang.ClassNotFoundException", class)),
         }
     }
@@ -117,6 +121,11 @@ impl MessageFormatter {
         match self {
             Self::Nothing => Ok(()),
             Self::Default(format) => format.write(at, record, out),
+            Self::TransactionLog(schemas) => {
+                let (key, value) = (record.key.as_deref(), record.value.as_deref());
+                out.extend_from_slice(transaction_record(schemas, key, value, record.offset)?.as_bytes());
+                Ok(())
+            }
         }
     }
 }

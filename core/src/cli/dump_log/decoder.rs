@@ -112,30 +112,14 @@ impl Decoder {
     }
 
     fn coordinator_record(&self, log: Log, key: &[u8], value: Option<&[u8]>) -> Result<Parsed, Unread> {
-        let (kind, rest) = prefix(key, "key")?;
-        let of_type = |role: &str| {
-            let is_wanted = |name: &str, api_key| name.ends_with(role) && api_key == Some(kind) && Log::of(name) == log;
-            self.schemas.find(|schema| is_wanted(&schema.name, schema.api_key)).ok_or(Unread::Type(kind))
-        };
-        let unread = |version: i16, part: &str| {
-            let reason = "the bytes end too early or say what they cannot";
-            let message =
-                format!("Could not read record with version {version} from {part}'s buffer due to: {reason}.");
-            Unread::Other(message)
-        };
-        let data = self.schemas.json(of_type("Key")?, &rest, 0).ok_or_else(|| unread(kind, "key"))?;
-        let shown_key = format!("{{\"type\":\"{kind}\",\"data\":{}}}", data.text);
-        let Some(value) = value else {
-            return Ok(Parsed { key: Some(shown_key), value: Some("<DELETE>".to_string()) });
-        };
-        let schema = of_type("Value")?;
-        let (version, rest) = prefix(value, "value")?;
-        if !schema.has_version(version) {
-            return Err(Unread::Other(format!("Found an unknown record version {version} for {kind} type")));
-        }
-        let data = self.schemas.json(schema, &rest, version).ok_or_else(|| unread(version, "value"))?;
-        let shown = format!("{{\"version\":\"{version}\",\"data\":{}}}", data.text);
-        Ok(Parsed { key: Some(shown_key), value: Some(shown) })
+        let record = read_record(&self.schemas, log, key, value)?;
+        let value = record
+            .value
+            .map_or("<DELETE>".to_string(), |(version, data)| format!("{{\"version\":\"{version}\",\"data\":{data}}}"));
+        Ok(Parsed {
+            key: Some(format!("{{\"type\":\"{}\",\"data\":{}}}", record.kind, record.key)),
+            value: Some(value),
+        })
     }
 
     fn cluster_metadata(&self, value: Option<&[u8]>) -> Result<String, String> {
@@ -171,6 +155,64 @@ impl Decoder {
         }
         let name = upper_snake_case(&schema.name);
         Ok(format!("{{\"type\":\"{name}\",\"version\":{version},\"data\":{}}}", json.text))
+    }
+}
+
+/// A record of a coordinator's log.
+struct CoordinatorRecord {
+    kind: i16,
+    /// As JSON.
+    key: String,
+    /// Its version, and what it says as JSON; nothing in a tombstone.
+    value: Option<(i16, String)>,
+}
+
+fn read_record(schemas: &Schemas, log: Log, key: &[u8], value: Option<&[u8]>) -> Result<CoordinatorRecord, Unread> {
+    let (kind, rest) = prefix(key, "key")?;
+    let of_type = |role: &str| {
+        let is_wanted = |name: &str, api_key| name.ends_with(role) && api_key == Some(kind) && Log::of(name) == log;
+        schemas.find(|schema| is_wanted(&schema.name, schema.api_key)).ok_or(Unread::Type(kind))
+    };
+    let unread = |version: i16, part: &str| {
+        let reason = "the bytes end too early or say what they cannot";
+        let message = format!("Could not read record with version {version} from {part}'s buffer due to: {reason}.");
+        Unread::Other(message)
+    };
+    let key = schemas.json(of_type("Key")?, &rest, 0).ok_or_else(|| unread(kind, "key"))?.text;
+    let Some(value) = value else {
+        return Ok(CoordinatorRecord { kind, key, value: None });
+    };
+    let schema = of_type("Value")?;
+    let (version, rest) = prefix(value, "value")?;
+    if !schema.has_version(version) {
+        return Err(Unread::Other(format!("Found an unknown record version {version} for {kind} type")));
+    }
+    let data = schemas.json(schema, &rest, version).ok_or_else(|| unread(version, "value"))?.text;
+    Ok(CoordinatorRecord { kind, key, value: Some((version, data)) })
+}
+
+/// What Kafka's `TransactionLogMessageFormatter` writes of a record; nothing of a type that it does not know.
+///
+/// # Errors
+/// The record cannot be read; `offset` is its.
+pub(in crate::cli) fn transaction_record(
+    schemas: &Schemas,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    offset: i64,
+) -> Result<String, Exception> {
+    let Some(key) = key else { return Ok(String::new()) };
+    match read_record(schemas, Log::Transactions, key, value) {
+        Ok(CoordinatorRecord { kind, key, value }) => {
+            let value = value
+                .map_or("null".to_string(), |(version, data)| format!("{{\"version\":{version},\"data\":{data}}}"));
+            Ok(format!("{{\"key\":{{\"type\":{kind},\"data\":{key}}},\"value\":{value}}}"))
+        }
+        Err(Unread::Type(_)) => Ok(String::new()),
+        Err(Unread::Other(error)) => {
+            let message = format!("Could not read record at offset {offset} due to: {error}");
+            Err(Exception::new("java.lang.RuntimeException", message))
+        }
     }
 }
 

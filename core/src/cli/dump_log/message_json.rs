@@ -16,7 +16,7 @@ const FIRST_STRUCT: u32 = 12;
 const DEEPEST: u32 = 16;
 
 /// A record's schema.
-pub(super) struct MessageSchema {
+pub(in crate::cli) struct MessageSchema {
     pub(super) name: String,
     /// The type of a metadata record, the prefix of a key.
     pub(super) api_key: Option<i16>,
@@ -35,17 +35,17 @@ struct Field {
 }
 
 /// A record that was read.
-pub(super) struct Json {
+pub(in crate::cli) struct Json {
     pub(super) text: String,
     /// Bytes behind it.
     pub(super) left: usize,
 }
 
 /// All schemas of records.
-pub(super) struct Schemas(Vec<MessageSchema>);
+pub(in crate::cli) struct Schemas(Vec<MessageSchema>);
 
 impl Schemas {
-    pub(super) fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         let mut reader = Reader::new(Bytes::from_static(RECORDS_DESCRIPTOR));
         // Magic and version of the format.
         reader.uint32();

@@ -5,6 +5,9 @@ mod decoder;
 mod index;
 mod message_json;
 
+pub(super) use decoder::transaction_record;
+pub(super) use message_json::Schemas;
+
 use super::arguments::jopt::{OptionSpec, Options, flag, value};
 use super::failure::{Exception, Failure};
 use super::file::FileError;

@@ -10,7 +10,7 @@ use super::producer_log::{failure, log_retry, too_large};
 use super::producer_properties::producer_config;
 use super::properties_file::read;
 use super::terminal::{Came, Terminal};
-use crate::client::{ProducerEvent, ProducerRecord, SendError};
+use crate::client::{ProducerEvent, ProducerRecord, SendError, TransactionError};
 use crate::config::Properties;
 use crate::java::SplittableRandom;
 use crate::text::Str;
@@ -67,11 +67,15 @@ const PARSER: Parser = Parser {
         "Note that you must provide exactly one of --record-size, --payload-file or --payload-monotonic.",
     )],
     commands: &[],
+    command_name: "",
 };
 const PAYLOAD_FILE: Argument =
     store(&["--payload-file"], "A file of payloads, of which each record gets one at random.")
         .called("PAYLOAD-FILE")
         .in_group(0);
+
+/// How long a transaction lasts where nothing is said of it.
+const TRANSACTION_MS: u64 = 3000;
 
 /// What is sent before the host gets its turn: neither more records nor more bytes than this.
 const SLICE_RECORDS: usize = 256;
@@ -88,6 +92,9 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     let (client_id, delivery_ms) = (config.client_id.clone(), config.delivery_timeout.as_millis() as u64);
     let max_block_ms = config.max_block.as_millis() as u64;
     terminal.start_producer(config);
+    if plan.transaction_duration.is_some() {
+        init_transactions(&terminal).await?;
+    }
     if plan.warmup_records > 0 {
         terminal.line(&format!(
             "Warmup first {} records. Steady state results will print after the complete test summary.",
@@ -107,8 +114,9 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
         client_id,
         delivery_ms,
         max_block_ms,
+        transaction_began: None,
     };
-    test.run().await;
+    test.run().await?;
     test.finish().await;
     let now = terminal.now().monotonic;
     terminal.line(&test.stats.total(now));
@@ -138,6 +146,8 @@ struct Plan {
     reporting_ms: u64,
     payload: Payload,
     properties: Properties,
+    /// How long a transaction lasts; nothing where there are none.
+    transaction_duration: Option<Duration>,
 }
 
 impl Plan {
@@ -188,7 +198,8 @@ impl Plan {
             (None, Some(size)) => Payload::Random { size: usize::try_from(size).unwrap_or_default() },
             (None, None) => Payload::Counting,
         };
-        let properties = properties(terminal, arguments).await?;
+        let mut properties = properties(terminal, arguments).await?;
+        let transaction_duration = transaction_duration(terminal, arguments, &mut properties);
         if matches!(&payload, Payload::OneOf(payloads) if payloads.is_empty()) {
             let message = "No payload file, record size or payload-monotonic option provided.";
             return Err(Exception::illegal_argument(message).into());
@@ -201,6 +212,7 @@ impl Plan {
             reporting_ms: reporting_ms as u64,
             payload,
             properties,
+            transaction_duration,
         })
     }
 }
@@ -232,12 +244,35 @@ async fn properties(terminal: &Terminal, arguments: &Arguments) -> Result<Proper
     if properties.value("client.id").is_none() {
         properties.set("client.id", "perf-producer-client");
     }
-    let is_transactional = arguments.has("transaction-duration-ms") || arguments.has("transactional-id");
-    if is_transactional || properties.value("transactional.id").is_some() {
-        let message = "these tools have no transactions yet; leave out transactional.id and --transaction-duration-ms.";
-        return Err(Exception::new("java.lang.UnsupportedOperationException", message).into());
-    }
     Ok(properties)
+}
+
+/// How long transactions last, where there are some: any of the three ways to say so is enough. Gives them their id.
+fn transaction_duration(terminal: &Terminal, arguments: &Arguments, properties: &mut Properties) -> Option<Duration> {
+    const ID: &str = "transactional.id";
+    let duration = arguments.number::<i64>("transaction-duration-ms");
+    let id = arguments.value("transactional-id");
+    if duration.is_none() && id.is_none() && properties.value(ID).is_none() {
+        return None;
+    }
+    if let Some(id) = id {
+        properties.set(ID, id);
+    } else if properties.value(ID).is_none() {
+        properties.set(ID, format!("performance-producer-{}", terminal.random_uuid()));
+    }
+    Some(Duration::from_millis(duration.map_or(TRANSACTION_MS, i64::unsigned_abs)))
+}
+
+/// Before the first record.
+async fn init_transactions(terminal: &Terminal) -> Result<(), Exception> {
+    let now = terminal.now();
+    let asked = terminal.producer().map_or(Ok(()), |mut producer| producer.init_transactions(now));
+    asked.map_err(|error| Exception::from(&error))?;
+    loop {
+        if let Ok((_, outcome)) = terminal.transaction_or_producer_event().await {
+            return outcome.map_err(|error| Exception::from(&error));
+        }
+    }
 }
 
 /// The payloads of a file, as `java.util.Scanner` cuts it.
@@ -298,10 +333,12 @@ struct Test<'a> {
     client_id: Str,
     delivery_ms: u64,
     max_block_ms: u64,
+    /// When the transaction began that is open.
+    transaction_began: Option<Instant>,
 }
 
 impl Test<'_> {
-    async fn run(&mut self) {
+    async fn run(&mut self) -> Result<(), Failure> {
         let mut number = 0;
         while number < self.plan.num_records {
             self.take_events();
@@ -315,8 +352,14 @@ impl Test<'_> {
                     continue;
                 }
                 Turn::UpTo(most) => {
+                    let is_due = self.begin_transaction(now)?;
+                    let before = number;
                     let is_full;
-                    (number, is_full) = self.send(number, most);
+                    (number, is_full) = self.send(number, if is_due { number + 1 } else { most })?;
+                    if is_due && number > before {
+                        self.commit_transaction().await?;
+                        continue;
+                    }
                     if is_full {
                         // As Kafka's producer blocks until a batch is done with.
                         let event = self.terminal.producer_event().await;
@@ -329,6 +372,40 @@ impl Test<'_> {
                 self.terminal.pause().await;
             } else {
                 self.await_topic().await;
+            }
+        }
+        if self.transaction_began.is_some() {
+            self.commit_transaction().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction where none is open; true where it ends with the next record.
+    fn begin_transaction(&mut self, now: Instant) -> Result<bool, Failure> {
+        let Some(duration) = self.plan.transaction_duration else { return Ok(false) };
+        let began = if let Some(began) = self.transaction_began {
+            began
+        } else {
+            let begun = self.terminal.producer().map_or(Ok(()), |mut producer| producer.begin_transaction());
+            begun.map_err(|error| Exception::from(&error))?;
+            self.transaction_began = Some(now);
+            now
+        };
+        Ok(now.since(began) >= duration)
+    }
+
+    async fn commit_transaction(&mut self) -> Result<(), Failure> {
+        let thrown = |error: TransactionError| Exception::from(&error);
+        let now = self.terminal.now();
+        let asked = self.terminal.producer().map_or(Ok(()), |mut producer| producer.commit_transaction(now));
+        asked.map_err(thrown)?;
+        loop {
+            match self.terminal.transaction_or_producer_event().await {
+                Ok((_, outcome)) => {
+                    self.transaction_began = None;
+                    return Ok(outcome.map_err(thrown)?);
+                }
+                Err(event) => self.tell(event),
             }
         }
     }
@@ -350,9 +427,9 @@ impl Test<'_> {
     }
 
     /// Sends a slice, not beyond `most`; answers the next record's number, and whether the producer's memory is full.
-    fn send(&mut self, mut number: u64, most: u64) -> (u64, bool) {
+    fn send(&mut self, mut number: u64, most: u64) -> Result<(u64, bool), Failure> {
         let now = self.terminal.now();
-        let Some(mut producer) = self.terminal.producer() else { return (self.plan.num_records, false) };
+        let Some(mut producer) = self.terminal.producer() else { return Ok((self.plan.num_records, false)) };
         let most = most.min(self.plan.num_records);
         let (mut records, mut bytes) = (0, 0);
         while number < most && records < SLICE_RECORDS && bytes < SLICE_BYTES {
@@ -374,12 +451,13 @@ impl Test<'_> {
                 // The same record again, once there is room.
                 Err(SendError::BufferExhausted) => {
                     self.random = before;
-                    return (number, true);
+                    return Ok((number, true));
                 }
+                Err(SendError::Transaction(error)) => return Err(Exception::from(&error).into()),
                 Err(SendError::RecordTooLarge { size, max_request_size }) => {
                     drop(producer);
                     self.terminal.error_line(&too_large(size, max_request_size).to_string());
-                    return (number + 1, false);
+                    return Ok((number + 1, false));
                 }
             }
             number += 1;
@@ -389,7 +467,7 @@ impl Test<'_> {
                 break;
             }
         }
-        (number, false)
+        Ok((number, false))
     }
 
     fn is_topic_known(&self) -> bool {
@@ -440,6 +518,12 @@ impl Test<'_> {
                 }
             }
             ProducerEvent::Retrying { .. } => log_retry(self.terminal, &self.client_id, &event),
+            ProducerEvent::Aborted { ids, error, .. } => {
+                let exception = Exception::from(&error).to_string();
+                for _ in ids.iter().filter_map(|id| self.done(*id)).collect::<Vec<_>>() {
+                    self.terminal.error_line(&exception);
+                }
+            }
             ProducerEvent::Failed { ids, topic, partition, error } => {
                 let exception =
                     failure(&topic, partition, error, ids.len(), self.max_block_ms, self.delivery_ms).to_string();

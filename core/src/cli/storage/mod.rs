@@ -30,12 +30,14 @@ const PARSER: Parser = Parser {
         Command {
             name: "info",
             help: "Tells what is in the log directories of this node.",
+            description: "",
             arguments: &[CONFIG],
             groups: &[],
         },
         Command {
             name: "format",
             help: "Formats the log directories of this node.",
+            description: "",
             arguments: &[
                 CONFIG,
                 store(&["--cluster-id", "-t"], "The id of the cluster; random-uuid makes one.").required(),
@@ -68,6 +70,7 @@ const PARSER: Parser = Parser {
         Command {
             name: "version-mapping",
             help: "Tells which levels of features come with a release, else with the latest.",
+            description: "",
             arguments: &[store(
                 &["--release-version", "-r"],
                 "The release, from 3.3-IV3 on; 4.3-IV0 unless told.",
@@ -77,11 +80,13 @@ const PARSER: Parser = Parser {
         Command {
             name: "feature-dependencies",
             help: "Tells what levels of features want of others.",
+            description: "",
             arguments: &[append(&["--feature", "-f"], "A feature and its level, as group.version=1.").required()],
             groups: &[],
         },
-        Command { name: "random-uuid", help: "Makes an id.", arguments: &[], groups: &[] },
+        Command { name: "random-uuid", help: "Makes an id.", description: "", arguments: &[], groups: &[] },
     ],
+    command_name: "",
 };
 
 /// The tool. What it does not catch Java prints.

@@ -319,12 +319,13 @@ impl Admin {
             return self.coordinator_answered(now, id, answer);
         }
         match task.request.has_moved(answer) {
-            Ok(true) => {
+            // Who asks one broker wants to hear what this one says.
+            Ok(true) if task.broker.is_none() => {
                 task.coordinator = None;
                 self.network.refresh_metadata();
                 self.retry(now.monotonic, id, ErrorCode::NotCoordinator);
             }
-            Ok(false) => {
+            Ok(_) => {
                 task.outstanding = task.outstanding.saturating_sub(1);
                 task.gathered.push(answer.clone());
                 if task.outstanding == 0

@@ -6,6 +6,7 @@ use crate::client::network_client::SOFTWARE_NAME;
 use crate::ids::NodeId;
 use crate::protocol::messages::delete_records_request::DeleteRecordsTopic;
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
+use crate::protocol::messages::describe_producers_request::TopicRequest;
 use crate::protocol::messages::list_offsets_request::ListOffsetsTopic;
 use crate::protocol::messages::{
     AddRaftVoterRequest, AddRaftVoterResponse, AlterClientQuotasRequest, AlterPartitionReassignmentsRequest,
@@ -13,13 +14,15 @@ use crate::protocol::messages::{
     ApiVersionsRequest, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
     DeleteTopicsResponse, DescribeClientQuotasRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeQuorumRequest,
-    DescribeQuorumResponse, DescribeTopicPartitionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest,
-    FindCoordinatorRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListGroupsRequest,
-    ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, ListPartitionReassignmentsRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
-    RemoveRaftVoterRequest, RemoveRaftVoterResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeProducersRequest,
+    DescribeProducersResponse, DescribeQuorumRequest, DescribeQuorumResponse, DescribeTopicPartitionsRequest,
+    DescribeTransactionsRequest, DescribeUserScramCredentialsRequest, ElectLeadersRequest, FindCoordinatorRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, ListConfigResourcesRequest, ListGroupsRequest,
+    ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse, ListPartitionReassignmentsRequest,
+    ListTransactionsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, RemoveRaftVoterRequest, RemoveRaftVoterResponse, UnregisterBrokerRequest,
+    UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse, WriteTxnMarkersRequest,
+    WriteTxnMarkersResponse,
 };
 use crate::sorted::SortedMap;
 use crate::text::Str;
@@ -284,6 +287,61 @@ impl Operation for ListPartitionReassignmentsRequest {
 
     fn route(&self, _: &ClusterMetadata) -> Route {
         Route::Controller
+    }
+}
+
+// Transactions.
+
+impl Operation for ListTransactionsRequest {
+    const CALL: &'static str = "listTransactions";
+}
+
+impl Operation for DescribeTransactionsRequest {
+    const CALL: &'static str = "describeTransactions";
+}
+
+impl Operation for InitProducerIdRequest {
+    const CALL: &'static str = "fenceProducer";
+}
+
+impl Operation for DescribeProducersRequest {
+    const CALL: &'static str = "describeProducers";
+
+    fn route(&self, metadata: &ClusterMetadata) -> Route {
+        let partitions = self
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partition_indexes.iter().map(|partition| (&topic.name, *partition, *partition)));
+        by_leader(metadata, partitions, |partitions| {
+            let topic = |(name, partition)| TopicRequest { name, partition_indexes: vec![partition] };
+            Self { topics: partitions.into_iter().map(topic).collect() }
+        })
+    }
+
+    fn errors(response: &DescribeProducersResponse) -> Vec<i16> {
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    }
+
+    fn gather(all: &mut DescribeProducersResponse, more: DescribeProducersResponse) {
+        all.topics.extend(more.topics);
+    }
+}
+
+impl Operation for WriteTxnMarkersRequest {
+    const CALL: &'static str = "abortTransaction";
+
+    fn route(&self, metadata: &ClusterMetadata) -> Route {
+        let topics = self.markers.iter().flat_map(|marker| &marker.topics);
+        let partitions =
+            topics.flat_map(|topic| topic.partition_indexes.iter().map(|partition| (&topic.name, *partition, ())));
+        // Whoever aborts a transaction this way does so on one partition.
+        by_leader(metadata, partitions, |_| self.clone())
+    }
+
+    fn errors(response: &WriteTxnMarkersResponse) -> Vec<i16> {
+        let topics = response.markers.iter().flat_map(|marker| &marker.topics);
+        topics.flat_map(|topic| &topic.partitions).map(|partition| partition.error_code).collect()
     }
 }
 

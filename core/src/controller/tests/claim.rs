@@ -8,7 +8,9 @@ fn allocate(broker_id: NodeId, broker_epoch: i64) -> ControllerRequest {
 fn a_cluster_begins_with_its_features() {
     let harness = Harness::new();
     let names: Vec<&str> = harness.log.iter().map(MetadataRecord::name).collect();
-    assert_eq!(names, ["BeginTransactionRecord", "FeatureLevelRecord", "EndTransactionRecord"]);
+    let features = ["FeatureLevelRecord"; 2];
+    assert_eq!(names, ["BeginTransactionRecord", features[0], features[1], "EndTransactionRecord"]);
+    assert_eq!(harness.image().features.level("transaction.version"), 2);
     assert_eq!(harness.image().features.metadata_version(), 30);
     assert_eq!(harness.events, [Event::ControllerElected { quorum_epoch: 1 }]);
 }
@@ -20,7 +22,7 @@ fn a_later_claim_writes_no_features() {
     harness.controller.renounce(now);
     harness.controller.claim(now, 2, 3);
     harness.drain();
-    assert_eq!(harness.log.len(), 3);
+    assert_eq!(harness.log.len(), 4);
 }
 
 #[test]

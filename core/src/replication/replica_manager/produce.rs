@@ -2,7 +2,7 @@
 
 use super::transactions::VerifiedProduce;
 use super::{Output, ReplicaManager, Response, store_of};
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, Offset, TopicPartition};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, Offset, TRANSACTION_STATE_TOPIC, TopicPartition};
 use crate::log::storage::StoreQueue;
 use crate::log::{AppendError, AppendInfo, AppendOrigin, TransactionContext, VerificationGuard};
 use crate::protocol::messages::produce_request::PartitionProduceData;
@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 /// `client.id` of who may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// Topics that only coordinators write to.
-const INTERNAL_TOPICS: [&str; 3] = [CONSUMER_OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
+const INTERNAL_TOPICS: [&str; 3] = [CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC, "__share_group_state"];
 
 /// What a Produce request does not say itself.
 #[derive(Clone, Debug, Default)]

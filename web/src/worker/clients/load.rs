@@ -158,7 +158,8 @@ impl LoadClient {
                     self.acknowledged.extend(sent.map(|sent| now.monotonic.since(*sent).as_micros() as u64));
                 }
                 ProducerEvent::Failed { ids, .. } => self.failed += ids.len() as u32,
-                ProducerEvent::Retrying { .. } => {}
+                // Aborted are only those of transactions, which there are none of here.
+                ProducerEvent::Retrying { .. } | ProducerEvent::Aborted { .. } => {}
             }
         }
         while let Some(event) = self.consumer.as_mut().and_then(Consumer::poll_event) {

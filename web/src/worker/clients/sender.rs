@@ -139,7 +139,8 @@ impl Sender {
                     );
                     self.conclude(ticket, Some(refusal(ErrorCode::MessageTooLarge, Some(&message.into()))));
                 }
-                Some(Err(SendError::BufferExhausted)) | None => {
+                // This producer has no transactions.
+                Some(Err(SendError::BufferExhausted | SendError::Transaction(_))) | None => {
                     // A rate is kept from now on, not made up for.
                     job.due = now.monotonic + job.interval();
                     return;
@@ -169,6 +170,8 @@ impl Sender {
                         }
                     }
                 }
+                // This producer has no transactions.
+                ProducerEvent::Aborted { .. } => {}
                 ProducerEvent::Retrying { error, .. } => self.error = Some(refusal(error, None)),
             }
         }
