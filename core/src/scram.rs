@@ -99,7 +99,9 @@ impl Keyed {
     fn mac(&self, parts: &[&[u8]]) -> Vec<u8> {
         fn of<M: Mac + Clone>(keyed: &M, parts: &[&[u8]]) -> Vec<u8> {
             let mut mac = keyed.clone();
-            parts.iter().for_each(|part| mac.update(part));
+            for part in parts {
+                mac.update(part);
+            }
             mac.finalize().into_bytes().to_vec()
         }
         match self {
@@ -142,11 +144,11 @@ impl Salting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
     use alloc::string::String;
 
     fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
     }
 
     fn salted(mechanism: ScramMechanism, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
