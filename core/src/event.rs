@@ -16,6 +16,18 @@ pub enum EventLevel {
     Debug,
 }
 
+/// Who ended a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum TransactionEnder {
+    /// Its producer.
+    Producer,
+    /// Another producer that took its transactional id.
+    Successor,
+    /// Its coordinator: it was open longer than its time-out.
+    Timeout,
+}
+
 /// One thing that happened on one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -140,6 +152,17 @@ pub enum Event {
         group: Str,
         /// Its generation.
         generation_id: i32,
+    },
+    /// (Coordinator) how a transaction ends is decided; its partitions are told.
+    TransactionEnded {
+        /// Its transactional id.
+        transactional_id: Str,
+        /// True where it is committed, false where it is aborted.
+        committed: bool,
+        /// Number of partitions in it.
+        partitions: usize,
+        /// Who wanted it.
+        by: TransactionEnder,
     },
     /// (Coordinator) a member's session ran out.
     MemberExpired {

@@ -5,7 +5,7 @@
 //! shorter.
 
 use crate::config::{BrokerConfig, Endpoint};
-use crate::event::Event;
+use crate::event::{Event, TransactionEnder};
 use crate::ids::{NodeId, TopicPartition};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -140,6 +140,11 @@ impl ServerLog {
             }
             Event::MemberExpired { group, member } => {
                 self.group(&format!("Member {member} in group {group} has failed, removing it from the group."));
+            }
+            Event::TransactionEnded { transactional_id, by: TransactionEnder::Timeout, .. } => {
+                let text = "Completed rollback of ongoing transaction for transactionalId";
+                let text = format!("[TransactionCoordinator id={id}] {text} {transactional_id} due to timeout");
+                self.info(text, "kafka.coordinator.transaction.TransactionCoordinator");
             }
             other => self.controller(other),
         }

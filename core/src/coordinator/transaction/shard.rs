@@ -4,9 +4,10 @@ use super::coordinator::TransactionOutput;
 use super::markers::Completion;
 use super::metadata::{Fields, TransactionMetadata};
 use super::records::{self, Replayed};
-use super::turn::{Then, Turn, Write, WriteAction};
+use super::state::TransactionState;
+use super::turn::{EndAsker, Then, Turn, Write, WriteAction};
 use crate::coordinator::write_error;
-use crate::event::Event;
+use crate::event::{Event, TransactionEnder};
 use crate::ids::{LeaderEpoch, Offset, TRANSACTION_STATE_TOPIC, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::record::{Batches, Record, RecordBatch};
@@ -204,6 +205,16 @@ impl Shard {
             Then::AddOffsets(asker) => turn.respond_add_offsets(asker, ErrorCode::None),
             Then::SendMarkers { end, .. } => {
                 let next = metadata.prepare_complete(turn.now.wall_ms);
+                turn.outputs.push_back(TransactionOutput::Event(Event::TransactionEnded {
+                    transactional_id: transactional_id.clone(),
+                    committed: next.state == TransactionState::CompleteCommit,
+                    partitions: metadata.now.partitions.len(),
+                    by: match end {
+                        EndAsker::EndTxn(_) => TransactionEnder::Producer,
+                        EndAsker::InitProducerId(_) => TransactionEnder::Successor,
+                        EndAsker::Timeout => TransactionEnder::Timeout,
+                    },
+                }));
                 // The producer need not wait for the markers: what it begins next waits for them.
                 turn.respond_end(end, Ok((next.producer_id, next.producer_epoch)));
                 let completion = Completion::new(next, metadata.now.partitions.clone());

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::coordinator::partition_for;
-use crate::event::Event;
+use crate::event::{Event, TransactionEnder};
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, Offset, PartitionIndex, ProducerId, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::add_partitions_to_txn_request::{
@@ -379,6 +379,13 @@ fn a_transaction_begins_commits_and_is_over() {
     assert_eq!(shown(&bench.markers), ["1: 1000/2 abort epoch 5 tv 2 orders[3]"]);
     bench.write_markers();
     assert_eq!(bench.state(ID), "CompleteAbort");
+    let ended = |committed, partitions| Event::TransactionEnded {
+        transactional_id: ID.into(),
+        committed,
+        partitions,
+        by: TransactionEnder::Producer,
+    };
+    assert_eq!(bench.events, [ended(true, 3), ended(false, 1)]);
 }
 
 #[test]

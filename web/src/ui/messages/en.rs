@@ -3,7 +3,7 @@
 use super::Messages;
 use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
-use broker_core::event::Event;
+use broker_core::event::{Event, TransactionEnder};
 use std::fmt::Write;
 
 fn many(number: usize, one: &str, more: &str) -> String {
@@ -421,6 +421,16 @@ fn say(line: &Line) -> String {
             format!("Group {group} is stable with {}, generation {generation_id}.", many(*members, "member", "members"))
         }
         Event::GroupEmpty { group, generation_id } => format!("Group {group} is empty, generation {generation_id}."),
+        Event::TransactionEnded { transactional_id, committed, partitions, by } => {
+            let outcome = if *committed { "is committed" } else { "is aborted" };
+            let why = match by {
+                TransactionEnder::Producer => "",
+                TransactionEnder::Successor => ": another producer took its id",
+                TransactionEnder::Timeout => ": it was open longer than its time-out",
+            };
+            let partitions = many(*partitions, "partition", "partitions");
+            format!("The transaction of {transactional_id} in {partitions} {outcome}{why}.")
+        }
         Event::MemberExpired { group, member } => {
             format!("{member} was silent for its session and is out of group {group}.")
         }

@@ -3,7 +3,7 @@
 use super::Messages;
 use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
-use broker_core::event::Event;
+use broker_core::event::{Event, TransactionEnder};
 use std::fmt::Write;
 
 pub(super) static MESSAGES: Messages = Messages {
@@ -408,6 +408,15 @@ fn say(line: &Line) -> String {
             format!("{group} 그룹이 안정되었습니다. 멤버 {members}개, generation {generation_id}.")
         }
         Event::GroupEmpty { group, generation_id } => format!("{group} 그룹이 비었습니다. generation {generation_id}."),
+        Event::TransactionEnded { transactional_id, committed, partitions, by } => {
+            let why = match by {
+                TransactionEnder::Producer => "",
+                TransactionEnder::Successor => "다른 프로듀서가 이 ID를 가져가서 ",
+                TransactionEnder::Timeout => "제한 시간보다 오래 열려 있어서 ",
+            };
+            let outcome = if *committed { "커밋되었습니다" } else { "중단되었습니다" };
+            format!("{transactional_id} 트랜잭션(파티션 {partitions}개)이 {why}{outcome}.")
+        }
         Event::MemberExpired { group, member } => format!("{group} 그룹에서 응답 없는 멤버를 뺐습니다: {member}"),
         Event::RecordSkipped { partition, offset, reason } => {
             format!("{node}이 {partition} 파티션의 오프셋 {offset} 레코드를 건너뛰었습니다: {reason}")
