@@ -246,11 +246,13 @@ fn registration(broker_id: NodeId, incarnation_id: Uuid) -> m::BrokerRegistratio
             port: 9092 + broker_id as u16,
             security_protocol: 0,
         }],
-        features: vec![Feature {
-            name: Str::from_static("metadata.version"),
-            min_supported_version: 7,
-            max_supported_version: 30,
-        }],
+        features: crate::metadata::supported_features(1)
+            .map(|(name, min_supported_version, max_supported_version)| Feature {
+                name: Str::from_static(name),
+                min_supported_version,
+                max_supported_version,
+            })
+            .into(),
         log_dirs: vec![Uuid::from_u128(9000 + broker_id as u128)],
         ..Default::default()
     }

@@ -5,8 +5,8 @@ use crate::ids::TopicPartition;
 fn a_brokers_epoch_is_the_offset_of_its_registration() {
     let mut harness = Harness::new();
     let response = harness.register(4);
-    assert_eq!(response.broker_epoch, 3);
-    assert!(matches!(&harness.log[3], MetadataRecord::RegisterBroker(record) if record.broker_epoch == 3));
+    assert_eq!(response.broker_epoch, 4);
+    assert!(matches!(&harness.log[4], MetadataRecord::RegisterBroker(record) if record.broker_epoch == 4));
     assert!(harness.image().cluster.broker(4).unwrap().fenced);
 }
 
@@ -90,11 +90,11 @@ fn heartbeats_of_the_past_are_stale() {
 #[test]
 fn a_fenced_broker_is_unfenced_once_it_has_caught_up() {
     for (offset, want_fence, want_shut_down, caught_up, fenced, stop) in [
-        (2, false, false, false, true, false),
-        (3, true, false, true, true, false),
-        (3, false, false, true, false, false),
-        (3, false, true, true, true, true),
-        (2, true, true, false, true, true),
+        (3, false, false, false, true, false),
+        (4, true, false, true, true, false),
+        (4, false, false, true, false, false),
+        (4, false, true, true, true, true),
+        (3, true, true, false, true, true),
     ] {
         let mut harness = Harness::new();
         harness.register(0);
