@@ -35,10 +35,9 @@ pub(crate) struct Site {
     is_optimised: bool,
 }
 
-/// Gzipped bytes a first visit may load, in all: the goal is 500 KB. It only goes down, but for four times: 86 KB for the view of
-/// the terminals, the editor, and quorums whose voters come from the log; 21 KB for forms that run the code of Kafka's tools; 26 KB
-/// for consumers that read compressed batches (of zstd 15, of gzip 8); 32 KB for quotas and for moves between log directories.
-const BUDGET: usize = 840_000;
+/// Gzipped bytes a first visit may load, in all: the goal is 500 KB. It only goes down, but for what an issue names: last 77 KB for
+/// transactions and credentials of users.
+const BUDGET: usize = 916_000;
 
 /// One of the two modules that `web/` is compiled to: the same sources, with other entry points.
 #[derive(Clone, Copy)]
