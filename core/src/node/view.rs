@@ -137,6 +137,8 @@ pub struct TailRecord {
     pub offset: Offset,
     /// Its key, as text where it is; a replacement character stands for what is not.
     pub key: Option<Str>,
+    /// It ends a transaction: nobody wrote it who produces, and nobody reads it who consumes.
+    pub is_marker: bool,
 }
 
 /// A group and who is in it.
@@ -292,9 +294,10 @@ impl Broker {
         let Some(log) = self.replica_manager.logs().log(partition) else { return Vec::new() };
         let records = log.warm_records(log_end_offset - TAIL_RECORDS as i64);
         (records.into_iter())
-            .map(|record| TailRecord {
+            .map(|(record, is_marker)| TailRecord {
                 offset: record.offset,
-                key: record.key.map(|key| String::from_utf8_lossy(&key).into_owned().into()),
+                key: record.key.filter(|_| !is_marker).map(|key| String::from_utf8_lossy(&key).into_owned().into()),
+                is_marker,
             })
             .collect()
     }

@@ -120,9 +120,9 @@ impl UnifiedLog {
         found
     }
 
-    /// The records from `start_offset` on that are in memory, to look at; a batch that is cold, or has more than 1 MiB when it is
+    /// The records from `start_offset` on that are in memory, to look at, and whether each is a control record; a batch that is cold, or has more than 1 MiB when it is
     /// decompressed, ends the list.
-    pub fn warm_records(&self, start_offset: Offset) -> Vec<Record> {
+    pub fn warm_records(&self, start_offset: Offset) -> Vec<(Record, bool)> {
         let mut records = Vec::new();
         let start_offset = start_offset.max(self.log_start_offset());
         for segment in &self.segments[self.segment_of(start_offset)..] {
@@ -133,7 +133,8 @@ impl UnifiedLog {
                 for batch in Batches::new(chunk.clone()) {
                     let Ok(batch) = batch else { return records };
                     let Ok(views) = batch.iter_within(LOOK_BYTES) else { return records };
-                    records.extend(views.flatten().filter(|record| record.offset >= start_offset));
+                    let records_in = views.flatten().filter(|record| record.offset >= start_offset);
+                    records.extend(records_in.map(|record| (record, batch.is_control())));
                 }
                 position += chunk.len() as u64;
             }

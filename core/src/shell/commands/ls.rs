@@ -38,6 +38,8 @@ const BLOCK: u64 = 4096;
 
 /// A change longer ago, or ahead, is shown with its year: half a year of the Gregorian calendar.
 const RECENT_MS: i64 = 31_556_952_000 / 2;
+/// A file that changes while it is looked at is not ahead, nor one whose broker has a clock of its own.
+const CLOCK_SKEW_MS: i64 = 60_000;
 
 struct Listing {
     output: Output,
@@ -163,7 +165,7 @@ impl Listing {
                 (false, true) => "-rwxr-xr-x 1",
                 (false, false) => "-rw-r--r-- 1",
             };
-            let is_recent = (now_ms - RECENT_MS..=now_ms).contains(&entry.modified_ms);
+            let is_recent = (now_ms - RECENT_MS..=now_ms + CLOCK_SKEW_MS).contains(&entry.modified_ms);
             let format = if is_recent { "%b %e %H:%M" } else { "%b %e  %Y" };
             let date = Date::new(entry.modified_ms, offset).format(format);
             let length = super::streams::right(&self.length(entry), width);

@@ -198,6 +198,7 @@ pub(super) static MESSAGES: Messages = Messages {
         |topic| format!("Add a consumer of {topic} to group1"),
         |what| format!("Kill {what}"),
     ],
+    transaction_marker: "the end of a transaction",
     step_first: "First a topic.",
     a_leader: "a leader",
     victim: |id, partition| format!("broker {id}, leader of {partition}"),

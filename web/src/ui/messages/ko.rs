@@ -187,6 +187,7 @@ pub(super) static MESSAGES: Messages = Messages {
         |topic| format!("group1에 {topic} 컨슈머 넣기"),
         |what| format!("강제 종료: {what}"),
     ],
+    transaction_marker: "트랜잭션의 끝",
     step_first: "먼저 토픽이 필요합니다.",
     a_leader: "리더",
     victim: |id, partition| format!("브로커 {id}번({partition} 파티션의 리더)"),

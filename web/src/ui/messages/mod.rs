@@ -193,6 +193,7 @@ pub(crate) struct Messages {
     pub(crate) step_titles: [Text; 4],
     pub(crate) step_hints: [Text; 4],
     pub(crate) step_buttons: [fn(&str) -> String; 4],
+    pub(crate) transaction_marker: Text,
     pub(crate) step_first: Text,
     pub(crate) a_leader: Text,
     pub(crate) victim: fn(i32, &str) -> String,

@@ -80,6 +80,8 @@ pub(super) enum Cell {
     Unread,
     /// A record.
     Record(Option<String>),
+    /// The end of a transaction.
+    Marker,
 }
 
 /// What is drawn of a replica: its part of the window that begins at `first`, the same in the whole row.
@@ -101,7 +103,11 @@ impl Drawn {
                 return Cell::Gap;
             };
             let record = replica.tail.iter().find(|record| record.offset == offset);
-            record.map_or(Cell::Unread, |record| Cell::Record(record.key.as_ref().map(ToString::to_string)))
+            match record {
+                None => Cell::Unread,
+                Some(record) if record.is_marker => Cell::Marker,
+                Some(record) => Cell::Record(record.key.as_ref().map(ToString::to_string)),
+            }
         };
         Self {
             standing,
@@ -147,13 +153,16 @@ pub(super) fn cells(store: Store, drawn: &Drawn) -> AnyView {
                 all.push(view! { <i class="gap"></i> }.into_any());
                 continue;
             }
-            Cell::Unread => None,
+            Cell::Unread | Cell::Marker => None,
             Cell::Record(key) => Some(key.as_deref()),
         };
-        let colour = key.map_or_else(|| "kx".to_owned(), |key| format!("k{}", store.key_colour(key)));
+        let is_marker = *cell == Cell::Marker;
+        let without = if is_marker { "kx marker" } else { "kx" };
+        let colour = key.map_or_else(|| without.to_owned(), |key| format!("k{}", store.key_colour(key)));
         let kind = if leads { "" } else { " foot" };
         let open = if offset >= drawn.high_watermark { " open" } else { "" };
-        let title = key.flatten().map(|key| format!("{offset}: {key}"));
+        let what = if is_marker { Some(store.words().transaction_marker) } else { key.flatten() };
+        let title = what.map(|what| format!("{offset}: {what}"));
         let digits = if offset > 999 { format!("{:03}", offset % 1000) } else { offset.to_string() };
         all.push(view! { <i class=format!("cell {colour}{kind}{open}") title=title>{digits}</i> }.into_any());
     }
