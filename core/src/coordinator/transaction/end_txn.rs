@@ -31,7 +31,20 @@ enum Outcome {
     Done(ProducerIdAndEpoch),
 }
 
-impl Ending<'_> {
+impl<'a> Ending<'a> {
+    /// The coordinator aborts the transaction of a producer it has fenced.
+    pub(super) const fn of_fenced(transactional_id: &'a Str, fence: &Fields, transaction_version: i16) -> Self {
+        let (producer_id, producer_epoch) = (fence.producer_id, fence.producer_epoch);
+        Self {
+            transactional_id,
+            producer_id,
+            producer_epoch,
+            commit: false,
+            is_from_client: false,
+            transaction_version,
+        }
+    }
+
     const fn prepared(&self) -> TransactionState {
         if self.commit { TransactionState::PrepareCommit } else { TransactionState::PrepareAbort }
     }

@@ -29,14 +29,7 @@ impl Shard {
         for transactional_id in &timed_out {
             let Some(metadata) = self.transactions.get_mut(transactional_id) else { continue };
             let fence = metadata.prepare_fence_producer_epoch();
-            let ending = Ending {
-                transactional_id,
-                producer_id: fence.producer_id,
-                producer_epoch: fence.producer_epoch,
-                commit: false,
-                is_from_client: false,
-                transaction_version: turn.transaction_version,
-            };
+            let ending = Ending::of_fenced(transactional_id, &fence, turn.transaction_version);
             self.end_transaction(turn, &ending, EndAsker::Timeout, producer_ids);
         }
     }

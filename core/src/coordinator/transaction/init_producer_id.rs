@@ -33,14 +33,7 @@ impl Shard {
         match self.prepare_init(turn, transactional_id, request, producer_ids) {
             Err(error) => turn.respond_init(asker, Err(error)),
             Ok(fence) if fence.state == TransactionState::PrepareEpochFence => {
-                let ending = Ending {
-                    transactional_id,
-                    producer_id: fence.producer_id,
-                    producer_epoch: fence.producer_epoch,
-                    commit: false,
-                    is_from_client: false,
-                    transaction_version: turn.transaction_version,
-                };
+                let ending = Ending::of_fenced(transactional_id, &fence, turn.transaction_version);
                 self.end_transaction(turn, &ending, EndAsker::InitProducerId(asker), producer_ids);
             }
             Ok(next) => turn.write_step(transactional_id, next, Then::InitProducerId(asker)),
