@@ -8,7 +8,8 @@
 //! - [`chunk_index`]: how files lie in a database; `indexed_db` carries it out.
 //! - [`journal_frames`]: how a journal lies in two files; `journal_file` carries it out.
 //! - [`commands`]: what people do on the page as lines of Kafka's tools.
-//! - [`shell_words`]: a line as a shell reads it; [`mistakes`]: what went wrong at one, known by what is printed.
+//! - [`shell_words`]: a line as a shell reads it; [`terminal_text`]: what programs print, in lines; [`mistakes`]: what went wrong,
+//!   known by what is printed.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
 //! - `entry`: where JavaScript starts the page and its workers; `terminals_entry`: the worker of the terminals, a module of its own;
@@ -41,6 +42,7 @@ pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
 pub mod shell_words;
+pub mod terminal_text;
 #[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
 mod terminals_entry;
 // A component's props are its own values: by reference they would not outlive the view that shows them.

@@ -488,7 +488,7 @@ impl State {
             let (output, error) = (process.start.output.clone(), process.start.error.clone());
             let is_interrupt =
                 matches!(process.inputs.front(), Some(ProgramInput::Interrupt | ProgramInput::Terminate));
-            if !is_interrupt && (self.is_full(&output) || self.is_full(&error)) {
+            if !is_interrupt && self.is_behind(&process.start) {
                 return false;
             }
             match program.poll_output() {
@@ -671,6 +671,11 @@ impl State {
         Asked::Elsewhere(self.last_ticket)
     }
 
+    /// Somebody has yet to read what a process wrote.
+    fn is_behind(&self, of: &Start) -> bool {
+        self.is_full(&of.output) || self.is_full(&of.error)
+    }
+
     pub(super) fn is_full(&self, sink: &Sink) -> bool {
         match sink {
             Sink::Nothing | Sink::File(_) => false,
@@ -741,10 +746,10 @@ impl State {
         Some(if reads { Awaits::Input } else { Awaits::Nothing })
     }
 
-    /// When somebody wants to be woken.
+    /// When somebody wants to be woken. Who waits until what it wrote is read is not told of the time before that.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let running = self.processes.values().filter(|process| process.exit.is_none());
-        running.filter_map(|process| process.deadline).min()
+        let wakes = |process: &&Process| process.exit.is_none() && !self.is_behind(&process.start);
+        self.processes.values().filter(wakes).filter_map(|process| process.deadline).min()
     }
 }
 

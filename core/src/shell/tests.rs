@@ -117,6 +117,17 @@ fn a_screen_that_was_emptied_begins_with_the_prompt() {
 }
 
 #[test]
+fn who_waits_for_the_screen_is_not_woken_by_the_clock() {
+    let mut typist = Typist::with_credit(4096);
+    typist.types("kafka-topics.sh --list --bootstrap-server localhost:9092 & seq 1 100000");
+    assert!(typist.sees().len() <= 4096);
+    assert_eq!(typist.deadline, None, "the screen is full: only its page brings it on");
+    typist.grants(1 << 20);
+    assert!(typist.sees().contains("\n100000\n"));
+    assert!(typist.deadline.is_some(), "the tool waits for its connection again");
+}
+
+#[test]
 fn the_host_reads_files_that_it_keeps_itself_through_the_machine() {
     let now = Now { monotonic: Instant::ZERO, wall_ms: 0 };
     let mut machine = Machine::new(now, 1, 0, Vec::new());

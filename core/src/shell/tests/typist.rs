@@ -19,12 +19,20 @@ pub(super) struct Typist {
     shown: String,
     pub(super) reports: Vec<Report>,
     pub(super) awaits: Awaits,
-    deadline: Option<Instant>,
+    /// When the machine wants to be woken.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Typist {
     /// At a new terminal of a new machine.
     pub(super) fn new() -> Self {
+        let mut typist = Self::with_credit(1 << 30);
+        typist.settle();
+        typist
+    }
+
+    /// At one whose page takes so many bytes.
+    pub(super) fn with_credit(credit: usize) -> Self {
         let now = Now { monotonic: Instant::from_micros(0), wall_ms: 1_700_000_000_000 };
         let mut typist = Self {
             machine: Machine::new(now, 1, 0, Vec::new()),
@@ -34,9 +42,13 @@ impl Typist {
             awaits: Awaits::Nothing,
             deadline: None,
         };
-        typist.tell(MachineInput::Open { terminal: TERMINAL, credit: 1 << 30 });
-        typist.settle();
+        typist.tell(MachineInput::Open { terminal: TERMINAL, credit });
         typist
+    }
+
+    /// The page takes so many bytes more.
+    pub(super) fn grants(&mut self, bytes: usize) {
+        self.tell(MachineInput::Credit { terminal: TERMINAL, bytes });
     }
 
     pub(super) fn tell(&mut self, input: MachineInput) {

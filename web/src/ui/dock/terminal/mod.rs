@@ -16,11 +16,12 @@ use screen::Screen;
 
 /// What a new terminal offers to run: the first command of most tutorials.
 const FIRST: &str = "./bin/kafka-topics.sh --create --topic first-topic --bootstrap-server localhost:9092";
-/// What drawing may take of an animation frame, in microseconds: the rest is the browser's, and the stage's.
-const SPAN: usize = 5_000;
-/// Bounds of what is drawn with one frame, in bytes.
-const SLOWEST: usize = 16 * 1024;
-const FASTEST: usize = 64 * 1024;
+/// What reading the output may take of an animation frame, in microseconds: the rest is the browser's, and the stage's.
+const SPAN: u64 = 4_000;
+/// Bytes that are read before one looks at the clock again.
+const PIECE: usize = 16 * 1024;
+/// Pixels of a line.
+const LINE: i32 = 20;
 /// Bytes at once from which on they are not read aloud.
 const FLOOD: usize = 4096;
 
@@ -31,8 +32,6 @@ struct Drawing {
     is_due: bool,
     /// The end is in sight: it stays there.
     follows: bool,
-    /// Bytes that are drawn with one frame: as many as leave it short.
-    pace: usize,
 }
 
 /// What the code of a terminal's view works on. A copy is the same.
@@ -124,16 +123,21 @@ impl Parts {
             let _ = self.drawing.try_update_value(|drawing| drawing.is_due = false);
             let Some(scroller) = self.scroller.get_untracked() else { return };
             let began = host_us();
-            let Drawing { follows, pace, .. } = self.drawing.get_value();
-            let (bytes, is_more) = self.terminal.take(pace);
-            let _ = scroller.set_attribute("aria-live", if is_more || bytes.len() > FLOOD { "off" } else { "polite" });
-            let mut mistake = None;
+            let follows = self.drawing.get_value().follows;
+            let seen = scroller.client_height() / LINE + 2;
+            let (mut read, mut is_more, mut mistake) = (0, true, None);
             self.screen.update_value(|screen| {
-                if let Some(screen) = screen {
+                let Some(screen) = screen else { return is_more = false };
+                while is_more && host_us() - began < SPAN {
+                    let bytes;
+                    (bytes, is_more) = self.terminal.take(PIECE);
+                    read += bytes.len();
                     screen.print(&bytes);
-                    mistake = screen.mistake();
                 }
+                is_more |= screen.draw(usize::try_from(seen).unwrap_or_default());
+                mistake = screen.mistake();
             });
+            let _ = scroller.set_attribute("aria-live", if is_more || read > FLOOD { "off" } else { "polite" });
             if let Some(mistake) = mistake.filter(|_| self.hint.with_untracked(Option::is_none)) {
                 let entered = self.terminal.entered.get_value();
                 self.hint.set(Some(hint(self.store, mistake, &entered)));
@@ -145,13 +149,9 @@ impl Parts {
             if follows {
                 scroller.set_scroll_top(i32::MAX);
             }
-            let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: bytes.len() as u32 };
+            let credit = TerminalsCommand::Credit { terminal: self.terminal.number, bytes: read as u32 };
             self.store.tell_terminals(&credit);
             if is_more {
-                // Where the end was followed the browser has laid the lines out by now.
-                let took = (host_us() - began).max(1) as usize;
-                let better = (pace * SPAN / took).clamp(pace / 2, pace * 3 / 2);
-                self.drawing.update_value(|drawing| drawing.pace = better.clamp(SLOWEST, FASTEST));
                 self.draw();
             }
         });
@@ -191,7 +191,7 @@ fn terminal_view(store: Store, terminal: Terminal) -> AnyView {
         at: StoredValue::default(),
         tab_leaves: RwSignal::default(),
         candidates: RwSignal::default(),
-        drawing: StoredValue::new(Drawing { is_due: false, follows: true, pace: SLOWEST }),
+        drawing: StoredValue::new(Drawing { is_due: false, follows: true }),
         is_new: RwSignal::new(terminal.lost.with_value(Option::is_none)),
         hint: RwSignal::default(),
     };

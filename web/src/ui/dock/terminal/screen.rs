@@ -1,97 +1,78 @@
 //! What a terminal shows: real text in the document, so that it is selected, copied, found and read aloud as any other. Lines
 //! lie in chunks that the browser lays out only where they are seen; the oldest go.
+//!
+//! More than anybody can read does not come into the document at once: its end does, and the rest when the flood is over.
 
-use crate::mistakes::{Lookout, Mistake};
+use crate::mistakes::Mistake;
+use crate::terminal_text::{CHUNKS, Run, Style, TerminalText};
 use leptos::prelude::document;
-use vte::{Params, Parser, Perform};
 use web_sys::Element;
 
-/// Lines of a chunk. The style sheet knows the same number: a chunk out of sight keeps its height.
-const CHUNK: usize = 100;
-/// Chunks that are kept: twenty thousand lines.
-const CHUNKS: u32 = 200;
-/// Lines of a command that are looked at for mistakes; of what comes later only those that look like a log's.
-const LOOKED_AT: usize = 200;
-/// Columns between two tabs.
-const TAB: usize = 8;
-
-/// Colour and weight, as ANSI's sequences set them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Style {
-    /// 0 for none, else 1 to 8: black, red, green, yellow, blue, magenta, cyan, white.
-    colour: u8,
-    bold: bool,
-}
+/// Chunks that became full between two frames: with more it is a flood.
+const FLOOD: usize = 3;
+/// Chunks that go into the document with a frame.
+const AT_ONCE: usize = 20;
 
 /// See the module.
 pub(super) struct Screen {
     output: Element,
     /// The line that has no end yet; what one types stands behind it.
     open_line: Element,
+    /// The chunk that is being filled.
     chunk: Option<Element>,
-    parser: Parser,
-    text: Text,
-}
-
-/// What is understood and not yet in the document.
-#[derive(Default)]
-struct Text {
-    style: Style,
-    line: Vec<(char, Style)>,
-    column: usize,
-    lines: usize,
-    ready: Vec<Piece>,
-    /// Lines since a command was entered, and the mistake that the first of them tells of that knows one.
-    since_command: usize,
-    lookout: Lookout,
-    mistake: Option<Mistake>,
-}
-
-enum Piece {
-    Run(Style, String),
-    /// The chunk is full.
-    Full,
-    /// All before is gone.
-    Clear,
+    /// While chunks wait: a copy of the last lines.
+    tail: Option<Element>,
+    text: TerminalText,
+    /// Chunks that waited after the last frame.
+    waited: usize,
 }
 
 impl Screen {
     /// One that is empty.
     pub(super) fn new(output: Element, open_line: Element) -> Self {
-        let (parser, text) = (Parser::new(), Text::default());
-        Self { output, open_line, chunk: None, parser, text }
+        Self { output, open_line, chunk: None, tail: None, text: TerminalText::default(), waited: 0 }
     }
 
-    /// Shows bytes.
+    /// Takes bytes; [`Screen::draw`] shows them.
     pub(super) fn print(&mut self, bytes: &[u8]) {
-        self.parser.advance(&mut self.text, bytes);
-        for piece in std::mem::take(&mut self.text.ready) {
-            match piece {
-                Piece::Run(style, text) => self.append(style, &text),
-                Piece::Full => self.roll(true),
-                Piece::Clear => self.remove_all(),
-            }
+        self.text.print(bytes);
+    }
+
+    /// Brings what was printed into the document, where no more than so many lines can be seen; true where not all of it is there.
+    pub(super) fn draw(&mut self, seen: usize) -> bool {
+        self.heed_clearing();
+        let is_flooded = self.text.full().len() > self.waited + FLOOD;
+        // The first ends the chunk that was being filled.
+        self.add_full(if is_flooded { 1 } else { AT_ONCE });
+        self.waited = self.text.full().len();
+        let waits = self.waited > 0;
+        if waits {
+            self.show_tail(seen);
+        } else {
+            self.add_fresh();
         }
         self.open_line.set_text_content(None);
-        for (style, text) in runs(&self.text.line) {
-            append(&self.open_line, style, &text);
-        }
+        append_all(&self.open_line, &self.text.open_line());
+        waits
     }
 
     /// The mistake that what was printed tells of, since a command was entered.
     pub(super) fn mistake(&self) -> Option<Mistake> {
-        self.text.mistake
+        self.text.mistake()
     }
 
     /// A command is entered: what is printed from now on is its own.
     pub(super) fn begin_command(&mut self) {
-        (self.text.since_command, self.text.lookout, self.text.mistake) = (0, Lookout::default(), None);
+        self.text.begin_command();
     }
 
     /// A line of ours, set apart from what programs print.
     pub(super) fn note(&mut self, words: &str) {
+        self.heed_clearing();
+        self.add_full(CHUNKS);
+        self.add_fresh();
         self.roll(false);
-        self.text.lines = 0;
+        self.text.end_chunk();
         if let Some(note) = element("p", "note") {
             note.set_text_content(Some(words));
             let _ = self.output.append_child(&note);
@@ -100,18 +81,51 @@ impl Screen {
 
     /// Takes away all lines but the open one.
     pub(super) fn clear(&mut self) {
-        self.text.lines = 0;
+        self.text.full().clear();
+        self.text.take_fresh();
+        self.text.end_chunk();
         self.remove_all();
     }
 
-    fn append(&mut self, style: Style, text: &str) {
+    /// Adds chunks that are full, at most so many.
+    fn add_full(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(runs) = self.text.full().pop_front() else { return };
+            self.append(&runs);
+            self.roll(true);
+        }
+    }
+
+    /// Adds to the chunk that is being filled.
+    fn add_fresh(&mut self) {
+        if let Some(tail) = self.tail.take() {
+            tail.remove();
+        }
+        let fresh = self.text.take_fresh();
+        if !fresh.is_empty() {
+            self.append(&fresh);
+        }
+    }
+
+    fn show_tail(&mut self, seen: usize) {
+        if self.tail.is_none() {
+            self.tail = element("div", "tail");
+        }
+        if let Some(tail) = &self.tail {
+            tail.set_text_content(None);
+            append_all(tail, &self.text.last_lines(seen));
+            let _ = self.output.append_child(tail);
+        }
+    }
+
+    fn append(&mut self, runs: &[Run]) {
         if self.chunk.is_none() {
             let Some(chunk) = element("div", "chunk") else { return };
-            let _ = self.output.append_child(&chunk);
+            let _ = self.output.insert_before(&chunk, self.tail.as_deref());
             self.chunk = Some(chunk);
         }
         if let Some(chunk) = &self.chunk {
-            append(chunk, style, text);
+            append_all(chunk, runs);
         }
     }
 
@@ -120,7 +134,7 @@ impl Screen {
         if let Some(chunk) = self.chunk.take().filter(|_| is_full) {
             chunk.set_class_name("chunk full");
         }
-        while self.output.child_element_count() > CHUNKS {
+        while self.output.child_element_count() as usize > CHUNKS {
             match self.output.first_element_child() {
                 Some(oldest) => oldest.remove(),
                 None => return,
@@ -128,9 +142,15 @@ impl Screen {
         }
     }
 
+    fn heed_clearing(&mut self) {
+        if self.text.take_cleared() {
+            self.remove_all();
+        }
+    }
+
     fn remove_all(&mut self) {
         self.output.set_text_content(None);
-        self.chunk = None;
+        (self.chunk, self.tail) = (None, None);
     }
 }
 
@@ -138,6 +158,12 @@ fn element(tag: &str, class: &str) -> Option<Element> {
     let element = document().create_element(tag).ok()?;
     element.set_class_name(class);
     Some(element)
+}
+
+fn append_all(to: &Element, runs: &[Run]) {
+    for Run { style, text } in runs {
+        append(to, *style, text);
+    }
 }
 
 fn append(to: &Element, style: Style, text: &str) {
@@ -156,97 +182,4 @@ fn append(to: &Element, style: Style, text: &str) {
     span.set_class_name(&class);
     span.set_text_content(Some(text));
     let _ = to.append_child(&span);
-}
-
-/// Cells put together where they look the same.
-fn runs(line: &[(char, Style)]) -> Vec<(Style, String)> {
-    let mut runs: Vec<(Style, String)> = Vec::new();
-    for (character, style) in line {
-        match runs.last_mut() {
-            Some((last, text)) if last == style => text.push(*character),
-            _ => runs.push((*style, String::from(*character))),
-        }
-    }
-    runs
-}
-
-impl Text {
-    fn push(&mut self, style: Style, text: &str) {
-        match self.ready.last_mut() {
-            Some(Piece::Run(last, known)) if *last == style => known.push_str(text),
-            _ => self.ready.push(Piece::Run(style, text.to_owned())),
-        }
-    }
-
-    fn end_line(&mut self) {
-        self.since_command += 1;
-        let is_log = self.line.first().is_some_and(|(first, _)| *first == '[');
-        if self.mistake.is_none() && (is_log || self.since_command < LOOKED_AT) {
-            let line: String = self.line.iter().map(|(character, _)| *character).collect();
-            self.mistake = self.lookout.see(&line);
-        }
-        for (style, text) in runs(&std::mem::take(&mut self.line)) {
-            self.push(style, &text);
-        }
-        self.push(Style::default(), "\n");
-        self.column = 0;
-        self.lines += 1;
-        if self.lines == CHUNK {
-            self.lines = 0;
-            self.ready.push(Piece::Full);
-        }
-    }
-}
-
-impl Perform for Text {
-    fn print(&mut self, character: char) {
-        let cell = (character, self.style);
-        match self.line.get_mut(self.column) {
-            Some(at) => *at = cell,
-            None => self.line.push(cell),
-        }
-        self.column += 1;
-    }
-
-    fn execute(&mut self, byte: u8) {
-        match byte {
-            b'\n' => self.end_line(),
-            b'\r' => self.column = 0,
-            8 => self.column = self.column.saturating_sub(1),
-            b'\t' => {
-                for _ in 0..TAB - self.column % TAB {
-                    self.print(' ');
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn csi_dispatch(&mut self, parameters: &Params, _: &[u8], _: bool, action: char) {
-        let first = parameters.iter().next().and_then(|parameter| parameter.first()).copied().unwrap_or(0);
-        match action {
-            'm' if parameters.is_empty() => self.style = Style::default(),
-            'm' => {
-                for parameter in parameters {
-                    match parameter {
-                        [0] => self.style = Style::default(),
-                        [1] => self.style.bold = true,
-                        [22] => self.style.bold = false,
-                        [39] => self.style.colour = 0,
-                        [colour @ 30..=37] => self.style.colour = (colour - 29) as u8,
-                        [colour @ 90..=97] => self.style.colour = (colour - 89) as u8,
-                        _ => {}
-                    }
-                }
-            }
-            'K' => self.line.truncate(self.column),
-            'J' if first >= 2 => {
-                self.ready.clear();
-                self.ready.push(Piece::Clear);
-                self.line.clear();
-                (self.column, self.lines) = (0, 0);
-            }
-            _ => {}
-        }
-    }
 }
