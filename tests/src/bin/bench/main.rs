@@ -13,6 +13,9 @@ type Result<T> = std::result::Result<T, String>;
 /// The topic of the page's first step: three partitions, three replicas.
 const TOPIC: &str = "first-topic";
 
+/// Each record by itself, a few together, and Kafka's default.
+const LINGER_MS: [u32; 3] = [0, 2, 5];
+
 /// A load as `playground.load` of the page takes it.
 struct Load {
     topic: &'static str,
@@ -46,11 +49,12 @@ fn measure() -> Result<()> {
     let warm_up =
         Load { topic: TOPIC, records: 2000, size: 100, rate: 500, linger_ms: 0, batch_size: 16_384, consume: false };
     run(&browser, &warm_up)?;
-    let paced =
-        Load { topic: TOPIC, records: 10_000, size: 1024, rate: 1000, linger_ms: 0, batch_size: 16_384, consume: true };
-    let measured = run(&browser, &paced)?;
-    row("1,000 records/s of 1 KiB: acknowledged", &span(&measured, "ack_p50", "ack_p99"));
-    row("1,000 records/s of 1 KiB: consumed", &span(&measured, "consumed_p50", "consumed_p99"));
+    for linger_ms in LINGER_MS {
+        let measured = run(&browser, &paced(TOPIC, linger_ms))?;
+        let what = format!("1,000 records/s of 1 KiB, linger.ms={linger_ms}");
+        row(&format!("{what}: acknowledged"), &span(&measured, "ack_p50", "ack_p99"));
+        row(&format!("{what}: consumed"), &span(&measured, "consumed_p50", "consumed_p99"));
+    }
     for (size, records) in [(1024, 60_000), (100, 400_000)] {
         let load = Load { topic: TOPIC, records, size, rate: 0, linger_ms: 5, batch_size: 131_072, consume: false };
         let a_second = records_a_second(&browser, &load)?;
@@ -135,6 +139,11 @@ impl Load {
         let Self { topic, records, size, rate, linger_ms, batch_size, consume } = self;
         format!("playground.load('{topic}', {records}, {size}, {rate}, -1, {linger_ms}, {batch_size}, {consume})")
     }
+}
+
+/// A thousand records a second for ten seconds, and somebody who reads them.
+fn paced(topic: &'static str, linger_ms: u32) -> Load {
+    Load { topic, records: 10_000, size: 1024, rate: 1000, linger_ms, batch_size: 16_384, consume: true }
 }
 
 fn run(browser: &Browser, load: &Load) -> Result<Value> {

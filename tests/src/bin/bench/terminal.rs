@@ -1,6 +1,6 @@
 //! The figures of the terminals.
 
-use super::{Load, Result, TOPIC, records_a_second, row};
+use super::{LINGER_MS, Load, Result, TOPIC, paced, records_a_second, row, run, span};
 use broker_tests::browser::{ENTER, Page};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(super) fn measure(page: &Page) -> Result<()> {
     page.wait_for_brokers(&[0, 1, 2])?;
     page.show_terminals()?;
     first_output(page)?;
+    kafkas_flush(page)?;
     console_consumer(page)?;
     producer(page)
 }
@@ -53,6 +54,23 @@ fn first_output(page: &Page) -> Result<()> {
         "kafka-topics.sh --list: first output after Enter",
         &format!("p50 {:.0} ms, longest {:.0} ms", spans[ENTERED / 2], spans[ENTERED - 1]),
     );
+    Ok(())
+}
+
+/// Latency where nobody waits for the disk, as Kafka's own default has it.
+fn kafkas_flush(page: &Page) -> Result<()> {
+    const UNFLUSHED: &str = "unflushed";
+    page.run_command(
+        0,
+        &format!("kafka-topics.sh {BOOTSTRAP} --create --topic {UNFLUSHED} --config flush.messages={}", i64::MAX),
+    )?;
+    for linger_ms in LINGER_MS {
+        let measured = run(&page.browser, &paced(UNFLUSHED, linger_ms))?;
+        row(
+            &format!("the same with Kafka's flush, linger.ms={linger_ms}: acknowledged"),
+            &span(&measured, "ack_p50", "ack_p99"),
+        );
+    }
     Ok(())
 }
 

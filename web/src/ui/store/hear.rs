@@ -159,15 +159,29 @@ impl Store {
                 broker.heard = counter;
             }
         });
-        let mut due = changed;
+        let mut is_last = false;
         self.numbers.update_value(|numbers| {
-            due &= !numbers.drawing;
+            numbers.awaited.retain(|awaited| *awaited != id);
+            numbers.has_news |= changed;
+            is_last = numbers.awaited.is_empty();
+        });
+        // One picture of all brokers; who does not answer is waited for until the next look.
+        if is_last {
+            self.draw_news();
+        }
+    }
+
+    /// Draws what brokers said with the next animation frame, if it is news.
+    pub(super) fn draw_news(self) {
+        let mut due = false;
+        self.numbers.update_value(|numbers| {
+            due = numbers.has_news && !numbers.drawing;
             numbers.drawing |= due;
         });
         if due {
             let store = self;
             request_animation_frame(move || {
-                store.numbers.update_value(|numbers| numbers.drawing = false);
+                store.numbers.update_value(|numbers| (numbers.drawing, numbers.has_news) = (false, false));
                 store.brokers.notify();
             });
         }

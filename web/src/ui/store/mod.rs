@@ -182,6 +182,11 @@ struct Numbers {
     line: u64,
     /// The picture is due with the next animation frame.
     drawing: bool,
+    /// Brokers that were asked for what they show and have not answered, and that one of the others has news.
+    awaited: Vec<i32>,
+    has_news: bool,
+    /// Looks since nodes were asked.
+    skipped: u32,
 }
 
 /// What was typed into forms that come and go with the selection.
@@ -220,6 +225,9 @@ impl Drafts {
 
 /// How often nodes are asked for what they show.
 const LOOK: Duration = Duration::from_millis(100);
+/// Frames a second from which on the cluster needs the processor more than the picture does: then they are asked at every third
+/// look.
+const BUSY: u32 = 400;
 
 impl Store {
     /// Begins to take part, and provides itself to all components.
@@ -390,6 +398,19 @@ impl Store {
         if counts_down {
             self.tick.set(now());
         }
+        let is_busy = self.traffic.with_untracked(|traffic| traffic.per_second.iter().sum::<u32>() > BUSY);
+        let mut skips = false;
+        self.numbers.update_value(|numbers| {
+            skips = is_busy && numbers.skipped < 2;
+            numbers.skipped = if skips { numbers.skipped + 1 } else { 0 };
+            if !skips {
+                numbers.awaited.clone_from(&living);
+            }
+        });
+        if skips {
+            return;
+        }
+        self.draw_news();
         self.with_cluster(|cluster| {
             cluster.switch(&SwitchCommand::TakeSeen);
             for id in living {
