@@ -26,6 +26,7 @@ use web_sys::{
 const CHUNKS: &str = "chunks";
 const JOURNAL: &str = "journal";
 const SETTINGS: &str = "settings";
+const TOO_SHORT: Str = Str::from_static("a chunk is too short");
 /// Key in [`JOURNAL`] of the [`FileRecord`].
 const FILE: &str = "file";
 
@@ -78,7 +79,7 @@ struct Shared {
 struct State {
     index: ChunkIndex,
     /// The journal's values, until they are folded.
-    journal: SortedMap<u64, Uint8Array>,
+    journal: SortedMap<u64, Bytes>,
     /// Where the journal is a file: that.
     file: Option<JournalFile>,
     record: FileRecord,
@@ -136,7 +137,7 @@ impl Storage {
         let (index, dead) = ChunkIndex::open(limits, chunk_keys, &values).map_err(Str::from)?;
         let state = State {
             index,
-            journal: values.into_iter().map(|(key, value)| (key, Uint8Array::from(&*value))).collect(),
+            journal: values.into_iter().collect(),
             file,
             record,
             dead,
@@ -348,7 +349,7 @@ impl Shared {
         state.writing = tickets;
         let Plan { puts, mut deletes, journal } = state.index.store(group.iter().flat_map(|(_, commands)| commands));
         deletes.append(&mut state.dead);
-        let journal = journal.map(|(key, slices)| (key, concat(&slices)));
+        let journal = journal.map(|(key, slices)| (key, Bytes::from(slices.concat())));
         if let Some((key, value)) = &journal {
             state.journal.insert(*key, value.clone());
         }
@@ -359,7 +360,8 @@ impl Shared {
                 chunks.put_with_key(&concat(slices).buffer(), &key_value(key)).map_err(reason)?;
             }
             if let Some((key, value)) = &journal {
-                store.put_with_key(&value.buffer(), &JsValue::from_f64(*key as f64)).map_err(reason)?;
+                let value = Uint8Array::from(&**value).buffer();
+                store.put_with_key(&value, &JsValue::from_f64(*key as f64)).map_err(reason)?;
             }
             Ok(())
         })?;
@@ -512,7 +514,7 @@ impl Shared {
     }
 
     /// Asks for all pieces that lie in chunks, in one transaction.
-    fn sources(&self, pieces: &[Piece], journal: &SortedMap<u64, Uint8Array>) -> Result<Vec<Wanted>, Str> {
+    fn sources(&self, pieces: &[Piece], journal: &SortedMap<u64, Bytes>) -> Result<Vec<Wanted>, Str> {
         let mut chunks = None;
         let mut wanted = Vec::new();
         for piece in pieces {
@@ -545,7 +547,7 @@ impl Drop for Shared {
 }
 
 enum Wanted {
-    Here(Uint8Array),
+    Here(Bytes),
     Asked(IdbRequest),
 }
 
@@ -553,8 +555,13 @@ async fn read_pieces(pieces: &[Piece], wanted: Vec<Wanted>) -> Result<Bytes, Str
     let mut bytes = vec![0; pieces.iter().map(|piece| piece.length as usize).sum()];
     let mut rest = bytes.as_mut_slice();
     for (piece, wanted) in pieces.iter().zip(wanted) {
+        let (part, after) = rest.split_at_mut(piece.length as usize);
+        rest = after;
         let value = match wanted {
-            Wanted::Here(value) => value,
+            Wanted::Here(value) => {
+                part.copy_from_slice(journaled(&value, piece).ok_or(TOO_SHORT)?);
+                continue;
+            }
             Wanted::Asked(request) => {
                 let value = result(&request).await?;
                 if !value.is_instance_of::<ArrayBuffer>() {
@@ -563,24 +570,21 @@ async fn read_pieces(pieces: &[Piece], wanted: Vec<Wanted>) -> Result<Bytes, Str
                 Uint8Array::new(&value)
             }
         };
-        let (part, after) = rest.split_at_mut(piece.length as usize);
-        rest = after;
-        let start = piece_start(piece);
+        let start = piece.skip as u32;
         let end = start + part.len() as u32;
         if end > value.length() {
-            return Err(Str::from_static("a chunk is too short"));
+            return Err(TOO_SHORT);
         }
         value.subarray(start, end).copy_to(part);
     }
     Ok(bytes.into())
 }
 
-fn piece_start(piece: &Piece) -> u32 {
-    let offset = match piece.source {
-        Source::Journal { offset, .. } => offset as u32,
-        Source::Chunk(_) => 0,
-    };
-    offset + piece.skip as u32
+/// The bytes of a piece that lies in this value of the journal.
+fn journaled<'a>(value: &'a Bytes, piece: &Piece) -> Option<&'a [u8]> {
+    let Source::Journal { offset, .. } = piece.source else { return None };
+    let start = offset + piece.skip as usize;
+    value.get(start..start + piece.length as usize)
 }
 
 /// Small values by name: broker properties, client definitions, what the page remembers.
@@ -746,18 +750,14 @@ fn cut(chunks: &IdbObjectStore, old: &ChunkKey, new: &ChunkKey) -> Result<(), St
     Ok(())
 }
 
-fn gather(length: u64, pieces: &[Piece], journal: &SortedMap<u64, Uint8Array>) -> Uint8Array {
-    let value = Uint8Array::new_with_length(length as u32);
-    let mut at = 0;
+/// What pieces of the journal come to, put together here: each call into JavaScript costs.
+fn gather(length: u64, pieces: &[Piece], journal: &SortedMap<u64, Bytes>) -> Uint8Array {
+    let mut gathered = Vec::with_capacity(length as usize);
     for piece in pieces {
-        let Source::Journal { value: key, .. } = &piece.source else { continue };
-        if let Some(from) = journal.get(key) {
-            let start = piece_start(piece);
-            value.set(&from.subarray(start, start + piece.length as u32), at);
-        }
-        at += piece.length as u32;
+        let Source::Journal { value, .. } = &piece.source else { continue };
+        gathered.extend_from_slice(journal.get(value).and_then(|value| journaled(value, piece)).unwrap_or_default());
     }
-    value
+    Uint8Array::from(gathered.as_slice())
 }
 
 fn key_value(key: &ChunkKey) -> JsValue {

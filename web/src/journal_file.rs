@@ -7,7 +7,7 @@ use crate::post_message::pause;
 use broker_core::sorted::sort_by_key;
 use broker_core::text::Str;
 use bytes::Bytes;
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::DomException;
@@ -60,6 +60,7 @@ pub struct JournalFile {
     handles: [SyncAccessHandle; 2],
     files: TwoFiles,
     identity: u64,
+    at: At,
 }
 
 impl Opening {
@@ -109,27 +110,24 @@ impl Opening {
             values.extend(live.map(|frame| (frame.key, content.slice(frame.value))));
         }
         sort_by_key(&mut values, |(key, _)| *key);
-        Ok(Some((JournalFile { handles, files, identity }, values)))
+        Ok(Some((JournalFile { handles, files, identity, at: At::new() }, values)))
     }
 }
 
 impl JournalFile {
-    /// Writes a value; it is there when this returns. Answers a copy of it.
+    /// Writes a value; it is there when this returns, and what was written comes back.
     ///
     /// # Errors
     /// The browser's error: no room, the file is closed.
-    pub fn write(&mut self, key: u64, value: &[Bytes]) -> Result<Uint8Array, Str> {
+    pub fn write(&mut self, key: u64, value: &[Bytes]) -> Result<Bytes, Str> {
         let frame = journal_frames::pack(self.identity, key, value);
         let (file, position) = self.files.place(frame.len());
-        let options = Object::new();
-        let at = JsValue::from_f64(position as f64);
-        let written = Reflect::set(&options, &"at".into(), &at)
-            .and_then(|_| self.handles[file].write(&frame, &options))
-            .map_err(reason)?;
+        self.at.set_at(position as f64);
+        let written = self.handles[file].write(&frame, &self.at).map_err(reason)?;
         if written as usize != frame.len() {
             return Err(Str::from_static("QuotaExceededError: the journal file has no room"));
         }
-        Ok(Uint8Array::from(&frame[journal_frames::HEADER..]))
+        Ok(Bytes::from(frame).slice(journal_frames::HEADER..))
     }
 
     /// What was written so far is being folded: what comes goes to the other file.
@@ -222,12 +220,19 @@ fn is_named(thrown: &JsValue, names: &[&str]) -> bool {
     thrown.dyn_ref::<DomException>().is_some_and(|exception| names.contains(&&*exception.name()))
 }
 
+impl At {
+    /// The first byte.
+    fn new() -> Self {
+        let at: Self = Object::new().unchecked_into();
+        at.set_at(0.0);
+        at
+    }
+}
+
 impl SyncAccessHandle {
     fn content(&self) -> Result<Vec<u8>, JsValue> {
         let mut content = vec![0; self.size()? as usize];
-        let options = Object::new();
-        Reflect::set(&options, &"at".into(), &JsValue::from_f64(0.0))?;
-        let read = self.read(&mut content, &options)? as usize;
+        let read = self.read(&mut content, &At::new())? as usize;
         content.truncate(read);
         Ok(content)
     }
@@ -252,11 +257,16 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = createSyncAccessHandle)]
     fn create_sync_access_handle(this: &FileHandle) -> Result<Promise, JsValue>;
 
+    /// Where to read or write.
+    type At;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_at(this: &At, position: f64);
+
     type SyncAccessHandle;
     #[wasm_bindgen(method, catch)]
-    fn write(this: &SyncAccessHandle, bytes: &[u8], options: &JsValue) -> Result<f64, JsValue>;
+    fn write(this: &SyncAccessHandle, bytes: &[u8], options: &At) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, catch)]
-    fn read(this: &SyncAccessHandle, bytes: &mut [u8], options: &JsValue) -> Result<f64, JsValue>;
+    fn read(this: &SyncAccessHandle, bytes: &mut [u8], options: &At) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, catch, js_name = getSize)]
     fn size(this: &SyncAccessHandle) -> Result<f64, JsValue>;
     #[wasm_bindgen(method)]

@@ -568,10 +568,7 @@ enum Turn {
 impl Payload {
     fn next(&self, random: &mut SplittableRandom, number: u64) -> Bytes {
         match self {
-            Self::Random { size } => {
-                let letters: Vec<u8> = (0..*size).map(|_| b'A' + random.below(26) as u8).collect();
-                Bytes::from(letters)
-            }
+            Self::Random { size } => Bytes::from(random.letters(*size)),
             Self::OneOf(payloads) => {
                 let drawn = random.below(payloads.len().max(1) as u32) as usize;
                 payloads.get(drawn).cloned().unwrap_or_default()
