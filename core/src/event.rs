@@ -93,6 +93,15 @@ pub enum Event {
         /// Now.
         to: Vec<NodeId>,
     },
+    /// (Active controller) a partition's replicas are on other brokers now: a reassignment is complete.
+    ReplicasReassigned {
+        /// The partition.
+        partition: TopicPartition,
+        /// Its brokers before, ascending.
+        from: Vec<NodeId>,
+        /// Its brokers now, the preferred leader first.
+        to: Vec<NodeId>,
+    },
     /// (Active controller) a topic was created.
     TopicCreated {
         /// Its name.
@@ -106,6 +115,24 @@ pub enum Event {
     TopicDeleted {
         /// Its name.
         topic: Str,
+    },
+    /// A replica on this node is in another log directory now.
+    ReplicaMoved {
+        /// The partition.
+        partition: TopicPartition,
+        /// Path of the log directory before.
+        from: Str,
+        /// Path of the log directory now.
+        to: Str,
+    },
+    /// A client of this node was over its quota and was told to wait; so long its connection is not read.
+    ClientThrottled {
+        /// Its `client.id`; may be empty.
+        client_id: Str,
+        /// The quota: `producer_byte_rate`, `consumer_byte_rate`, `controller_mutation_rate`.
+        quota: Str,
+        /// For how long, in milliseconds: more than 0.
+        throttle_ms: i32,
     },
     /// A replica on this node cut its log.
     Truncated {

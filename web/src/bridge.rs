@@ -374,6 +374,8 @@ pub struct ProducerView {
     pub outstanding: u64,
     /// Records a second it was asked for; 0 for none.
     pub rate: f32,
+    /// Until when it waits for its quota, in microseconds of the monotonic clock.
+    pub throttled_until_us: Option<u64>,
     /// The last error, also one it retries.
     pub error: Option<Refusal>,
 }
@@ -399,6 +401,8 @@ pub struct ConsumerView {
     pub received: u64,
     /// The newest of them, oldest first, twenty at most.
     pub newest: Vec<RecordView>,
+    /// Until when it waits for its quota, in microseconds of the monotonic clock.
+    pub throttled_until_us: Option<u64>,
     /// The last error.
     pub error: Option<Refusal>,
 }

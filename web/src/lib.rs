@@ -41,6 +41,7 @@ pub mod mistakes;
 pub mod ownership;
 #[cfg(target_arch = "wasm32")]
 pub mod post_message;
+pub mod row_parts;
 pub mod shell_words;
 pub mod terminal_text;
 #[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]

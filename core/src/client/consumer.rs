@@ -273,6 +273,7 @@ impl Consumer {
             coordinator: self.member.coordinator(),
             subscription: self.topics.clone(),
             partitions: partitions.collect(),
+            throttled_until: self.network.throttled_until(),
         }
     }
 

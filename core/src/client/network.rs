@@ -210,6 +210,11 @@ impl Network {
         }
     }
 
+    /// Until when a broker's word holds that this client waits for its quota, the longest of all; `None` where none said so.
+    pub(super) fn throttled_until(&self) -> Option<Instant> {
+        self.peers.values().filter_map(|peer| peer.throttled_until).max()
+    }
+
     /// Sends a request; the answer names the ticket.
     pub(super) fn send(&mut self, now: Now, to: Target, request: AnyRequest, ticket: u64, options: RequestOptions) {
         let timeout = options.timeout.unwrap_or(self.config.request_timeout);

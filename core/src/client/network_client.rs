@@ -187,6 +187,11 @@ impl<P> NetworkClient<P> {
         self.network.throttle(now, node, throttle_ms);
     }
 
+    /// Until when this client waits for its quota, as the broker said that lets it wait longest; `None` where none does.
+    pub fn throttled_until(&self) -> Option<Instant> {
+        self.network.throttled_until()
+    }
+
     /// The next answer.
     pub fn poll_answer(&mut self) -> Option<Answer<P>> {
         let Answer { purpose: ticket, node, version, result } = self.network.poll_answer()?;

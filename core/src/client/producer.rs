@@ -268,6 +268,11 @@ impl Producer {
         self.unfinished
     }
 
+    /// Until when it waits for its quota; `None` where no broker said so.
+    pub fn throttled_until(&self) -> Option<Instant> {
+        self.network.throttled_until()
+    }
+
     /// The cluster as last heard of.
     pub fn metadata(&self) -> &ClusterMetadata {
         self.network.metadata()

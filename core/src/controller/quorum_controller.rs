@@ -6,7 +6,7 @@ use super::decision::{ApiError, ControllerConfig, ControllerRequestContext, Cont
 use super::request::{ControllerRequest, ControllerResponse};
 use crate::event::Event;
 use crate::ids::{BrokerEpoch, NodeId, Offset, TopicPartition};
-use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, Provenance, ReplayError};
+use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, Provenance, ReplayError};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages as m;
 use crate::quota::{ControllerMutationQuota, ControllerMutationQuotaManager};
@@ -451,6 +451,9 @@ impl Active {
         for (topic, index, old, new) in delta.changed_partitions() {
             let Some(old) = old else { continue };
             let partition = TopicPartition::new(topic.name.clone(), index);
+            if let Some((from, to)) = reassigned(old, new) {
+                events.push(Event::ReplicasReassigned { partition: partition.clone(), from, to });
+            }
             if old.leader != new.leader {
                 events.push(Event::LeaderChanged {
                     partition,
@@ -467,6 +470,18 @@ impl Active {
         }
         events
     }
+}
+
+/// The brokers of a partition before and after a reassignment that is complete with this change; nothing where the same brokers
+/// have it in the end.
+fn reassigned(old: &PartitionRegistration, new: &PartitionRegistration) -> Option<(Vec<NodeId>, Vec<NodeId>)> {
+    let sorted = |mut ids: Vec<NodeId>| {
+        ids.sort_unstable();
+        ids
+    };
+    let before = old.replicas.iter().filter(|id| !old.adding_replicas.contains(id)).copied();
+    let from = sorted(before.collect());
+    (!new.is_reassigning() && from != sorted(new.replicas.clone())).then(|| (from, new.replicas.clone()))
 }
 
 type Decided = (ControllerResult<ControllerResponse>, Option<HeartbeatDecision>);

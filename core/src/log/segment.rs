@@ -12,6 +12,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::ops::Range;
 
+/// How deep into a segment its records are counted anew where the log begins inside it.
+const COUNTED_BYTES: u64 = 256 << 10;
+
 /// Why a log cannot answer yet: this range of a file is to be loaded first (`UnifiedLog::loaded`), then asked again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cold(pub FileRange);
@@ -40,6 +43,8 @@ pub struct LogSegment {
     first_timestamp: Option<i64>,
     max_timestamp: i64,
     offset_of_max_timestamp: Offset,
+    /// Its records but for the markers of transactions; `None` where only its indexes were read.
+    records: Option<u64>,
     pub(super) offset_index: OffsetIndex,
     pub(super) time_index: TimeIndex,
     pub(super) transactions: TransactionIndex,
@@ -58,6 +63,7 @@ impl LogSegment {
             first_timestamp: None,
             max_timestamp: NO_TIMESTAMP,
             offset_of_max_timestamp: base_offset,
+            records: Some(0),
             offset_index: OffsetIndex::default(),
             time_index: TimeIndex::default(),
             transactions: TransactionIndex::default(),
@@ -79,6 +85,31 @@ impl LogSegment {
     /// Largest timestamp of its records; -1 where it has none.
     pub const fn max_timestamp(&self) -> i64 {
         self.max_timestamp
+    }
+
+    /// Its records at or after `start`, without control records. `None` where that was not counted: it was opened by its indexes,
+    /// or `start` lies deep inside it.
+    pub fn records_from(&self, start: Offset) -> Option<u64> {
+        if start <= self.base_offset || self.records == Some(0) {
+            return self.records;
+        }
+        let mut position = 0;
+        let mut below = Some(0_u64);
+        let found = self.walk(0, |header, _| {
+            position += header.size() as u64;
+            if header.base_offset >= start || position > COUNTED_BYTES {
+                below = below.filter(|_| header.base_offset >= start);
+                return true;
+            }
+            let is_whole = i64::from(header.records_count) == header.last_offset() - header.base_offset + 1;
+            let count = match records_of(header) {
+                cut if header.last_offset() >= start && cut > 0 => is_whole.then(|| start.abs_diff(header.base_offset)),
+                whole => Some(whole),
+            };
+            below = below.zip(count).map(|(below, count)| below + count);
+            false
+        });
+        self.records?.checked_sub(found.ok().and(below)?)
     }
 
     /// What retention by time goes by.
@@ -123,6 +154,7 @@ impl LogSegment {
             self.max_timestamp = header.max_timestamp;
             self.offset_of_max_timestamp = header.last_offset();
         }
+        self.records = self.records.map(|records| records + records_of(header));
         if self.first_timestamp.is_none() {
             self.first_timestamp = Some(header.max_timestamp).filter(|&timestamp| timestamp >= 0);
         }
@@ -177,6 +209,7 @@ impl LogSegment {
         }
         self.offset_index = offset_index;
         self.time_index = time_index;
+        self.records = None;
     }
 
     /// Gives its files the partition directory `directory`.
@@ -301,6 +334,12 @@ impl LogSegment {
             position += header.size() as u64;
             false
         })?;
+        let mut cut = 0;
+        let walked = self.walk(size, |header, _| {
+            cut += records_of(header);
+            false
+        });
+        rebuilt.records = self.records.filter(|_| walked.is_ok()).and_then(|records| records.checked_sub(cut));
         // The cut lies inside the chunk before it; make sure that one is there.
         if size > 0 {
             self.chunk_at(size - 1)?;
@@ -331,6 +370,11 @@ impl LogSegment {
         debug_assert!(false, "a batch in memory is damaged: {error}");
         None
     }
+}
+
+/// Records of a batch, the markers of transactions and other control records left out.
+fn records_of(header: &BatchHeader) -> u64 {
+    if header.is_control() { 0 } else { u64::from(header.records_count.max(0).unsigned_abs()) }
 }
 
 /// The first record of a batch that qualifies; of one that cannot be decompressed, its first offset.

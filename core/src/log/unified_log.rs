@@ -194,6 +194,12 @@ impl UnifiedLog {
         self.log_end_offset
     }
 
+    /// Its records, without the markers of transactions, which take offsets as well; `None` where that is not known without
+    /// reading it all.
+    pub fn records(&self) -> Option<u64> {
+        self.segments.iter().map(|segment| segment.records_from(self.log_start_offset)).sum()
+    }
+
     /// Everything below is committed.
     pub const fn high_watermark(&self) -> Offset {
         self.high_watermark

@@ -4,6 +4,7 @@ use super::broker::{Broker, Purpose};
 use super::channels::Sent;
 use super::handlers::granted_producer_id;
 use super::inbound::{Answer, Token};
+use crate::config::quota_config::CONTROLLER_MUTATION_RATE;
 use crate::controller::ControllerResponse;
 use crate::protocol::messages as m;
 use crate::protocol::{ApiKey, DecodeError, ErrorCode, Request, decode_response};
@@ -153,7 +154,8 @@ pub(super) fn respond_controller(
         return broker.respond::<m::EnvelopeRequest>(envelope, &response);
     }
     if let Some(Answer::Client(asked)) = broker.inbound.owed(token) {
-        broker.throttle(asked.connection, response.throttle_ms());
+        let (connection, client_id) = (asked.connection, asked.client_id.clone());
+        broker.throttle(connection, client_id, CONTROLLER_MUTATION_RATE, response.throttle_ms());
     }
     use ControllerResponse as C;
     match response {

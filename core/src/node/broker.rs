@@ -13,6 +13,7 @@ use super::producer_ids::ProducerIds;
 use super::txn_markers::TxnMarkers;
 use super::{Input, Output};
 use crate::config::BrokerConfig;
+use crate::config::quota_config::{CONSUMER_BYTE_RATE, PRODUCER_BYTE_RATE};
 use crate::controller::{ControllerOutput, ControllerRequest, ControllerRequestContext, QuorumController};
 use crate::coordinator::group::{GroupCoordinator, RequestContext};
 use crate::coordinator::transaction::TransactionCoordinator;
@@ -443,7 +444,8 @@ impl Broker {
                 }
                 Response::Fetch(mut response) => {
                     if let Some(Answer::Client(asked)) = self.inbound.owed(token) {
-                        self.throttle(asked.connection, response.throttle_time_ms);
+                        let (connection, client_id) = (asked.connection, asked.client_id.clone());
+                        self.throttle(connection, client_id, CONSUMER_BYTE_RATE, response.throttle_time_ms);
                     }
                     self.name_leaders_of_fetch(token, &mut response);
                     self.respond::<m::FetchRequest>(token, &response);
@@ -486,15 +488,23 @@ impl Broker {
         let Some(Answer::Client(asked)) = self.inbound.owed(token) else { return 0 };
         let (connection, client) = (asked.connection, QuotaClient::anonymous(asked.client_id.clone()));
         let throttle_ms = self.replica_manager.record_produced(self.now, &client, asked.request_bytes);
-        self.throttle(connection, throttle_ms);
+        self.throttle(connection, Some(client.client_id), PRODUCER_BYTE_RATE, throttle_ms);
         throttle_ms
     }
 
-    /// The client waits before its next request is taken.
-    pub(super) fn throttle(&mut self, connection: ConnectionId, throttle_ms: i32) {
+    /// The client, over the quota that is set under `quota`, waits before its next request is taken.
+    pub(super) fn throttle(
+        &mut self,
+        connection: ConnectionId,
+        client_id: Option<Str>,
+        quota: &'static str,
+        throttle_ms: i32,
+    ) {
         if throttle_ms > 0 {
             let wait = Duration::from_millis(u64::from(throttle_ms.unsigned_abs()));
             self.inbound.throttle(connection, self.now.monotonic + wait);
+            let (client_id, quota) = (client_id.unwrap_or_default(), Str::from_static(quota));
+            self.event(Event::ClientThrottled { client_id, quota, throttle_ms });
         }
     }
 

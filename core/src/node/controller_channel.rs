@@ -4,6 +4,7 @@ use super::broker::{Broker, Purpose};
 use super::channels::{Channel, Endpoint, Sent};
 use super::handlers::RequestContext;
 use super::inbound::{Answer, Asked, Token};
+use crate::config::quota_config::CONTROLLER_MUTATION_RATE;
 use crate::ids::NodeId;
 use crate::protocol::messages::{
     CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, EnvelopeRequest, EnvelopeResponse,
@@ -157,7 +158,8 @@ impl Broker {
         match self.inbound.settle(token) {
             Some(Answer::Client(asked)) => {
                 // The controller counted what was changed; here is the connection that waits for it.
-                self.throttle(asked.connection, throttle_ms(&asked, &data));
+                let client_id = asked.client_id.clone();
+                self.throttle(asked.connection, client_id, CONTROLLER_MUTATION_RATE, throttle_ms(&asked, &data));
                 // Header and body are those the client waits for: the enveloped request kept its correlation id.
                 self.send(asked.connection, alloc::vec![data]);
             }

@@ -122,6 +122,8 @@ pub struct ReplicaView {
     pub recovery_point: Offset,
     /// Bytes.
     pub size: u64,
+    /// Its records, without the markers of transactions, which take offsets as well; `None` where that would have to be read.
+    pub records: Option<u64>,
     /// Its newest records, oldest first: [`TAIL_RECORDS`] at most, none for internal topics.
     pub tail: Vec<TailRecord>,
 }
@@ -262,6 +264,7 @@ impl Broker {
                 log_end_offset: view.log_end_offset,
                 recovery_point: view.recovery_point,
                 size: view.size,
+                records: view.records,
             })
             .collect()
     }

@@ -64,9 +64,6 @@ pub(crate) fn App(
                 <button aria-pressed=move || (region.get() == "stage").to_string() on:click=move |_| region.set("stage")>
                     {store.say(|words| words.stage)}
                 </button>
-                <button aria-pressed=move || (region.get() == "producers").to_string() on:click=move |_| region.set("producers")>
-                    {store.say(|words| words.producers)}
-                </button>
                 <button aria-pressed=move || (region.get() == "events").to_string() on:click=move |_| region.set("events")>
                     {store.say(|words| words.events)}
                 </button>

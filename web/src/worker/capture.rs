@@ -1,6 +1,6 @@
 //! Frames the switch saw going by, for the picture: headers, and what a glance tells; the newest few thousand.
 
-use super::glance::{Frame, Glance, client_number, glance};
+use super::glance::{Frame, Glance, client_id, client_number, glance};
 use super::link::{CLIENTS, Endpoint, TERMINALS};
 use broker_core::shell::TERMINAL_SHIFT;
 use broker_core::sorted::SortedMap;
@@ -43,6 +43,8 @@ pub struct SeenFrame {
     /// The client at one end. Of the page: a producer's number, a consumer's number below zero, 0 for any other. Of a
     /// terminal: the terminal's number.
     pub client: i32,
+    /// `client_id` of a request somebody looked at; else empty.
+    pub client_id: String,
     /// What a glance told; `None` where nobody looked.
     pub glance: Option<Glance>,
 }
@@ -115,7 +117,9 @@ impl Capture {
             at.and_then(|at| pending.drain(..=at).next_back()).unwrap_or((id, -1, -1, 0))
         };
         self.looked += 1;
-        let glance = (self.looked <= GLANCES).then(|| glance(frame, request, api_key, api_version));
+        let looks = self.looked <= GLANCES;
+        let glance = looks.then(|| glance(frame, request, api_key, api_version));
+        let client_id = if looks && request { client_id(frame) } else { String::new() };
         if self.frames.len() == REMEMBERED {
             self.frames.pop_front();
             self.missed += 1;
@@ -132,6 +136,7 @@ impl Capture {
             correlation_id,
             size: frame.size(),
             client,
+            client_id,
             glance,
         });
     }

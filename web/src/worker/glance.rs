@@ -16,6 +16,8 @@ pub trait Frame {
 pub struct Glance {
     /// Records it carries.
     pub records: u32,
+    /// Control records, as the markers of transactions are: nobody wrote them who produces.
+    pub markers: u32,
     /// It carries more than were counted.
     pub more: bool,
     /// The key of its only record, if that is short text.
@@ -38,6 +40,8 @@ const LENGTH: u32 = 8;
 const ATTRIBUTES: u32 = 21;
 const COUNT: u32 = 57;
 const RECORDS: u32 = 61;
+/// The attribute of a batch of control records.
+const CONTROL: i16 = 0x20;
 /// `NoOpRecord` in the metadata log: frame version 1, type 20, version 0.
 const NO_OP: [u8; 3] = [1, 20, 0];
 /// Where a response has its one error code behind its header, by API: key, first flexible version, offset.
@@ -88,6 +92,15 @@ pub(super) fn client_number(frame: &dyn Frame) -> i32 {
         (b'c', Some(number)) => -number,
         _ => 0,
     }
+}
+
+/// The client id of a request, as far as it is short text; empty where there is none.
+pub(super) fn client_id(frame: &dyn Frame) -> String {
+    let mut head = [0_u8; 2 + KEY];
+    frame.read(8, &mut head);
+    let length = usize::from(u16::from_be_bytes([head[0], head[1]]));
+    let text = head[2..].get(..length).and_then(|text| core::str::from_utf8(text).ok());
+    text.unwrap_or_default().to_owned()
 }
 
 fn produce(eye: &mut Eye<'_>, version: i16, found: &mut Glance) {
@@ -177,12 +190,17 @@ fn records(eye: &mut Eye<'_>, found: &mut Glance) {
         let attributes = eye.short();
         eye.at = batch + COUNT;
         let count = eye.int().max(0).unsigned_abs();
-        let readable = attributes & 0x27 == 0;
+        let is_control = attributes & CONTROL != 0;
+        let readable = attributes & (CONTROL | 7) == 0;
         let alone = found.records == 0 && count == 1;
         let (key, no_op) = if readable && (alone || found.metadata) { first_record(eye) } else { (None, false) };
         found.quiet &= found.metadata && count == 1 && no_op;
-        found.key = key.filter(|_| alone);
-        found.records = found.records.saturating_add(count);
+        if is_control {
+            found.markers = found.markers.saturating_add(count);
+        } else {
+            found.key = key.filter(|_| alone);
+            found.records = found.records.saturating_add(count);
+        }
         eye.at = batch.saturating_add(LENGTH + 4).saturating_add(length);
         if eye.is_tired(found) {
             break;

@@ -11,6 +11,7 @@ use broker_core::protocol::messages::vote_response::VoteResponse;
 use broker_core::protocol::messages::{fetch_request::FetchRequest, vote_request::VoteRequest};
 use broker_core::protocol::{encode_request, encode_response};
 use broker_core::record::BatchBuilder;
+use broker_core::record::control::end_transaction_marker;
 use broker_core::text::Str;
 use bytes::Bytes;
 
@@ -53,7 +54,7 @@ fn a_produce_request_tells_its_records_and_the_key_of_a_single_one() {
     let one = produce(&[batch(&["user-1"])]);
     let seen = glance(&one, true, 0, 13);
     assert_eq!(seen, Glance { records: 1, key: Some("user-1".into()), ..Glance::default() });
-    assert_eq!(client_number(&one), 3);
+    assert_eq!((client_number(&one), &*client_id(&one)), (3, "p3"));
     let several = glance(&produce(&[batch(&["a", "b"]), batch(&["c"])]), true, 0, 13);
     assert_eq!(several, Glance { records: 3, ..Glance::default() });
     let many = vec![batch(&["a"]); 40];
@@ -68,6 +69,16 @@ fn a_fetch_answered_with_nothing_is_quiet_and_one_with_records_is_not() {
     assert_eq!(seen, Glance { records: 3, ..Glance::default() });
     let failed = glance(&fetched(id, 6, &[]), false, 1, 17);
     assert_eq!((failed.error, failed.quiet), (6, false));
+}
+
+#[test]
+fn the_end_of_a_transaction_is_no_record() {
+    let id = Uuid::from_u128(9);
+    let marker = end_transaction_marker(7, 1, 0, 0, true);
+    let alone = glance(&fetched(id, 0, std::slice::from_ref(&marker)), false, 1, 17);
+    assert_eq!(alone, Glance { markers: 1, ..Glance::default() });
+    let behind = glance(&fetched(id, 0, &[batch(&["a"]), marker]), false, 1, 17);
+    assert_eq!((behind.records, behind.markers, behind.key.as_deref()), (1, 1, Some("a")));
 }
 
 #[test]
@@ -101,6 +112,7 @@ fn a_torn_frame_tells_nothing() {
     for length in 8..whole.len() {
         let torn = whole[..length].to_vec();
         glance(&torn, true, 0, 13);
+        client_id(&torn);
         glance(&torn, false, 1, 17);
         glance(&torn, false, 0, 13);
     }

@@ -4,6 +4,7 @@ use crate::ids::{NodeId, Offset, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::record::Record;
 use crate::text::Str;
+use crate::time::Instant;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -109,4 +110,6 @@ pub struct ConsumerView {
     pub subscription: Vec<Str>,
     /// The assignment.
     pub partitions: Vec<PartitionView>,
+    /// Until when it waits for its quota; `None` where no broker said so.
+    pub throttled_until: Option<Instant>,
 }

@@ -534,17 +534,24 @@ fn a_reassignment_completes_when_the_new_replicas_are_in_sync() {
     let member = |harness: &Harness, id| (id, harness.image().cluster.broker(id).unwrap().epoch);
     let members: Vec<_> = (0..4).map(|id| member(&harness, id)).collect();
     let request = alter_partition(topic_id, members[0], &moving, &members);
+    harness.events.clear();
     let ControllerResponse::AlterPartition(response) = harness.ask(ControllerRequest::AlterPartition(request)) else {
         panic!()
     };
     assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::NewLeaderElected.code());
+    let partition = crate::ids::TopicPartition::new("foo", 0);
+    let told = Event::ReplicasReassigned { partition, from: vec![0, 1], to: vec![2, 3] };
+    assert!(harness.events.contains(&told), "{:?}", harness.events);
     let moved = harness.partition("foo", 0);
     assert_eq!((moved.replicas.as_slice(), moved.isr.as_slice(), moved.leader), (&[2, 3][..], &[2, 3][..], 2));
     assert!(!moved.is_reassigning());
     assert_eq!(moved.directories, [Uuid::from_u128(9002), Uuid::from_u128(9003)]);
     // And back again, cancelled half way.
+    harness.events.clear();
     reassign(&mut harness, Some(&[2, 0]), true);
     assert_eq!(reassign(&mut harness, None, true).0, 0);
     let back = harness.partition("foo", 0);
     assert_eq!((back.replicas.as_slice(), back.is_reassigning()), (&[2, 3][..], false));
+    let moved = |event: &Event| matches!(event, Event::ReplicasReassigned { .. });
+    assert!(!harness.events.iter().any(moved), "{:?}", harness.events);
 }

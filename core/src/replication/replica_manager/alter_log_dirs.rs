@@ -7,6 +7,7 @@
 
 use super::storage::LoadPurpose;
 use super::{Output, ReplicaManager, store_of};
+use crate::event::Event;
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::log::Cold;
 use crate::log::log_manager::{Copied, CopyError, future_directory_name_length, newness};
@@ -463,7 +464,16 @@ impl ReplicaManager {
     /// The future log takes the current one's place.
     fn promote_future(&mut self, stores: &mut [StoreQueue], partition: &TopicPartition) {
         self.moves.moves.remove(partition);
+        let path = |manager: &Self| {
+            let directory = manager.logs.log(partition).and_then(|log| manager.logs.directory(log.directory()));
+            directory.map(|(path, _)| path.clone()).unwrap_or_default()
+        };
+        let from = path(self);
         self.logs.replace_current_with_future(partition, stores);
+        let to = path(self);
+        if from != to {
+            self.outputs.push_back(Output::Event(Event::ReplicaMoved { partition: partition.clone(), from, to }));
+        }
         self.supersede_loads(partition);
         let (Some(hosted), Some(log)) = (self.partitions.get(partition), self.logs.log(partition)) else { return };
         // A follower that waited for the other directory waits for this one, or no more.

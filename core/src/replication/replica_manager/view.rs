@@ -35,6 +35,8 @@ pub struct PartitionView {
     pub recovery_point: Offset,
     /// Bytes of the log.
     pub size: u64,
+    /// Its records, without the markers of transactions; `None` where that is not known.
+    pub records: Option<u64>,
     /// The followers, where this broker leads.
     pub followers: Vec<FollowerView>,
 }
@@ -100,6 +102,7 @@ impl ReplicaManager {
             log_end_offset,
             recovery_point: log.map_or(-1, crate::log::UnifiedLog::recovery_point),
             size: log.map_or(0, crate::log::UnifiedLog::size),
+            records: log.and_then(crate::log::UnifiedLog::records),
             followers: followers
                 .map(|(&broker, state)| FollowerView {
                     broker,

@@ -4,6 +4,7 @@ use super::{all_running, cluster, run_until};
 use crate::client::admin::{Admin, AdminConfig, AdminRequest};
 use crate::client::consumer::AutoOffsetReset;
 use crate::client::{Consumer, ConsumerConfig, ConsumerEvent, Producer, ProducerConfig, ProducerEvent, ProducerRecord};
+use crate::event::Event;
 use crate::ids::{NodeId, TopicPartition};
 use crate::protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
@@ -12,6 +13,7 @@ use crate::protocol::messages::{AlterClientQuotasRequest, CreateTopicsRequest, I
 use crate::rng::Rng;
 use crate::sim::client::{Client, ClientEvent, ClientProcess};
 use crate::sim::cluster::{Cluster, Step};
+use crate::sorted::SortedSet;
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::boxed::Box;
@@ -177,9 +179,18 @@ fn producers_and_consumers_are_as_fast_as_their_quotas_allow() {
         let lead_in = Duration::from_secs(15);
         world.run(lead_in, |_| false);
         let before = world.records.clone();
+        world.cluster.take_events();
         let time = world.run(Duration::from_secs(30), |_| false);
         let rates = clients.map(|client| world.rate(client, before[client], time));
         println!("seed {seed}: {rates:?}");
+        let throttled = |event| match event {
+            Event::ClientThrottled { client_id, quota, throttle_ms: 1.. } => Some((client_id, quota)),
+            _ => None,
+        };
+        let told = world.cluster.take_events().into_iter().filter_map(|(_, _, event)| throttled(event));
+        let told: SortedSet<_> = told.collect();
+        let expected = [("slow-consumer", "consumer_byte_rate"), ("slow-producer", "producer_byte_rate")];
+        assert!(told.iter().map(|(client, quota)| (&**client, &**quota)).eq(expected), "seed {seed}: {told:?}");
         for slow in [rates[0], rates[2]] {
             assert!((RATE * 0.4..RATE * 1.25).contains(&slow), "seed {seed}: {slow} bytes a second");
         }

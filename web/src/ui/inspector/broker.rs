@@ -3,7 +3,7 @@
 use super::{bytes, command, confirmed, facts, head};
 use crate::ui::icons::Icon;
 use crate::ui::stage::heads::{broker_buttons, broker_state};
-use crate::ui::store::{Outcome, Store};
+use crate::ui::store::{Outcome, Store, counted};
 use leptos::prelude::*;
 
 fn rows(store: Store, id: i32) -> Vec<(String, String)> {
@@ -41,10 +41,10 @@ fn rows(store: Store, id: i32) -> Vec<(String, String)> {
 }
 
 /// Replicas, records and bytes on its disk, as last seen.
-fn on_disk(store: Store, id: i32) -> (usize, i64, u64) {
-    let Some(view) = store.node(id) else { return (0, 0, 0) };
-    let records = view.replicas.iter().map(|one| one.log_end_offset - one.log_start_offset).sum();
-    (view.replicas.len(), records, view.replicas.iter().map(|one| one.size).sum())
+fn on_disk(store: Store, id: i32) -> (usize, (i64, bool), u64) {
+    let replicas = store.node(id).map(|view| view.replicas).unwrap_or_default();
+    let records = counted(&replicas.iter().collect::<Vec<_>>());
+    (replicas.len(), records, replicas.iter().map(|one| one.size).sum())
 }
 
 /// A broker's facts and actions.
@@ -65,7 +65,7 @@ pub(super) fn broker(store: Store, id: i32) -> AnyView {
     };
     let loss = move || {
         let (replicas, records, size) = on_disk(store, id);
-        (words().wipe_asks)(replicas, records, &bytes(size))
+        (words().wipe_asks)(replicas, &(words().counted)(records), &bytes(size))
     };
     let danger = move || {
         if lives.get() {

@@ -24,6 +24,9 @@ pub(super) fn consumer(store: Store, number: u32) -> AnyView {
             (words.topic.to_owned(), consumer.topics.join(", ")),
             (words.received.to_owned(), consumer.received.to_string()),
         ];
+        if let Some(note) = store.quota_note(consumer.throttled_until_us) {
+            rows[0].1 = note;
+        }
         if !consumer.member_id.is_empty() {
             rows.push(("member id".to_owned(), consumer.member_id.clone()));
         }

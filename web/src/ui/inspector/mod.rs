@@ -2,6 +2,7 @@
 
 mod broker;
 mod consumer;
+mod frame;
 mod group;
 mod producer;
 mod steps;
@@ -11,6 +12,8 @@ use crate::ui::groups::NewConsumer;
 use crate::ui::store::{Selection, Store};
 use broker::broker;
 use consumer::consumer;
+use frame::frame;
+pub(crate) use frame::title as frame_title;
 use group::group;
 use leptos::prelude::*;
 use producer::producer;
@@ -40,6 +43,7 @@ pub(crate) fn Inspector() -> impl IntoView {
                 Selection::Consumer(number) => consumer(store, number),
                 Selection::Producer(number) => producer(store, number),
                 Selection::Group(name) => group(store, name),
+                Selection::Frame(name) => frame(store, name),
             }}
         </div>
     }

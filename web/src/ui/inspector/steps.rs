@@ -3,7 +3,7 @@
 use crate::bridge::Draft;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::producers::Answer;
-use crate::ui::store::{Outcome, Process, Store};
+use crate::ui::store::{Outcome, Process, Store, counted};
 use broker_core::cli::{NewTopic, TopicChange};
 use leptos::prelude::*;
 
@@ -24,15 +24,24 @@ fn has_dead_replica(store: Store) -> bool {
     })
 }
 
-/// Records of the topic, by partition.
-fn counts(store: Store) -> Vec<i64> {
-    store.picture.with(|picture| {
-        let Some(topic) = picture.own_topics().next() else { return Vec::new() };
-        let end = |one: &broker_core::node::PartitionView| {
-            picture.leading(&topic.name, one.index, one.leader).map_or(0, |replica| replica.log_end_offset)
-        };
-        topic.partitions.iter().map(end).collect()
-    })
+/// Records of the topic in all, see [`counted`], and by partition; and those that were ever produced to it, as far as it tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Counts {
+    all: (i64, bool),
+    each: Vec<i64>,
+    produced: i64,
+}
+
+impl Counts {
+    fn of(store: Store) -> Self {
+        store.picture.with(|picture| {
+            let Some(topic) = picture.own_topics().next() else { return Self::default() };
+            let leading = picture.leading_all(&topic.name);
+            let each: Vec<i64> = leading.iter().map(|replica| counted(&[*replica]).0).collect();
+            let gone: i64 = leading.iter().map(|replica| replica.log_start_offset).sum();
+            Self { all: counted(&leading), produced: gone + each.iter().sum::<i64>(), each }
+        })
+    }
 }
 
 /// The leader of the topic's first partition, if it lives.
@@ -50,7 +59,7 @@ pub(super) fn steps(store: Store) -> AnyView {
     let outcomes = [(); 2].map(|()| RwSignal::new(RwSignal::new(Outcome::None)));
     let created = Memo::new(move |_| topic(store));
     let topic = Memo::new(move |_| created.get().map(|(name, ..)| name));
-    let counts = Memo::new(move |_| counts(store));
+    let counts = Memo::new(move |_| Counts::of(store));
     let victim = Memo::new(move |_| victim(store));
     let dead = Memo::new(move |_| has_dead_replica(store));
     let received =
@@ -60,14 +69,17 @@ pub(super) fn steps(store: Store) -> AnyView {
     });
     let done = move |at: usize| match at {
         0 => topic.get().is_some(),
-        1 => counts.get().iter().sum::<i64>() >= 10,
+        1 => counts.with(|counts| counts.produced >= 10),
         2 => store.has_read.get(),
         _ => store.has_killed.get(),
     };
     let result = move |at: usize| -> Option<String> {
         match at {
             0 => created.get().map(|(topic, partitions, copies)| (words().created)(&topic, partitions, copies)),
-            1 => Some((words().counts)(&counts.get())),
+            1 => counts.with(|counts| {
+                let each = counts.each.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                Some(format!("{}: {each}.", (words().counted)(counts.all)))
+            }),
             // Read before the page was loaded again: nothing to count.
             2 => Some(received.get()).filter(|received| *received > 0).map(words().group_reads),
             3 => victim.get().map(|(leader, partition)| {

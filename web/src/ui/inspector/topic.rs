@@ -2,7 +2,7 @@
 
 use super::{bytes, command, confirmed, facts, head};
 use crate::ui::producers::Answer;
-use crate::ui::store::{Outcome, Selection, Store};
+use crate::ui::store::{Outcome, Selection, Store, counted};
 use crate::{commands, shell_words};
 use broker_core::cli::{NewTopic, TopicChange};
 use leptos::prelude::*;
@@ -68,12 +68,14 @@ fn topic_rows(store: Store, name: &str) -> Option<Vec<(String, String)>> {
         let topic = picture.topic(name)?;
         let first = topic.partitions.first();
         let under = topic.partitions.iter().filter(|one| one.in_sync_replicas.len() < one.replicas.len()).count();
-        let leading = || topic.partitions.iter().filter_map(|one| picture.leading(name, one.index, one.leader));
-        let size: u64 = leading().map(|replica| replica.size).sum();
+        let leading = picture.leading_all(name);
+        let size: u64 = leading.iter().map(|replica| replica.size).sum();
+        let (records, are_records) = counted(&leading);
+        let counts = if are_records { words.records } else { words.offsets };
         let mut rows = vec![
             (words.partitions.to_owned(), topic.partitions.len().to_string()),
             ("replication.factor".to_owned(), first.map_or(0, |one| one.replicas.len()).to_string()),
-            (words.records.to_owned(), picture.records_of(name).to_string()),
+            (counts.to_owned(), records.to_string()),
             (words.stored.to_owned(), bytes(size)),
             ("under-replicated".to_owned(), under.to_string()),
             ("topic id".to_owned(), topic.id.to_string()),
@@ -121,7 +123,7 @@ pub(super) fn topic(store: Store, name: String) -> AnyView {
     let deleted = RwSignal::new(RwSignal::new(Outcome::None));
     let loss = move || {
         let records = store.picture.with(|picture| kept.with_value(|name| picture.records_of(name)));
-        (words().delete_asks)(records)
+        (words().delete_asks)(&(words().counted)(records))
     };
     let deletion = move || TopicChange::Delete { topic: kept.get_value(), if_exists: false };
     let delete = move || deleted.set(store.change_topic(deletion()));

@@ -1,8 +1,10 @@
 //! Frames between clients and brokers, a track for each purpose: what the switch itself saw, in its order, slowed down.
 
+use crate::ui::inspector::frame_title;
 use crate::ui::room::{Extent, GROUP, Room};
-use crate::ui::store::{FLIGHT, Load, Place, Store, Stream, Token, Track};
+use crate::ui::store::{FLIGHT, Load, Place, Selection, Store, Stream, Token, Track};
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 const TRACKS: [Track; 4] = [Track::Produce, Track::Replicate, Track::Consume, Track::Cluster];
 
@@ -47,10 +49,11 @@ fn arrow(store: Store, from: Place, to: Place, class: &'static str, delay: Optio
     view! { <span class=class style=style>{token}</span> }.into_any()
 }
 
-fn flight(store: Store, token: &Token) -> AnyView {
+fn flight(store: Store, token: &Token, paused: Memo<bool>) -> AnyView {
     let (class, text) = match &token.load {
         Load::Record(key) => (format!("token record k{}", store.key_colour_now(key.as_deref())), String::new()),
         Load::Records(count, more) => ("token k0".to_owned(), format!("{count}{}", if *more { "+" } else { "" })),
+        Load::Marker => ("token marker".to_owned(), String::new()),
         Load::Api(name) => ("token api".to_owned(), (*name).to_owned()),
         Load::Error(name) => ("token error".to_owned(), format!("✕ {name}")),
     };
@@ -61,8 +64,46 @@ fn flight(store: Store, token: &Token) -> AnyView {
         }
         _ => text,
     };
-    let body = view! { <em class=class>{text}</em> }.into_any();
+    // Keys reach what stands still.
+    let stop = move || if paused.get() { "0" } else { "-1" };
+    let label = frame_title(store, &token.frame);
+    let body = view! {
+        <button class=class tabindex=stop title=label.clone() aria-label=label data-token=token.id.to_string()>{text}</button>
+    }
+    .into_any();
     arrow(store, token.from, token.to, "flies", Some(token.delay), body)
+}
+
+/// A token so far from where one pressed, in pixels, was meant: it flies that far while one aims.
+const NEAR: f64 = 24.0;
+
+/// A token was pressed: it opens its frame. What flies is elsewhere before the button is up, so the press counts, and the
+/// nearest token.
+fn press(store: Store, event: &web_sys::MouseEvent) {
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let Some(target) = target.filter(|target| target.closest(".aside").is_ok_and(|aside| aside.is_none())) else {
+        return;
+    };
+    let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()));
+    let distance = |token: &web_sys::Element| {
+        let place = token.get_bounding_client_rect();
+        (place.x() + place.width() / 2.0 - x).abs().max((place.y() + place.height() / 2.0 - y).abs() * 2.0)
+    };
+    let all = document().query_selector_all(".lane .token").ok();
+    let tokens = (0..all.as_ref().map_or(0, web_sys::NodeList::length))
+        .filter_map(|at| all.as_ref()?.item(at)?.dyn_into::<web_sys::Element>().ok());
+    let nearest = tokens.filter(|token| distance(token) < NEAR).min_by_key(|token| distance(token) as i64);
+    // The keys press one that says itself which it is.
+    let meant = if target.has_attribute("data-token") { Some(target) } else { nearest };
+    let Some(id) = meant.and_then(|token| token.get_attribute("data-token")) else { return };
+    // Selecting by a click moves no focus.
+    event.prevent_default();
+    let name = store.traffic.with_untracked(|traffic| {
+        traffic.tokens.iter().find(|token| token.id.to_string() == id).map(|token| token.frame.name())
+    });
+    if let Some(name) = name {
+        store.select(Selection::Frame(name));
+    }
 }
 
 /// The arrow of a busy link. The busiest of a track bears the one token: of how many frames it is one.
@@ -71,7 +112,7 @@ fn stream(store: Store, link: &Stream, all: Option<u32>) -> AnyView {
     arrow(store, link.from, link.to, "steady", None, token.into_any())
 }
 
-fn track(store: Store, track: Track) -> AnyView {
+fn track(store: Store, track: Track, paused: Memo<bool>) -> AnyView {
     let words = move || store.words();
     let at = track as usize;
     let rate = Memo::new(move |_| store.traffic.with(|traffic| traffic.per_second[at]));
@@ -90,8 +131,8 @@ fn track(store: Store, track: Track) -> AnyView {
     view! {
         <div class="track">
             <span class="label">{move || words().tracks[at]} " " <b class="data">{rate}"/s"</b></span>
-            <span class="line" aria-hidden="true">
-                <For each=move || tokens.get() key=|token| token.id let:token>{flight(store, &token)}</For>
+            <span class="line" aria-hidden=move || (!paused.get()).to_string()>
+                <For each=move || tokens.get() key=|token| token.id let:token>{flight(store, &token, paused)}</For>
                 {steady}
             </span>
         </div>
@@ -119,8 +160,9 @@ pub(crate) fn Lane() -> impl IntoView {
         )
     };
     view! {
-        <section class="lane" class:paused=paused style=style aria-label=store.say(|words| words.lane)>
-            {TRACKS.map(|one| track(store, one)).into_iter().collect_view()}
+        <section class="lane" class:paused=paused style=style aria-label=store.say(|words| words.lane)
+            on:mousedown=move |event| press(store, &event) on:click=move |event| press(store, &event)>
+            {TRACKS.map(|one| track(store, one, paused)).into_iter().collect_view()}
             <span class="aside first">{move || (words().background)(background.get())}</span>
             <span class="aside second">
                 <button class="quiet" aria-pressed=move || shows_all.get().to_string() on:click=move |_| store.show_background()>

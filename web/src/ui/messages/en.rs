@@ -41,6 +41,15 @@ pub(super) static MESSAGES: Messages = Messages {
     background: |number| format!("background {number}/s"),
     lane: "Frames under way",
     one_of: |number| format!("1 of {number}"),
+    frame: "Frame",
+    request: "request",
+    response: "response",
+    from: "From",
+    to: "To",
+    this_page: "this page",
+    frame_size: "Bytes",
+    answered_after: "Answered after",
+    frame_hint: "The switch read this as the frame passed. The bytes themselves went on; none are kept.",
     show: "show",
     pause: "pause",
     go_on: "go on",
@@ -104,11 +113,11 @@ pub(super) static MESSAGES: Messages = Messages {
     unfold: "Unfold",
     no_topic: "No topic yet. A topic is a log, cut into partitions.",
     topic_line: |partitions, replication, records| {
-        format!(
-            "{} · RF {replication} · {}",
-            many(partitions, "partition", "partitions"),
-            many(records as usize, "record", "records")
-        )
+        format!("{} · RF {replication} · {records}", many(partitions, "partition", "partitions"))
+    },
+    counted: |(number, are_records)| {
+        let (one, more) = if are_records { ("record", "records") } else { ("offset", "offsets") };
+        many(number.max(0) as usize, one, more)
     },
     internal_line: |topics, partitions| format!("Internal: {topics} ({})", many(partitions, "partition", "partitions")),
     legend: [
@@ -124,7 +133,6 @@ pub(super) static MESSAGES: Messages = Messages {
     out_of_sync: "out of ISR",
     down: "down",
     no_leader: "no leader",
-    end_and_hw: |end, high_watermark| format!("end {end} · HW {high_watermark}"),
     replica_label: |state, end, high_watermark| format!("{state}, end {end}, high watermark {high_watermark}"),
     lag: |lag| format!("lag {lag}"),
     idle: "idle",
@@ -133,6 +141,7 @@ pub(super) static MESSAGES: Messages = Messages {
     joins_why: "It waits until all members have joined anew; then the partitions are shared out.",
     member_gone: "gone",
     session_ends: |seconds| format!("session ends in {seconds} s"),
+    waits_for_quota: |seconds| format!("waits for its quota, {seconds} s more"),
     gone_why: "It is gone, and did not say goodbye: the group keeps its place until its session ends (session.timeout.ms).",
     nobody: "nobody",
     alone: "alone",
@@ -147,9 +156,8 @@ pub(super) static MESSAGES: Messages = Messages {
     wipe: "Wipe the disk",
     wipe_asks: |replicas, records, size| {
         format!(
-            "{}, {} and {size} on its disk will be gone. It gets back what other brokers have.",
-            many(replicas, "replica", "replicas"),
-            many(records.max(0) as usize, "record", "records")
+            "{}, {records} and {size} on its disk will be gone. It gets back what other brokers have.",
+            many(replicas, "replica", "replicas")
         )
     },
     danger: "Dangerous",
@@ -164,7 +172,7 @@ pub(super) static MESSAGES: Messages = Messages {
     raise: "Partitions, at least",
     raise_does: "Change",
     delete_topic: "Delete topic",
-    delete_asks: |records| format!("{} will be gone.", many(records as usize, "record", "records")),
+    delete_asks: |records| format!("{records} will be gone."),
     group: "Group",
     groups: "Groups",
     members: "Members",
@@ -206,10 +214,6 @@ pub(super) static MESSAGES: Messages = Messages {
         let partitions = many(partitions, "partition", "partitions");
         format!("{topic}: {partitions}, {} of each.", many(copies, "copy", "copies"))
     },
-    counts: |counts| {
-        let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        format!("{} records: {each}.", counts.iter().sum::<i64>())
-    },
     group_reads: |received| format!("{} received.", many(received as usize, "record", "records")),
     leads_now: |partition, leader| format!("Broker {leader} leads {partition} now."),
     start_dead: "Start the dead one: it catches up.",
@@ -240,6 +244,7 @@ pub(super) static MESSAGES: Messages = Messages {
     collapse: "Collapse",
     maximize: "Maximize",
     offset: "Offset",
+    offsets: "Offsets",
     time: "Time",
     newest: "Newest",
     beginning: "From the beginning",
@@ -397,6 +402,15 @@ fn say(line: &Line) -> String {
                 ([], [id]) => format!("Broker {id} caught up with {partition}: it is in the ISR."),
                 _ => format!("{partition}: ISR {} → {}.", list(from), list(to)),
             }
+        }
+        Event::ReplicasReassigned { partition, from, to } => {
+            format!("{partition} is on other brokers now: replicas {} → {}.", list(from), list(to))
+        }
+        Event::ReplicaMoved { partition, from, to } => {
+            format!("{node} moved its replica of {partition} from {from} to {to}.")
+        }
+        Event::ClientThrottled { client_id, quota, throttle_ms } => {
+            format!("{node} throttles {client_id}: it is over its {quota}, and waits {throttle_ms} ms.")
         }
         Event::TopicCreated { topic, partitions, replication_factor } => {
             format!(

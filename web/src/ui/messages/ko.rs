@@ -35,6 +35,15 @@ pub(super) static MESSAGES: Messages = Messages {
     background: |number| format!("배경 {number}/s"),
     lane: "오가는 프레임",
     one_of: |number| format!("{number}개 중 1"),
+    frame: "프레임",
+    request: "요청",
+    response: "응답",
+    from: "보낸 쪽",
+    to: "받는 쪽",
+    this_page: "이 페이지",
+    frame_size: "바이트",
+    answered_after: "응답까지",
+    frame_hint: "프레임이 지나갈 때 스위치가 읽은 내용입니다. 바이트 자체는 그대로 전달되며 남겨 두지 않습니다.",
     show: "보기",
     pause: "멈춤",
     go_on: "계속",
@@ -98,9 +107,8 @@ pub(super) static MESSAGES: Messages = Messages {
     fold: "접기",
     unfold: "펼치기",
     no_topic: "아직 토픽이 없습니다. 토픽은 파티션으로 나뉜 로그입니다.",
-    topic_line: |partitions, replication, records| {
-        format!("파티션 {partitions}개 · RF {replication} · 레코드 {records}개")
-    },
+    topic_line: |partitions, replication, records| format!("파티션 {partitions}개 · RF {replication} · {records}"),
+    counted: |(number, are_records)| format!("{} {number}개", if are_records { "레코드" } else { "오프셋" }),
     internal_line: |topics, partitions| format!("내부: {topics} (파티션 {partitions}개)"),
     legend: [
         "리더",
@@ -115,7 +123,6 @@ pub(super) static MESSAGES: Messages = Messages {
     out_of_sync: "ISR 밖",
     down: "꺼짐",
     no_leader: "리더 없음",
-    end_and_hw: |end, high_watermark| format!("end {end} · HW {high_watermark}"),
     replica_label: |state, end, high_watermark| format!("{state}, end {end}, high watermark {high_watermark}"),
     lag: |lag| format!("lag {lag}"),
     idle: "대기",
@@ -124,6 +131,7 @@ pub(super) static MESSAGES: Messages = Messages {
     joins_why: "모든 멤버가 다시 참여할 때까지 기다린 뒤 파티션을 나눕니다.",
     member_gone: "사라짐",
     session_ends: |seconds| format!("{seconds}초 뒤 세션 종료"),
+    waits_for_quota: |seconds| format!("할당량 때문에 {seconds}초 더 대기"),
     gone_why: "알리지 않고 사라진 멤버입니다. 세션이 끝날 때까지(session.timeout.ms) 그룹에 자리가 남습니다.",
     nobody: "없음",
     alone: "단독",
@@ -138,7 +146,7 @@ pub(super) static MESSAGES: Messages = Messages {
     wipe: "디스크 지우기",
     wipe_asks: |replicas, records, size| {
         format!(
-            "디스크의 복제본 {replicas}개, 레코드 {records}개, {size} 데이터가 사라집니다. 다른 브로커에 있는 것은 다시 받습니다."
+            "디스크의 복제본 {replicas}개, {records}, {size} 데이터가 사라집니다. 다른 브로커에 있는 것은 다시 받습니다."
         )
     },
     danger: "위험한 작업",
@@ -153,7 +161,7 @@ pub(super) static MESSAGES: Messages = Messages {
     raise: "파티션 수(늘리기만 가능)",
     raise_does: "바꾸기",
     delete_topic: "토픽 지우기",
-    delete_asks: |records| format!("레코드 {records}개가 사라집니다."),
+    delete_asks: |records| format!("{records}가 사라집니다."),
     group: "그룹",
     groups: "그룹",
     members: "멤버",
@@ -192,10 +200,6 @@ pub(super) static MESSAGES: Messages = Messages {
     a_leader: "리더",
     victim: |id, partition| format!("브로커 {id}번({partition} 파티션의 리더)"),
     created: |topic, partitions, copies| format!("{topic}: 파티션 {partitions}개, 복제본 {copies}개씩."),
-    counts: |counts| {
-        let each = counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        format!("레코드 {}개: {each}.", counts.iter().sum::<i64>())
-    },
     group_reads: |received| format!("레코드 {received}개를 받았습니다."),
     leads_now: |partition, leader| format!("이제 브로커 {leader}번이 {partition} 파티션의 리더입니다."),
     start_dead: "꺼진 브로커를 시작하면 따라잡습니다.",
@@ -228,6 +232,7 @@ pub(super) static MESSAGES: Messages = Messages {
     collapse: "접기",
     maximize: "크게",
     offset: "오프셋",
+    offsets: "오프셋 수",
     time: "시각",
     newest: "최신",
     beginning: "처음부터",
@@ -392,6 +397,15 @@ fn say(line: &Line) -> String {
                 ([], [id]) => format!("브로커 {id}번이 {partition} 파티션을 따라잡아 ISR에 들어왔습니다."),
                 _ => format!("{partition} 파티션: ISR {} → {}.", list(from), list(to)),
             }
+        }
+        Event::ReplicasReassigned { partition, from, to } => {
+            format!("{partition} 파티션을 다른 브로커로 옮겼습니다. 복제본 {} → {}.", list(from), list(to))
+        }
+        Event::ReplicaMoved { partition, from, to } => {
+            format!("{node}이 {partition} 파티션의 복제본을 다른 로그 디렉터리로 옮겼습니다. {from} → {to}")
+        }
+        Event::ClientThrottled { client_id, quota, throttle_ms } => {
+            format!("{client_id} 클라이언트가 {quota} 할당량을 넘어 {node}이 {throttle_ms} ms 동안 기다리게 합니다.")
         }
         Event::TopicCreated { topic, partitions, replication_factor } => {
             format!("{topic} 토픽을 만들었습니다. 파티션 {partitions}개, RF {replication_factor}.")

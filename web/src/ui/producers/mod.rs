@@ -143,7 +143,11 @@ fn Producer(
     let runs = move || view.with(|view| view.as_ref().is_some_and(|view| view.rate > 0.0 || view.outstanding > 0));
     let counted = move || {
         view.with(|view| {
-            view.as_ref().map(|view| (words().acknowledged)(view.acknowledged, view.failed, view.outstanding))
+            view.as_ref().map(|view| {
+                let text = (words().acknowledged)(view.acknowledged, view.failed, view.outstanding);
+                let waits = store.quota_note(view.throttled_until_us);
+                waits.map_or_else(|| text.clone(), |waits| format!("{text}, {waits}"))
+            })
         })
     };
     let error = move || view.with(|view| view.as_ref().and_then(|view| view.error.clone()));
@@ -181,7 +185,7 @@ fn Producer(
                 <button type="button" on:click=move |_| store.remove_producer(number)>{store.say(|words| words.end_producer)}</button>
             </Show>
             <Show when=move || !busy()>{move || view! { <Answer outcome=outcome.get() /> }}</Show>
-            <p class="facts">{counted}</p>
+            <p class="facts counted">{counted}</p>
             {move || error().filter(|_| busy()).map(|refusal| view! { <Refused refusal=refusal /> })}
         </form>
     }

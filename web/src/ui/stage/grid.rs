@@ -176,12 +176,9 @@ fn topic_head(store: Store, name: String, folded: RwSignal<Vec<String>>) -> AnyV
         store.picture.with(|picture| {
             let topic = picture.topic(&topic)?;
             let replication = topic.partitions.first().map_or(0, |one| one.replicas.len());
-            let count = |one: &PartitionView| {
-                let replica = picture.leading(&topic.name, one.index, one.leader);
-                replica.map_or(0, |replica| replica.log_end_offset - replica.log_start_offset)
-            };
-            let records = topic.partitions.iter().map(count).sum::<i64>();
-            let line = (store.words().topic_line)(topic.partitions.len(), replication, records);
+            let words = store.words();
+            let records = (words.counted)(picture.records_of(&topic.name));
+            let line = (words.topic_line)(topic.partitions.len(), replication, &records);
             Some((line, sickness(store, &topic.partitions.iter().collect::<Vec<_>>())))
         })
     });
@@ -361,13 +358,13 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
             .with(|groups| store.picture.with(|picture| Shown::of(store, picture, &name, index, room, groups)))
     });
     let offsets = move || {
-        let words = store.words();
         let (leaderless, end, high_watermark) = shown
             .with(|shown| shown.as_ref().map_or((false, 0, 0), |one| (one.leader < 0, one.end, one.high_watermark)));
         if leaderless {
-            return view! { <span class="err">{words.no_leader}</span> }.into_any();
+            return view! { <span class="err">{store.words().no_leader}</span> }.into_any();
         }
-        view! { <span>{(words.end_and_hw)(end, high_watermark)}</span> }.into_any()
+        // Each is whole on its line, one below the other where the column is narrow.
+        view! { <span class="ends"><span>"end "{end}</span>" "<span>"HW "{high_watermark}</span></span> }.into_any()
     };
     let cells = move || {
         let room = room.get();

@@ -136,6 +136,23 @@ pub(crate) fn go_back() {
     }
 }
 
+/// To the first button, or the last. Of a long table the row there is only drawn once it is in sight.
+fn to_edge(table: &HtmlElement, last: bool) {
+    let row = if last { table.last_element_child() } else { table.first_element_child() };
+    if let Some(row) = row {
+        row.scroll_into_view_with_bool(!last);
+    }
+    let table = table.clone();
+    let go = move || {
+        let buttons = buttons(&table);
+        if let Some(button) = if last { buttons.last() } else { buttons.first() } {
+            let _ = button.focus();
+        }
+    };
+    // It is scrolled, then drawn.
+    request_animation_frame(move || request_animation_frame(go));
+}
+
 /// Arrow keys walk from button to button: left and right in a row, up and down to the nearest row.
 fn walk(table: &HtmlElement, event: &web_sys::KeyboardEvent) {
     let Some(active) = document().active_element() else { return };
@@ -158,8 +175,10 @@ fn walk(table: &HtmlElement, event: &web_sys::KeyboardEvent) {
         "ArrowLeft" => at.checked_sub(1).and_then(|at| buttons.get(at)),
         "ArrowDown" => nearest(|distance| distance > 6.0),
         "ArrowUp" => nearest(|distance| distance < -6.0),
-        "Home" => buttons.first(),
-        "End" => buttons.last(),
+        key @ ("Home" | "End") => {
+            event.prevent_default();
+            return to_edge(table, key == "End");
+        }
         _ => return,
     };
     if let Some(next) = next {

@@ -1,5 +1,6 @@
 //! The stage: the cluster as a table. Rows are partitions, columns brokers, then groups.
 
+mod body;
 mod cells;
 mod focus;
 mod grid;
@@ -10,7 +11,7 @@ use crate::ui::groups::group_list;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::room::{Extent, Room};
 use crate::ui::store::{Selection, Store};
-use grid::{FEW_TOPICS, Row, Shape, row, rows, topics_shown};
+use grid::{FEW_TOPICS, Shape, rows, topics_shown};
 use heads::{broker_head, group_head};
 pub(crate) use keyboard::go_back;
 use leptos::prelude::*;
@@ -92,9 +93,7 @@ pub(crate) fn Stage() -> impl IntoView {
                             {group_heads(store)}
                         </tr>
                     </thead>
-                    <tbody>
-                        <For each=move || rows.get() key=Row::clone let:one>{row(store, one, shape)}</For>
-                    </tbody>
+                    {body::body(store, rows, shape, table)}
                 </table>
                 <Show when=move || room.get().extent == Extent::Narrow>{group_list(store)}</Show>
             </div>

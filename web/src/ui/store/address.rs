@@ -40,6 +40,7 @@ fn write(selection: &Selection, tab: &str) -> String {
         Selection::Consumer(number) => format!("consumer/{number}"),
         Selection::Producer(number) => format!("producer/{number}"),
         Selection::Group(group) => format!("group/{}", name(group)),
+        Selection::Frame((connection, correlation, time)) => format!("frame/{connection}/{correlation}/{time}"),
         Selection::NewTopic => "new-topic".to_owned(),
         Selection::NewConsumer => "new-consumer".to_owned(),
     };
@@ -65,6 +66,12 @@ fn read(text: &str) -> (Selection, &'static str) {
         "consumer" => name.parse().map(Selection::Consumer).ok(),
         "producer" => name.parse().map(Selection::Producer).ok(),
         "group" => Some(Selection::Group(name)),
+        "frame" => name
+            .parse()
+            .ok()
+            .zip(index)
+            .zip(parts.next().and_then(|time| time.parse().ok()))
+            .map(|((connection, correlation), time)| Selection::Frame((connection, correlation, time))),
         "new-topic" => Some(Selection::NewTopic),
         "new-consumer" => Some(Selection::NewConsumer),
         _ => None,

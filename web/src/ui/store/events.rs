@@ -146,6 +146,7 @@ impl Line {
                 Event::BrokerFenced { .. }
                 | Event::Truncated { .. }
                 | Event::MemberExpired { .. }
+                | Event::ClientThrottled { .. }
                 | Event::BadRequest { .. },
             ) => "warn",
             What::Node(Event::LeaderChanged { to, .. }) if *to < 0 => "err",
@@ -154,6 +155,14 @@ impl Line {
                 Event::InSyncReplicasChanged { .. } | Event::BrokerUnfenced { .. } | Event::GroupStable { .. },
             ) => "good",
             _ => "plain",
+        }
+    }
+
+    /// The client it tells of that waits for a quota, and which.
+    fn throttled(&self) -> Option<(&str, &str)> {
+        match &self.what {
+            What::Node(Event::ClientThrottled { client_id, quota, .. }) => Some((client_id, quota)),
+            _ => None,
         }
     }
 
@@ -172,7 +181,7 @@ impl Line {
                     && kind(self) == kind(known)
                     && !known.partitions.contains(partition)
             }
-            None => self.what == known.what,
+            None => self.what == known.what || self.throttled().is_some_and(|own| known.throttled() == Some(own)),
         };
         same && self.who == known.who
     }
@@ -180,6 +189,10 @@ impl Line {
     /// Speaks of what repeats it as well.
     fn fold(&mut self, line: &Self) {
         self.times += 1;
+        if line.throttled().is_some() {
+            // How long it waits now.
+            self.what = line.what.clone();
+        }
         self.partitions.extend(&line.partitions);
         if self.in_sync != line.in_sync {
             self.in_sync = None;
@@ -192,7 +205,9 @@ pub(super) fn put(lines: &mut VecDeque<Line>, mut line: Line) {
     let near = |known: &Line| line.wall_ms - known.wall_ms < TOGETHER;
     let recent = lines.len().saturating_sub(BACK);
     let folds = |(at, known): &(usize, &Line)| {
-        line.repeats(known) && if line.internal_topic().is_some() { near(known) } else { *at + 1 == lines.len() }
+        let last = *at + 1 == lines.len();
+        line.repeats(known)
+            && if line.internal_topic().is_some() { near(known) } else { last || line.throttled().is_some() }
     };
     if let Some((at, _)) = lines.iter().enumerate().skip(recent).rfind(folds) {
         lines[at].fold(&line);
@@ -265,6 +280,20 @@ mod tests {
         let told = told(flaps);
         assert_eq!(told.len(), 4, "{told:?}");
         assert!(told.iter().all(|line| line.contains("of 3 partitions")), "{told:?}");
+    }
+
+    #[wasm_bindgen_test]
+    fn a_client_that_waits_again_and_again_is_one_line_and_tells_the_newest_wait() {
+        let waits = |client_id: &str, throttle_ms| Event::ClientThrottled {
+            client_id: client_id.into(),
+            quota: "producer_byte_rate".into(),
+            throttle_ms,
+        };
+        let say = |client: &str, ms| {
+            format!("Broker 0 throttles {client}: it is over its producer_byte_rate, and waits {ms} ms.")
+        };
+        let told = told([waits("p1", 10), waits("p2", 20), waits("p1", 30)]);
+        assert_eq!(told, [say("p1", 30), say("p2", 20)]);
     }
 
     #[wasm_bindgen_test]

@@ -16,9 +16,9 @@ mod traffic;
 mod transfer;
 
 pub(crate) use events::{Line, What};
-pub(crate) use picture::{Picture, Process};
+pub(crate) use picture::{Picture, Process, counted};
 pub(crate) use terminals::{Completions, Terminal};
-pub(crate) use traffic::{FLIGHT, Load, Place, Stream, Token, Track, Traffic};
+pub(crate) use traffic::{FLIGHT, FrameName, Load, Place, Stream, Token, Track, Traffic, place};
 
 use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, Draft, RecordView, Refusal, SwitchCommand};
 use crate::clock::Lease;
@@ -63,6 +63,8 @@ pub(crate) enum Selection {
     Producer(u32),
     /// A group.
     Group(String),
+    /// A frame.
+    Frame(FrameName),
     /// The form of a new topic.
     NewTopic,
     /// The form of a new consumer.
@@ -344,6 +346,14 @@ impl Store {
         lease.map_or(0, |lease| lease.wall_ms + elapsed_ms)
     }
 
+    /// Wall time at a moment of the monotonic clock, in milliseconds since the Unix epoch; `None` before the switch told the time.
+    pub(crate) fn wall_at(self, monotonic_us: u64) -> Option<i64> {
+        let (lease, _) = self.leased();
+        let lease = lease?;
+        let passed_us = monotonic_us.cast_signed() - lease.monotonic_us.cast_signed();
+        Some(lease.wall_ms + passed_us.div_euclid(1000))
+    }
+
     /// Whole seconds of playground time until this moment of its monotonic clock; for a view that counts them down.
     pub(crate) fn seconds_until(self, monotonic_us: u64) -> u64 {
         // Told once a second, which is when the number changes.
@@ -351,6 +361,12 @@ impl Store {
         let (lease, elapsed_ms) = self.leased();
         let now = lease.map_or(monotonic_us, |lease| lease.monotonic_us + elapsed_ms.unsigned_abs() * 1000);
         monotonic_us.saturating_sub(now).div_ceil(1_000_000)
+    }
+
+    /// That a client waits for its quota, and for how long; nothing where it does not, or no more.
+    pub(crate) fn quota_note(self, until_us: Option<u64>) -> Option<String> {
+        let seconds = self.seconds_until(until_us?);
+        (seconds > 0).then(|| (self.words().waits_for_quota)(seconds))
     }
 
     /// The newest time the switch told, and the milliseconds of playground time since.

@@ -86,6 +86,14 @@ pub(crate) struct Health {
     pub(crate) has_majority: bool,
 }
 
+/// Records of these replicas, and true; where one of them does not know how many it has, the offsets they span and false:
+/// the markers of transactions take offsets as well.
+pub(crate) fn counted(replicas: &[&ReplicaView]) -> (i64, bool) {
+    let known: Option<u64> = replicas.iter().map(|replica| replica.records).sum();
+    let spanned = || replicas.iter().map(|replica| replica.log_end_offset - replica.log_start_offset).sum();
+    known.map_or_else(|| (spanned(), false), |records| (records.cast_signed(), true))
+}
+
 /// A replica, and whether it is shown as last seen.
 pub(crate) type Replicas = SortedMap<(String, i32), SortedMap<i32, ReplicaView>>;
 
@@ -205,11 +213,15 @@ impl Picture {
         self.topic(topic)?.partitions.iter().find(|known| known.index == index)
     }
 
-    /// Records of a topic, by what its leaders have.
-    pub(crate) fn records_of(&self, topic: &str) -> i64 {
+    /// The replicas that lead the partitions of a topic.
+    pub(crate) fn leading_all(&self, topic: &str) -> Vec<&ReplicaView> {
         let partitions = self.topic(topic).into_iter().flat_map(|topic| &topic.partitions);
-        let leading = partitions.filter_map(|one| self.leading(topic, one.index, one.leader));
-        leading.map(|replica| replica.log_end_offset - replica.log_start_offset).sum()
+        partitions.filter_map(|one| self.leading(topic, one.index, one.leader)).collect()
+    }
+
+    /// Records of a topic, by what its leaders have; see [`counted`].
+    pub(crate) fn records_of(&self, topic: &str) -> (i64, bool) {
+        counted(&self.leading_all(topic))
     }
 
     /// A group by name.

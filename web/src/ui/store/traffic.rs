@@ -4,6 +4,7 @@ use crate::worker::link::TERMINALS;
 use crate::worker::{Seen, SeenFrame};
 use broker_core::protocol::{ApiKey, ErrorCode};
 use broker_core::sorted::sort_by_key;
+use std::collections::VecDeque;
 
 /// A track of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +44,16 @@ pub(crate) enum Load {
     Record(Option<String>),
     /// Several records; true: more than that.
     Records(u32, bool),
+    /// Ends of transactions, and no record.
+    Marker,
     /// No records: the API's name.
     Api(&'static str),
     /// An error's name.
     Error(&'static str),
 }
+
+/// Names a frame: its connection, its correlation id, and when it passed. A request and its answer share the first two.
+pub(crate) type FrameName = (u64, i32, u64);
 
 /// A frame on its way.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +68,8 @@ pub(crate) struct Token {
     pub(crate) to: Place,
     /// What it shows.
     pub(crate) load: Load,
+    /// The frame itself.
+    pub(crate) frame: SeenFrame,
     /// When it sets out after it was put there, in milliseconds of the page.
     pub(crate) delay: f64,
     /// When it has arrived and goes, on the page's own clock.
@@ -94,6 +102,8 @@ pub(crate) struct Traffic {
     pub(crate) paused: bool,
     /// The reader wants to see the background as well.
     pub(crate) shows_background: bool,
+    /// The newest frames of all, oldest first.
+    frames: VecDeque<SeenFrame>,
     counted: [u32; 4],
     links: [Vec<Stream>; 4],
     quiet: u32,
@@ -114,6 +124,8 @@ const TOKENS: usize = 24;
 const GAP: f64 = 90.0;
 /// The picture is never further behind than this.
 const BEHIND: f64 = 1600.0;
+/// Frames kept to look at.
+const KEPT: usize = 2048;
 /// Arrows of a track that has streams.
 const STREAMS: usize = 8;
 
@@ -121,6 +133,8 @@ impl Traffic {
     /// Takes what the switch saw; `now` on the page's own clock. The keys of what was put on the lane come back.
     pub(crate) fn saw(&mut self, seen: &Seen, now: f64) -> Vec<String> {
         let mut keys = Vec::new();
+        self.frames.extend(seen.frames.iter().cloned());
+        self.frames.drain(..self.frames.len().saturating_sub(KEPT));
         for frame in &seen.frames {
             let told = telling(frame);
             self.quiet += u32::from(told.is_none() && frame.request);
@@ -128,7 +142,7 @@ impl Traffic {
             let Some((track, load)) = told.or_else(shown) else { continue };
             let at = track as usize;
             self.counted[at] += 1;
-            let (from, to) = (place(frame.from, frame, track), place(frame.to, frame, track));
+            let (from, to) = (place_on(frame.from, frame, track), place_on(frame.to, frame, track));
             match self.links[at].iter_mut().find(|link| link.from == from && link.to == to) {
                 Some(link) => link.frames += 1,
                 None => self.links[at].push(Stream { from, to, frames: 1 }),
@@ -139,13 +153,14 @@ impl Traffic {
             if let Load::Record(Some(key)) = &load {
                 keys.push(key.clone());
             }
-            self.launch(track, from, to, load, now);
+            self.launch(Token { id: 0, track, from, to, load, frame: frame.clone(), delay: 0.0, ends: 0.0 }, now);
         }
         keys
     }
 
     /// What a broker sends on sets out after what it got has arrived, as long as the picture does not fall behind.
-    fn launch(&mut self, track: Track, from: Place, to: Place, load: Load, now: f64) {
+    fn launch(&mut self, mut token: Token, now: f64) {
+        let Token { track, from, ref load, .. } = token;
         let is_broker = matches!(from, Place::Broker(_));
         let arrived = self.tokens.iter().filter(|token| is_broker && token.to == from).map(|token| token.ends - LINGER);
         let waited = arrived.fold(0.0, f64::max);
@@ -153,17 +168,28 @@ impl Traffic {
         // Words would cover one another: one after the other, or not at all where that takes too long.
         let has_words = |load: &Load| matches!(load, Load::Api(_) | Load::Error(_));
         let same = self.tokens.iter().filter(|token| token.track == track);
-        let before = same.filter(|token| has_words(&token.load) || has_words(&load)).map(|token| token.ends - LINGER);
+        let before = same.filter(|token| has_words(&token.load) || has_words(load)).map(|token| token.ends - LINGER);
         let waited = before.fold(waited, f64::max);
-        if has_words(&load) && waited > now + BEHIND {
+        if has_words(load) && waited > now + BEHIND {
             return;
         }
         let next = if together { self.last_start } else { self.last_start + GAP };
         let start = next.max(waited).min(now + BEHIND).max(self.last_start).max(now);
         self.last_start = start;
         self.next_id += 1;
-        let (delay, ends) = (start - now, start + FLIGHT + LINGER);
-        self.tokens.push(Token { id: self.next_id, track, from, to, load, delay, ends });
+        token.id = self.next_id;
+        (token.delay, token.ends) = (start - now, start + FLIGHT + LINGER);
+        self.tokens.push(token);
+    }
+
+    /// A frame that was seen lately, and its answer, or the request it answers.
+    pub(crate) fn frame(&self, name: FrameName) -> Option<(SeenFrame, Option<SeenFrame>)> {
+        let all = || self.tokens.iter().map(|token| &token.frame).chain(&self.frames);
+        let found = all().find(|frame| frame.name() == name)?;
+        let is_other = |other: &&SeenFrame| {
+            (other.connection, other.correlation_id) == (name.0, name.1) && other.request != found.request
+        };
+        Some((found.clone(), all().find(is_other).cloned()))
     }
 
     /// Takes away what has arrived, and once a second counts anew.
@@ -191,13 +217,26 @@ impl Traffic {
     }
 }
 
+impl SeenFrame {
+    /// Its name.
+    pub(crate) fn name(&self) -> FrameName {
+        (self.connection, self.correlation_id, self.time_us)
+    }
+}
+
 fn busiest(mut links: Vec<Stream>) -> Vec<Stream> {
     sort_by_key(&mut links, |link| std::cmp::Reverse(link.frames));
     links.truncate(STREAMS);
     links
 }
 
-fn place(endpoint: i32, frame: &SeenFrame, track: Track) -> Place {
+/// Who is at an end of a frame.
+pub(crate) fn place(endpoint: i32, frame: &SeenFrame) -> Place {
+    let track = if frame.client < 0 { Track::Consume } else { Track::Produce };
+    place_on(endpoint, frame, track)
+}
+
+fn place_on(endpoint: i32, frame: &SeenFrame, track: Track) -> Place {
     match endpoint {
         id if id >= 0 => Place::Broker(id),
         TERMINALS => Place::Terminal { number: frame.client, reads: track == Track::Consume },
@@ -230,7 +269,8 @@ fn telling(frame: &SeenFrame) -> Option<(Track, Load)> {
             return Some((track, Load::Error(name)));
         }
         match glance.records {
-            0 => {}
+            0 if glance.markers == 0 => {}
+            0 => return Some((track, Load::Marker)),
             _ if glance.quiet => return None,
             1 => return Some((track, Load::Record(glance.key.clone()))),
             many => return Some((track, Load::Records(many, glance.more))),

@@ -110,6 +110,7 @@ impl Reader {
             assignment: assignment.collect(),
             received: self.received,
             newest: self.newest.iter().cloned().collect(),
+            throttled_until_us: view.throttled_until.map(Instant::as_micros),
             error: self.error.clone(),
         }
     }

@@ -104,6 +104,7 @@ impl Sender {
             failed: self.failed,
             outstanding: self.producer.unfinished() as u64,
             rate: self.jobs.values().map(|job| job.draft.rate.max(0.0)).sum(),
+            throttled_until_us: self.producer.throttled_until().map(Instant::as_micros),
             error: self.error.clone(),
         }
     }

@@ -84,6 +84,47 @@ impl Fixture {
 }
 
 #[test]
+fn markers_take_offsets_and_are_no_records() {
+    let mut fixture = Fixture::new(LogConfig::default());
+    let records = |fixture: &Fixture| (fixture.log.records(), fixture.log.log_end_offset());
+    fixture.client(&batch(&["a", "b", "c"])).unwrap();
+    fixture.begin(1, 0, 0);
+    fixture.end(1, 0, true);
+    fixture.begin(1, 0, 1);
+    fixture.end(1, 0, false);
+    assert_eq!(records(&fixture), (Some(5), 7));
+    assert_eq!(fixture.reloaded(7).records(), Some(5));
+    fixture.log.maybe_increment_high_watermark(7);
+    // Where the log begins: inside a batch, behind it, at a marker, behind that, at its end.
+    for (start, left) in [(1, 4), (3, 2), (4, 1), (5, 1), (7, 0)] {
+        let mut store = StoreQueue::default();
+        fixture.log.increment_log_start_offset(start, &mut store).unwrap();
+        assert_eq!(fixture.log.records(), Some(left), "from {start}");
+    }
+}
+
+#[test]
+fn records_are_counted_through_cuts_and_are_not_known_where_only_indexes_were_read() {
+    let mut fixture = Fixture::new(LogConfig::default());
+    fixture.client(&batch(&["a", "b", "c"])).unwrap();
+    fixture.begin(1, 0, 0);
+    fixture.end(1, 0, true);
+    fixture.client(&batch(&["d", "e"])).unwrap();
+    for (cut, records) in [(6, 4), (5, 4), (4, 4), (3, 3), (1, 0)] {
+        let mut store = StoreQueue::default();
+        fixture.log.truncate_to(now(), cut, &mut store).unwrap();
+        assert_eq!(fixture.log.records(), Some(records), "cut at {cut}");
+    }
+    let size = batch(&["a"]).len() as u64;
+    let mut fixture = Fixture::new(LogConfig { segment_bytes: size, ..LogConfig::default() });
+    for _ in 0..3 {
+        fixture.client(&batch(&["a"])).unwrap();
+    }
+    assert_eq!(fixture.log.records(), Some(3));
+    assert_eq!(fixture.reloaded(3).records(), None);
+}
+
+#[test]
 fn the_last_stable_offset_stops_before_what_is_undecided_or_not_replicated() {
     let mut fixture = Fixture::new(LogConfig::default());
     let stable = |fixture: &mut Fixture, high_watermark| {

@@ -5,6 +5,7 @@ extern crate std;
 use super::super::*;
 use crate::config::BrokerConfig;
 use crate::config::playground::parsed_playground_properties;
+use crate::event::Event;
 use crate::log::log_manager::LogManagerConfig;
 use crate::log::memory_disk::MemoryDisk;
 use crate::log::storage::{StoreCommand, Ticket};
@@ -40,6 +41,8 @@ struct World {
     told: Option<(u64, m::AssignReplicasToDirsRequest)>,
     loads: VecDeque<(u64, usize, crate::log::storage::FileRange)>,
     written: i64,
+    /// What it told of its moves: paths before and after.
+    moves: Vec<(Str, Str)>,
 }
 
 impl World {
@@ -55,6 +58,7 @@ impl World {
             told: None,
             loads: VecDeque::new(),
             written: 0,
+            moves: Vec::new(),
         };
         world.start();
         world.change(&[
@@ -144,6 +148,7 @@ impl World {
             match output {
                 Output::SendAssignReplicasToDirs { request_id, request } => self.told = Some((request_id, request)),
                 Output::Load { load_id, directory, range } => self.loads.push_back((load_id, directory, range)),
+                Output::Event(Event::ReplicaMoved { from, to, .. }) => self.moves.push((from, to)),
                 _ => {}
             }
         }
@@ -285,6 +290,7 @@ fn a_log_that_moved_has_all_its_records_and_its_high_watermark() {
     world.append(5, 300);
     world.rest();
     assert_eq!((world.directory(), world.assigned(), world.high_watermark()), (1, Some(1), 45));
+    assert_eq!(world.moves, [("/a".into(), "/b".into())]);
     assert_eq!(world.places(), [(1, "current")]);
     let before: Vec<i64> = (0..45).collect();
     assert_eq!(world.numbers(), before);
