@@ -89,6 +89,9 @@ pub(super) enum Cell {
 pub(super) struct Drawn {
     pub(super) standing: Standing,
     pub(super) first: i64,
+    /// Offsets in the window.
+    count: i64,
+    /// What lies in it; empty where that is not shown.
     pub(super) cells: Vec<Cell>,
     pub(super) end: i64,
     pub(super) high_watermark: i64,
@@ -96,7 +99,13 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    pub(super) fn of(standing: Standing, replica: Option<&ReplicaView>, first: i64, count: i64) -> Self {
+    pub(super) fn of(
+        standing: Standing,
+        replica: Option<&ReplicaView>,
+        first: i64,
+        count: i64,
+        shows_cells: bool,
+    ) -> Self {
         let cell = |offset: i64| {
             let Some(replica) = replica.filter(|one| offset >= one.log_start_offset && offset < one.log_end_offset)
             else {
@@ -112,7 +121,8 @@ impl Drawn {
         Self {
             standing,
             first,
-            cells: (first..first + count).map(cell).collect(),
+            count,
+            cells: if shows_cells { (first..first + count).map(cell).collect() } else { Vec::new() },
             end: replica.map_or(0, |one| one.log_end_offset),
             high_watermark: replica.map_or(0, |one| one.high_watermark),
             is_known: replica.is_some(),
@@ -129,8 +139,8 @@ pub(super) fn replica(store: Store, drawn: &Drawn, room: Room) -> AnyView {
     }
     let label = (store.words().replica_label)(word, drawn.end, drawn.high_watermark);
     let body = match room.style {
-        Style::Cells => cells(store, drawn),
-        Style::Bar => bar(drawn),
+        Style::Cells if !drawn.cells.is_empty() => cells(store, drawn),
+        Style::Cells | Style::Bar => bar(drawn),
         Style::Number => view! { <span class="data" aria-hidden="true">{drawn.end}</span> }.into_any(),
     };
     view! {
@@ -179,7 +189,7 @@ pub(super) fn cells(store: Store, drawn: &Drawn) -> AnyView {
 
 /// How much of the window this replica has.
 fn bar(drawn: &Drawn) -> AnyView {
-    let (length, count) = ((drawn.end - drawn.first).max(0), drawn.cells.len().max(1) as i64);
+    let (length, count) = ((drawn.end - drawn.first).max(0), drawn.count.max(1));
     let percent = if length == 0 { 0 } else { (length * 100 / count).clamp(6, 100) };
     view! {
         <span class="bar" aria-hidden="true"><i style=format!("width:{percent}%")></i></span>

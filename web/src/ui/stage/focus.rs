@@ -40,7 +40,8 @@ impl Shown {
         let ids = |ids: &[i32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let replica = |id: &i32| {
             let lives = picture.process(*id).is_some_and(Process::lives);
-            let mut drawn = Drawn::of(standing(partition, *id, lives), known.and_then(|all| all.get(id)), first, count);
+            let mut drawn =
+                Drawn::of(standing(partition, *id, lives), known.and_then(|all| all.get(id)), first, count, true);
             for (offset, cell) in (first..).zip(&mut drawn.cells) {
                 if *cell == Cell::Unread
                     && let Ok(at) = read.binary_search_by_key(&offset, |(offset, _)| *offset)

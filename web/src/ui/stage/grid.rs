@@ -3,7 +3,7 @@
 use super::cells::{Drawn, Standing, replica, standing};
 use super::focus::focus;
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::room::{Extent, Room};
+use crate::ui::room::{Extent, Room, Style};
 use crate::ui::store::{Picture, Process, Selection, Store};
 use broker_core::node::PartitionView;
 use leptos::prelude::*;
@@ -279,9 +279,20 @@ fn internal(store: Store) -> AnyView {
     .into_any()
 }
 
+/// A row that moves on by so many windows from one picture to the next shows bars: nobody could read its cells.
+const FAST: i64 = 3;
+/// It shows cells again once it was slower for so long, in milliseconds.
+const CALM: i64 = 1500;
+
 /// What a partition's row shows.
 #[derive(Clone, Debug, PartialEq)]
 struct Shown {
+    /// Behind the newest record of all replicas.
+    newest: i64,
+    /// Offsets that are shown.
+    window: i64,
+    /// When it was fast, until when it shows bars, in playground time.
+    fast_until: i64,
     end: i64,
     high_watermark: i64,
     leader: i32,
@@ -301,19 +312,33 @@ struct Reads {
 }
 
 impl Shown {
-    fn of(store: Store, picture: &Picture, topic: &str, index: i32, room: Room, groups: &[String]) -> Option<Self> {
+    /// `before` is what it showed last.
+    fn of(store: Store, at: (&str, i32), room: Room, groups: &[String], before: Option<&Self>) -> Option<Self> {
+        store.picture.with(|picture| Self::in_picture(store, picture, at, room, groups, before))
+    }
+
+    fn in_picture(
+        store: Store,
+        picture: &Picture,
+        (topic, index): (&str, i32),
+        room: Room,
+        groups: &[String],
+        before: Option<&Self>,
+    ) -> Option<Self> {
         let partition = picture.partition(topic, index)?;
         let replicas = picture.replicas.get(&(topic.to_owned(), index));
         let leading = picture.leading(topic, index, partition.leader);
         let ends = replicas.into_iter().flat_map(|all| all.values()).map(|replica| replica.log_end_offset);
-        let first = (ends.max().unwrap_or(0) - room.cells).max(0);
+        let newest = ends.max().unwrap_or(0);
+        let (window, fast_until) = window(store, newest, room, before);
+        let first = (newest - window).max(0);
         let column = |(id, process): &(i32, Option<Process>)| {
             if !partition.replicas.contains(id) {
                 return (*id, None);
             }
             let lives = process.is_some_and(Process::lives);
             let known = replicas.and_then(|all| all.get(id));
-            (*id, Some(Drawn::of(standing(partition, *id, lives), known, first, room.cells)))
+            (*id, Some(Drawn::of(standing(partition, *id, lives), known, first, window, window == room.cells)))
         };
         let group = |id: &String| {
             let group = picture.group(id);
@@ -323,6 +348,9 @@ impl Shown {
             Reads { group: id.clone(), owner, lag, committed }
         };
         Some(Self {
+            newest,
+            window,
+            fast_until,
             end: leading.map_or(0, |one| one.log_end_offset),
             high_watermark: leading.map_or(0, |one| one.high_watermark),
             leader: partition.leader,
@@ -331,6 +359,22 @@ impl Shown {
             groups: groups.iter().map(group).collect(),
         })
     }
+}
+
+/// How many offsets a row shows, and until when it is fast.
+fn window(store: Store, newest: i64, room: Room, before: Option<&Shown>) -> (i64, i64) {
+    let Some(before) = before.filter(|before| before.newest > 0 && room.style == Style::Cells) else {
+        return (room.cells, 0);
+    };
+    let (moved, now) = (newest - before.newest, store.wall_ms.get_untracked());
+    let fast_until = if moved > FAST * room.cells { now + CALM } else { before.fast_until };
+    if fast_until <= now {
+        return (room.cells, 0);
+    }
+    // Nothing else tells when it came to rest.
+    store.wall_ms.track();
+    // Who lags by what came since the last picture has half a bar.
+    ((2 * moved).max(before.window * 3 / 4).max(room.cells + 1), fast_until)
 }
 
 fn group_cell(store: Store, reads: Reads) -> AnyView {
@@ -351,11 +395,9 @@ fn group_cell(store: Store, reads: Reads) -> AnyView {
 fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
     let room = Room::get();
     let name = topic.clone();
-    let shown = Memo::new(move |_| {
-        let room = room.get();
-        store
-            .shown_groups
-            .with(|groups| store.picture.with(|picture| Shown::of(store, picture, &name, index, room, groups)))
+    let shown = Memo::new(move |before: Option<&Option<Shown>>| {
+        let before = before.and_then(Option::as_ref);
+        store.shown_groups.with(|groups| Shown::of(store, (&name, index), room.get(), groups, before))
     });
     let offsets = move || {
         let (leaderless, end, high_watermark) = shown
