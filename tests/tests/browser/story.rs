@@ -146,7 +146,9 @@ fn focus(page: &Page, key: &str, name: &str) -> Done {
 fn reach(page: &Page, key: &str, place: &str, is_there: &str) -> Done {
     for _ in 0..80 {
         page.browser.press(key)?;
-        if page.browser.run(&format!("return Boolean({is_there})"))?.as_bool() == Some(true) {
+        // The grid hands the focus on in a task of its own, before this one.
+        let arrived = page.browser.run_async(&format!("setTimeout(() => done(Boolean({is_there})))"))?;
+        if arrived.as_bool() == Some(true) {
             return Ok(());
         }
     }
