@@ -3,7 +3,7 @@
 use super::Messages;
 use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
-use broker_core::event::{Event, TransactionEnder};
+use broker_core::event::{Event, RetentionCause, TransactionEnder};
 use std::fmt::Write;
 
 fn many(number: usize, one: &str, more: &str) -> String {
@@ -407,6 +407,17 @@ fn say(line: &Line) -> String {
         Event::TopicDeleted { topic } => format!("Topic {topic} was deleted."),
         Event::Truncated { partition, from, to } => {
             format!("{node} cut {partition} back from offset {from} to {to}: the leader never had the rest.")
+        }
+        Event::SegmentsDeleted { partition, segments, bytes, log_start_offset, cause } => {
+            let why = match cause {
+                RetentionCause::Time => "older than retention.ms",
+                RetentionCause::Size => "more than retention.bytes",
+                RetentionCause::LogStart => "below the log start",
+            };
+            let what = many(*segments, "segment", "segments");
+            format!(
+                "{node} deleted {what} of {partition}, {bytes} bytes: {why}. It begins at offset {log_start_offset} now."
+            )
         }
         Event::LogRecovered { partition, log_end_offset, discarded_bytes: 0 } => {
             format!("{node} recovered {partition}: end {log_end_offset}, nothing torn.")

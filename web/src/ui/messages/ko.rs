@@ -3,7 +3,7 @@
 use super::Messages;
 use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
-use broker_core::event::{Event, TransactionEnder};
+use broker_core::event::{Event, RetentionCause, TransactionEnder};
 use std::fmt::Write;
 
 pub(super) static MESSAGES: Messages = Messages {
@@ -399,6 +399,16 @@ fn say(line: &Line) -> String {
         Event::TopicDeleted { topic } => format!("{topic} 토픽을 지웠습니다."),
         Event::Truncated { partition, from, to } => {
             format!("{node}이 {partition} 파티션을 오프셋 {from}에서 {to}까지 잘라 냈습니다. 리더에게 없던 부분입니다.")
+        }
+        Event::SegmentsDeleted { partition, segments, bytes, log_start_offset, cause } => {
+            let why = match cause {
+                RetentionCause::Time => "retention.ms보다 오래됐습니다",
+                RetentionCause::Size => "retention.bytes를 넘었습니다",
+                RetentionCause::LogStart => "로그 시작보다 앞입니다",
+            };
+            format!(
+                "{node}이 {partition} 파티션의 세그먼트 {segments}개를 지웠습니다({bytes} 바이트): {why}. 이제 오프셋 {log_start_offset}부터입니다."
+            )
         }
         Event::LogRecovered { partition, log_end_offset, discarded_bytes } => {
             format!("{node}이 {partition} 파티션을 복구했습니다. end {log_end_offset}, 버린 바이트 {discarded_bytes}.")
