@@ -412,7 +412,8 @@ fn a_topic_that_never_appears_fails_after_max_block() {
     assert_eq!(stage.events(), []);
     stage.run_until(61_000);
     let error = ErrorCode::UnknownTopicOrPartition;
-    let failed = ProducerEvent::Failed { ids: vec![0], topic: Str::from("nowhere"), partition: -1, error };
+    let failed =
+        ProducerEvent::Failed { ids: vec![0], topic: Str::from("nowhere"), partition: -1, error, message: None };
     assert_eq!(stage.events(), [failed]);
 }
 
