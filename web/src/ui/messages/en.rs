@@ -293,6 +293,14 @@ pub(super) static MESSAGES: Messages = Messages {
         Mistake::NotEnoughReplicas => {
             "Fewer replicas are in sync than min.insync.replicas wants: start a broker that is down, and the record goes through."
         }
+        Mistake::NoTopicConfig => {
+            "Topics have no config of that name: theirs are as retention.ms, those of brokers as log.retention.ms. To see them all, with a topic's name:"
+        }
+        Mistake::WrongValue => "The config is known, its value is not: what it takes stands behind the last colon.",
+        Mistake::WrongBootstrap => "A server is written as host:port, several with commas between them.",
+        Mistake::NoKey => {
+            "A compacted topic keeps the last record of each key, so each record needs one. Type key:value with:"
+        }
         Mistake::GroupIsActive => "Offsets are set while nobody reads: end the group's consumers first (Ctrl-C).",
         Mistake::NoFile => "There is no such file. There are:",
         Mistake::NoNetwork => {
@@ -310,6 +318,10 @@ pub(super) static MESSAGES: Messages = Messages {
             "TOPIC_ALREADY_EXISTS" => "Choose another name.",
             "INVALID_PARTITIONS" => "Partitions can be raised, never lowered: keys would move.",
             "INVALID_TOPIC_EXCEPTION" => "A name has letters, digits, '.', '_' and '-', 249 at most.",
+            "INVALID_CONFIG" => "The message names the config, and what it takes.",
+            "INVALID_TIMESTAMP" => {
+                "The record's time is too far from the broker's: see message.timestamp.before.max.ms and after.max.ms."
+            }
             "UNKNOWN_TOPIC_OR_PARTITION" => "Create the topic, or look at its name.",
             "NOT_CONTROLLER" | "LEADER_NOT_AVAILABLE" | "COORDINATOR_NOT_AVAILABLE" => "Wait a moment, and try again.",
             _ => return None,
