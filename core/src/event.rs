@@ -28,6 +28,18 @@ pub enum TransactionEnder {
     Timeout,
 }
 
+/// Why segments of a log were deleted (`SegmentDeletionReason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum RetentionCause {
+    /// Their newest record is older than `retention.ms`.
+    Time,
+    /// The log is larger than `retention.bytes`.
+    Size,
+    /// They lie below the log start offset, which `DeleteRecords` or the leader raised.
+    LogStart,
+}
+
 /// One thing that happened on one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -142,6 +154,19 @@ pub enum Event {
         from: Offset,
         /// Log end offset now.
         to: Offset,
+    },
+    /// A replica on this node deleted its oldest segments.
+    SegmentsDeleted {
+        /// The partition.
+        partition: TopicPartition,
+        /// How many.
+        segments: usize,
+        /// Their bytes.
+        bytes: u64,
+        /// Where the log begins now.
+        log_start_offset: Offset,
+        /// Why.
+        cause: RetentionCause,
     },
     /// A log was recovered after an unclean stop.
     LogRecovered {

@@ -46,8 +46,8 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "카프카처럼 검사합니다. 어느 레벨이든 카프카의 레벨 1만큼 압축합니다.",
     ),
     (
-        "A batch whose records have more than 64 MiB uncompressed is not read.",
-        "압축을 풀었을 때 레코드가 64 MiB를 넘는 배치는 읽지 않습니다.",
+        "A batch whose records have more than 64 MiB uncompressed is not read, and brokers refuse it as too large.",
+        "압축을 풀었을 때 레코드가 64 MiB를 넘는 배치는 읽지 않고, 브로커는 너무 크다며 거절합니다.",
     ),
     ("Transactions: not acted on yet.", "트랜잭션: 아직 적용하지 않습니다."),
     ("Policy plug-in: not acted on.", "정책 플러그인: 적용하지 않습니다."),
@@ -57,13 +57,14 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "Threads for background work; a virtual broker has one loop.",
         "백그라운드 작업 스레드 수. 가상 브로커는 루프 하나로 돕니다.",
     ),
-    ("Level of gzip where the broker compresses.", "브로커가 압축할 때의 gzip 레벨."),
-    ("Level of lz4 where the broker compresses.", "브로커가 압축할 때의 lz4 레벨."),
     (
-        "Codec the broker stores with; producer keeps what the producer chose.",
-        "브로커가 저장할 때 쓰는 코덱. producer는 프로듀서가 고른 것을 그대로 둡니다.",
+        "Level of lz4 where the broker compresses: every level is a fast one.",
+        "브로커가 압축할 때의 lz4 레벨: 어느 레벨이든 빠르게 압축합니다.",
     ),
-    ("Level of zstd where the broker compresses.", "브로커가 압축할 때의 zstd 레벨."),
+    (
+        "Level of zstd where the broker compresses: every level is about 1.",
+        "브로커가 압축할 때의 zstd 레벨: 어느 레벨이든 1 정도입니다.",
+    ),
     ("Plug-ins for values kept elsewhere: not acted on.", "값을 다른 곳에 두는 플러그인: 적용하지 않습니다."),
     (
         "Authentication: not acted on, the playground's listeners are PLAINTEXT.",

@@ -29,6 +29,14 @@ pub enum Mistake {
     NoTopic,
     /// Fewer replicas in sync than the topic wants.
     NotEnoughReplicas,
+    /// A topic has no such config.
+    NoTopicConfig,
+    /// A config does not take that value.
+    WrongValue,
+    /// Servers to begin with that are not written as such.
+    WrongBootstrap,
+    /// A record without a key for a compacted topic.
+    NoKey,
     /// A group whose offsets are to be set has members.
     GroupIsActive,
     /// A file that is not there.
@@ -40,7 +48,7 @@ pub enum Mistake {
 }
 
 /// What is printed, each with the mistake behind it; the first that is found counts.
-const SIGNS: [(&str, Mistake); 24] = [
+const SIGNS: [(&str, Mistake); 28] = [
     ("zookeeper-server-start.sh: No such file", Mistake::ZooKeeper),
     ("zookeeper-server-start.sh: command not found", Mistake::ZooKeeper),
     ("zookeeper-shell.sh: No such file", Mistake::ZooKeeper),
@@ -59,6 +67,10 @@ const SIGNS: [(&str, Mistake); 24] = [
     ("Invalid cluster.id in", Mistake::OtherCluster),
     ("doesn't match previous node id", Mistake::OtherNode),
     ("NOT_ENOUGH_REPLICAS", Mistake::NotEnoughReplicas),
+    ("Unknown topic config name", Mistake::NoTopicConfig),
+    ("Exception: Invalid value ", Mistake::WrongValue),
+    ("Invalid url in bootstrap.servers", Mistake::WrongBootstrap),
+    ("Compacted topic cannot accept message without key", Mistake::NoKey),
     ("does not exist as expected", Mistake::NoTopic),
     ("Assignments can only be reset if the group", Mistake::GroupIsActive),
     ("java.nio.file.NoSuchFileException", Mistake::NoFile),
@@ -139,6 +151,14 @@ mod tests {
             ("bash: docker: command not found", Some(Mistake::NoNetwork)),
             ("bash: kafka-topic.sh: command not found", Some(Mistake::NoProgram)),
             ("zookeeper is not a recognized option", Some(Mistake::OldOption)),
+            (
+                "org.apache.kafka.common.config.ConfigException: Invalid value soon for configuration linger.ms: Not a number of type LONG",
+                Some(Mistake::WrongValue),
+            ),
+            (
+                "Caused by: org.apache.kafka.common.errors.InvalidConfigurationException: Unknown topic config name: retention",
+                Some(Mistake::NoTopicConfig),
+            ),
             ("Created topic first-topic.", None),
         ] {
             assert_eq!(mistake_in(line), mistake, "{line}");

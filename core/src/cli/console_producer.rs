@@ -467,8 +467,10 @@ impl Work<'_> {
                     }
                 }
             }
-            ProducerEvent::Failed { ids, topic, partition, error } => {
-                let exception = failure(&topic, partition, error, ids.len(), self.max_block_ms, self.delivery_ms);
+            ProducerEvent::Failed { ids, topic, partition, error, message } => {
+                let message = message.as_deref();
+                let exception =
+                    failure(&topic, partition, error, message, ids.len(), self.max_block_ms, self.delivery_ms);
                 for id in ids {
                     if let Some(sent) = self.pending.remove(&id) {
                         self.failed(&sent, &exception);

@@ -41,7 +41,7 @@ impl Exception {
 
     /// The error of the protocol that this is thrown for.
     pub(super) fn error(&self) -> Option<ErrorCode> {
-        self.class.strip_prefix(ERRORS)?;
+        self.class.strip_prefix("org.apache.kafka.common.")?;
         (-1..200).filter_map(ErrorCode::from_code).find(|error| class_of(*error) == self.class)
     }
 
@@ -127,6 +127,10 @@ pub(super) fn wrapped(class: &str, cause: &Exception) -> Exception {
 
 /// The class of exceptions for an error: most are called like the error.
 pub(super) fn class_of(error: ErrorCode) -> String {
+    // The only one that is in a package of its own.
+    if error == ErrorCode::InvalidRecord {
+        return "org.apache.kafka.common.InvalidRecordException".to_string();
+    }
     let irregular = match error {
         ErrorCode::UnknownServerError => "UnknownServerException",
         ErrorCode::CorruptMessage => "CorruptRecordException",

@@ -1,8 +1,9 @@
 //! What Kafka's producer says of records that fail, which several tools repeat.
 
-use super::failure::Exception;
+use super::failure::{Exception, KAFKA_EXCEPTION};
 use super::terminal::Terminal;
-use crate::client::{ProducerEvent, producer};
+use crate::client::ProducerEvent;
+use crate::client::producer::{self, PART_OF_REFUSED_BATCH};
 use crate::ids::PartitionIndex;
 use crate::protocol::ErrorCode;
 use alloc::format;
@@ -31,6 +32,7 @@ pub(super) fn failure(
     topic: &str,
     partition: PartitionIndex,
     error: ErrorCode,
+    message: Option<&str>,
     records: usize,
     max_block_ms: u64,
     delivery_ms: u64,
@@ -45,6 +47,7 @@ pub(super) fn failure(
             "Expiring {records} record(s) for {topic}-{partition}:{delivery_ms} ms has passed since batch creation. The \
              request has not been sent, or no server response has been received yet."
         )),
-        _ => Exception::of(error, None),
+        _ if message == Some(PART_OF_REFUSED_BATCH) => Exception::new(KAFKA_EXCEPTION, PART_OF_REFUSED_BATCH),
+        _ => Exception::of(error, message),
     }
 }

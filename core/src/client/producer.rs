@@ -1,9 +1,11 @@
 //! [`Producer`]: batches records per partition and sends them to the leaders, in order, once each (idempotent) by default.
 
 mod config;
+mod refused;
 mod transactional;
 
 pub use config::ProducerConfig;
+pub use refused::PART_OF_REFUSED_BATCH;
 
 use super::accumulator::{Accumulator, AppendRules, BatchState, ByLeader, DrainRules, ProducerIdentity, SentBatch};
 use super::network_client::{
@@ -84,6 +86,8 @@ pub enum ProducerEvent {
         partition: PartitionIndex,
         /// Why.
         error: ErrorCode,
+        /// What the broker said of it; [`PART_OF_REFUSED_BATCH`] of records that were right themselves.
+        message: Option<Str>,
     },
     /// Records were not sent, and never will be: their transaction is not going to be committed.
     Aborted {
@@ -363,12 +367,12 @@ impl Producer {
             let topic = &parked.record.topic;
             let error = self.network.metadata().topics.get(topic).map_or(ErrorCode::None, |info| info.error);
             if error.is_error() && !error.is_retriable() {
-                self.fail(parked.record.topic, -1, alloc::vec![parked.id], error);
+                self.fail(parked.record.topic, -1, alloc::vec![parked.id], error, None);
             } else if let Some(partition) = self.partition_for(&parked.record, parked.timestamp) {
                 self.append(now, &parked, partition);
             } else if parked.deadline <= now {
                 let error = if error.is_error() { error } else { ErrorCode::RequestTimedOut };
-                self.fail(parked.record.topic, -1, alloc::vec![parked.id], error);
+                self.fail(parked.record.topic, -1, alloc::vec![parked.id], error, None);
             } else {
                 // The topic, or a partition of it, may yet be created.
                 self.network.refresh_metadata();
@@ -442,15 +446,19 @@ impl Producer {
 
     fn expire(&mut self, now: Instant) {
         for (partition, batch) in self.accumulator.take_expired(now, self.config.delivery_timeout) {
-            self.fail(partition.topic, partition.partition, batch.record_ids, ErrorCode::RequestTimedOut);
+            self.fail(partition.topic, partition.partition, batch.record_ids, ErrorCode::RequestTimedOut, None);
         }
     }
 
-    fn fail(&mut self, topic: Str, partition: PartitionIndex, ids: Vec<u64>, error: ErrorCode) {
+    fn fail(&mut self, topic: Str, partition: PartitionIndex, ids: Vec<u64>, error: ErrorCode, message: Option<Str>) {
+        self.note_failure(error);
+        self.events.push_back(ProducerEvent::Failed { ids, topic, partition, error, message });
+    }
+
+    fn note_failure(&mut self, error: ErrorCode) {
         if let Some(transactions) = &mut self.transactions {
             transactions.records_failed(error);
         }
-        self.events.push_back(ProducerEvent::Failed { ids, topic, partition, error });
     }
 }
 
@@ -601,7 +609,7 @@ impl Producer {
         let correlation_id = frame.and_then(|frame| frame.first_chunk::<4>().copied());
         self.correlation_id = correlation_id.map_or(0, i32::from_be_bytes);
         match &answer.purpose {
-            Purpose::InitProducerId => self.identity_answered(now.monotonic, &answer),
+            Purpose::InitProducerId => self.identity_answered(now, &answer),
             Purpose::Transaction => {
                 if let Some(transactions) = &mut self.transactions {
                     transactions.answered(now, &mut self.network, &answer);
@@ -619,15 +627,18 @@ impl Producer {
                 }
                 Err(error) => {
                     for batch in batches {
-                        self.batch_failed(now.monotonic, batch, error_of(&error), false);
+                        self.batch_failed(now.monotonic, batch, error_of(&error), false, None);
                     }
                 }
             },
         }
     }
 
-    fn identity_answered(&mut self, now: Instant, answer: &Answer<Purpose>) {
+    fn identity_answered(&mut self, now: Now, answer: &Answer<Purpose>) {
         let response = answer.decode::<InitProducerIdRequest>();
+        if let (Some(node), Ok(response)) = (answer.node, &response) {
+            self.network.throttle(now, node, response.throttle_time_ms);
+        }
         let error = match &response {
             Ok(response) => ErrorCode::from_code(response.error_code).unwrap_or(ErrorCode::UnknownServerError),
             Err(error) => error_of(error),
@@ -639,13 +650,13 @@ impl Producer {
             }),
             // The broker knows no producer ids: nothing to be sure of.
             _ if error == ErrorCode::UnsupportedVersion => Identity::Off,
-            _ => Identity::Wanted { not_before: now + jittered(self.config.retry_backoff, &mut self.rng) },
+            _ => Identity::Wanted { not_before: now.monotonic + jittered(self.config.retry_backoff, &mut self.rng) },
         };
         if error.is_error() && !error.is_retriable() && self.identity != Identity::Off {
             let queues = core::mem::take(&mut self.accumulator.queues);
             for (partition, queue) in queues {
                 let ids = queue.batches.into_iter().flat_map(|batch| batch.record_ids).collect();
-                self.fail(partition.topic, partition.partition, ids, error);
+                self.fail(partition.topic, partition.partition, ids, error, None);
             }
         }
     }
@@ -669,7 +680,7 @@ impl Producer {
             match found {
                 Some(answer) => self.batch_answered(now.monotonic, &sent, answer),
                 None if self.config.acks == 0 => self.batch_answered(now.monotonic, &sent, &silent),
-                None => self.batch_failed(now.monotonic, &sent, ErrorCode::UnknownServerError, false),
+                None => self.batch_failed(now.monotonic, &sent, ErrorCode::UnknownServerError, false, None),
             }
         }
     }
@@ -681,7 +692,7 @@ impl Producer {
             let TopicPartition { topic, partition } = &sent.partition;
             let (leader, epoch) = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
             let has_moved = self.network.metadata_mut().leader_changed(topic, *partition, leader, epoch);
-            return self.batch_failed(now, sent, error, has_moved);
+            return self.batch_failed(now, sent, error, has_moved, Some(answer));
         }
         let queue = self.accumulator.queues.get_mut(&sent.partition);
         let Some(batch) = queue.and_then(|queue| queue.remove(sent.batch_id)) else { return };
@@ -696,7 +707,14 @@ impl Producer {
     }
 
     /// Retries a batch or gives it up. `has_moved`: the new leader is known, no need to wait.
-    fn batch_failed(&mut self, now: Instant, sent: &SentBatch, error: ErrorCode, has_moved: bool) {
+    fn batch_failed(
+        &mut self,
+        now: Instant,
+        sent: &SentBatch,
+        error: ErrorCode,
+        has_moved: bool,
+        answer: Option<&PartitionProduceResponse>,
+    ) {
         let second_id = self.accumulator.new_batch_id();
         let Some(queue) = self.accumulator.queues.get_mut(&sent.partition) else { return };
         let is_first = queue.is_first(sent.batch_id);
@@ -715,8 +733,7 @@ impl Producer {
         let is_final =
             self.transactions.is_some() && (error == ErrorCode::InvalidProducerEpoch || (is_first && !was_moved_up));
         if is_sequence_error && is_final {
-            let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
-            return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);
+            return self.refused(sent, error, answer);
         }
         if is_sequence_error {
             // Behind a batch that failed this is no wonder; as the oldest it means that the broker counts otherwise.
@@ -725,8 +742,7 @@ impl Producer {
             // The halves are sent at once.
             self.accumulator.forget_ratio(&sent.partition.topic);
         } else if !error.is_retriable() || attempts_left.is_none() {
-            let ids = queue.refuse(sent.batch_id).map(|batch| batch.record_ids).unwrap_or_default();
-            return self.fail(sent.partition.topic.clone(), sent.partition.partition, ids, error);
+            return self.refused(sent, error, answer);
         } else if !has_moved {
             self.network.refresh_metadata();
         }

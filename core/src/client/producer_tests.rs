@@ -1,7 +1,7 @@
 use super::super::scripted_broker::{Asked, ScriptedCluster, topic_id};
 use super::*;
 use crate::protocol::messages::InitProducerIdResponse;
-use crate::protocol::messages::produce_response::TopicProduceResponse;
+use crate::protocol::messages::produce_response::{BatchIndexAndErrorMessage, TopicProduceResponse};
 use crate::record::compression::gzip;
 use crate::record::{Compression, Compressor, RecordBatch};
 use alloc::vec;
@@ -325,6 +325,53 @@ fn a_refused_batch_fails_and_those_behind_it_move_up() {
     assert_eq!(stage.events().iter().filter(|event| failed(event)).count(), 1);
 }
 
+#[test]
+fn each_record_of_a_refused_batch_hears_what_was_wrong_with_it() {
+    let wrong = |batch_index, text: &str| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(Str::from(text)),
+    };
+    let bystander = Some(PART_OF_REFUSED_BATCH);
+    let (invalid, late) = (ErrorCode::InvalidRecord, ErrorCode::InvalidTimestamp);
+    for (error, record_errors, expected) in [
+        (late, vec![wrong(1, "late")], [(late, bystander), (late, Some("late")), (late, bystander)]),
+        (
+            late,
+            vec![wrong(0, "late"), wrong(2, "no key")],
+            [(invalid, Some("late")), (invalid, bystander), (invalid, Some("no key"))],
+        ),
+        (ErrorCode::CorruptMessage, Vec::new(), [(ErrorCode::CorruptMessage, Some("all")); 3]),
+    ] {
+        let config = ProducerConfig { retries: 0, ..Default::default() };
+        let mut stage = Stage::new(config, one_partition(), 1);
+        for value in ["a", "b", "c"] {
+            stage.send("orders", None, value).expect("taken");
+        }
+        stage.run_until(20);
+        let asked = stage.cluster.take_asked::<ProduceRequest>();
+        let request: ProduceRequest = asked[0].decode();
+        let partition_responses = vec![PartitionProduceResponse {
+            error_code: error.code(),
+            record_errors,
+            error_message: Some(Str::from("all")),
+            ..Default::default()
+        }];
+        let topic = &request.topic_data[0];
+        let (name, topic_id) = (topic.name.clone(), topic.topic_id);
+        let responses = vec![TopicProduceResponse { name, topic_id, partition_responses }];
+        let input = asked[0].answer::<ProduceRequest>(&ProduceResponse { responses, ..Default::default() });
+        let now = stage.now();
+        stage.producer.handle(now, input);
+        let mut told = Vec::new();
+        for event in stage.events() {
+            if let ProducerEvent::Failed { ids, error, message, .. } = event {
+                told.extend(ids.into_iter().map(|_| (error, message.clone())));
+            }
+        }
+        assert_eq!(told, expected.map(|(error, message)| (error, message.map(Str::from))));
+    }
+}
+
 /// A batch of three records was too large, and its parts are there.
 fn after_a_split(config: ProducerConfig) -> Stage {
     let mut stage = Stage::new(config, one_partition(), 1);
@@ -412,7 +459,8 @@ fn a_topic_that_never_appears_fails_after_max_block() {
     assert_eq!(stage.events(), []);
     stage.run_until(61_000);
     let error = ErrorCode::UnknownTopicOrPartition;
-    let failed = ProducerEvent::Failed { ids: vec![0], topic: Str::from("nowhere"), partition: -1, error };
+    let failed =
+        ProducerEvent::Failed { ids: vec![0], topic: Str::from("nowhere"), partition: -1, error, message: None };
     assert_eq!(stage.events(), [failed]);
 }
 

@@ -4,6 +4,8 @@ use super::broker_config::{BrokerConfig, Overrides};
 use super::table::{topic_key, topic_keys};
 use super::value::{Value, Values};
 use super::{ConfigError, table};
+use crate::record::Compression;
+use crate::record::compression::TargetCompression;
 use alloc::format;
 
 /// Checks one override, with Kafka's own text where it is wrong or unknown.
@@ -37,6 +39,8 @@ pub enum TimestampType {
 pub struct TopicConfig {
     /// `cleanup.policy`.
     pub cleanup_policy: CleanupPolicy,
+    /// `compression.type`, with the level of that codec.
+    pub compression: TargetCompression,
     /// `flush.messages`; 1 makes every acknowledged record durable.
     pub flush_messages: i64,
     /// `index.interval.bytes`.
@@ -99,6 +103,7 @@ impl TopicConfig {
         let has = |name: &str| policy.iter().any(|entry| *entry == *name);
         Self {
             cleanup_policy: CleanupPolicy { compact: has("compact"), delete: has("delete") },
+            compression: target_compression(values),
             flush_messages: values.long("flush.messages"),
             index_interval_bytes: values.int("index.interval.bytes"),
             max_message_bytes: values.int("max.message.bytes"),
@@ -117,6 +122,18 @@ impl TopicConfig {
             unclean_leader_election_enable: values.boolean("unclean.leader.election.enable"),
         }
     }
+}
+
+fn target_compression(values: &Values) -> TargetCompression {
+    let (codec, level) = match values.text("compression.type") {
+        Some(text) if text == *"uncompressed" => (Compression::None, 0),
+        Some(text) if text == *"gzip" => (Compression::Gzip, values.int("compression.gzip.level")),
+        Some(text) if text == *"snappy" => (Compression::Snappy, 0),
+        Some(text) if text == *"lz4" => (Compression::Lz4, values.int("compression.lz4.level")),
+        Some(text) if text == *"zstd" => (Compression::Zstd, values.int("compression.zstd.level")),
+        _ => return TargetCompression::Producer,
+    };
+    TargetCompression::Codec(codec, level)
 }
 
 impl BrokerConfig {

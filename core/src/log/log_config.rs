@@ -1,6 +1,7 @@
 //! [`LogConfig`]: a topic's configs as numbers.
 
 use crate::record::TimestampType;
+use crate::record::compression::TargetCompression;
 use crate::record::validate::Rules;
 
 /// What a topic's configs say about its logs; names are those of the topic configs.
@@ -26,6 +27,8 @@ pub struct LogConfig {
     pub delete: bool,
     /// `cleanup.policy` contains `compact`.
     pub compact: bool,
+    /// `compression.type` with its level.
+    pub compression: TargetCompression,
     /// `message.timestamp.type`.
     pub message_timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`.
@@ -50,6 +53,7 @@ impl Default for LogConfig {
             retention_bytes: None,
             delete: true,
             compact: false,
+            compression: TargetCompression::Producer,
             message_timestamp_type: TimestampType::CreateTime,
             message_timestamp_before_max_ms: i64::MAX,
             message_timestamp_after_max_ms: 3_600_000,
@@ -63,6 +67,7 @@ impl LogConfig {
     pub(crate) fn rules(&self) -> Rules {
         Rules {
             compacted: self.compact,
+            compression: self.compression,
             timestamp_type: self.message_timestamp_type,
             timestamp_before_max_ms: self.message_timestamp_before_max_ms,
             timestamp_after_max_ms: self.message_timestamp_after_max_ms,

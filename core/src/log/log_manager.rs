@@ -11,7 +11,7 @@ use super::checkpoint::{
 };
 use super::log_config::LogConfig;
 use super::storage::{FileRange, LogDirectory, StoreCommand, StoreQueue, Ticket};
-use super::unified_log::UnifiedLog;
+use super::unified_log::{DeletedSegments, UnifiedLog};
 use crate::event::Event;
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
@@ -271,7 +271,15 @@ impl LogManager {
             self.next_retention = now.monotonic + self.config.retention_check_interval;
             for log in self.logs.values_mut().chain(self.futures.values_mut()) {
                 if let Some(store) = stores.get_mut(log.directory()) {
-                    log.delete_retention(now, store);
+                    for DeletedSegments { cause, segments, bytes } in log.delete_retention(now, store) {
+                        self.events.push_back(Event::SegmentsDeleted {
+                            partition: log.topic_partition().clone(),
+                            segments,
+                            bytes,
+                            log_start_offset: log.log_start_offset(),
+                            cause,
+                        });
+                    }
                 }
             }
         }

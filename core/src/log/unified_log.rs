@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub use append::{AppendError, AppendInfo, AppendOrigin};
+pub use change::DeletedSegments;
 pub use read::Read;
 
 /// Name of the file with the topic id in a partition's directory.

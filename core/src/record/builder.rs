@@ -3,7 +3,7 @@
 use super::batch::{
     ATTRIBUTES, COMPRESSION_MASK, CONTROL_BIT, LOG_APPEND_TIME_BIT, LOG_OVERHEAD, MAGIC, TRANSACTIONAL_BIT,
 };
-use super::fields::{put_varint, put_varlong, varlong_size};
+use super::fields::{RecordView, put_varint, put_varlong, varlong_size};
 use super::{Compressor, HEADER_LENGTH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, crc32c};
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset, ProducerId};
 use crate::text::Str;
@@ -115,6 +115,24 @@ impl BatchBuilder {
             put_nullable(buffer, Some(name.bytes()));
             put_nullable(buffer, content.as_deref());
         }
+        self.count += 1;
+    }
+
+    /// Adds a record of another batch, with a timestamp of its own.
+    pub(super) fn append_view(&mut self, timestamp: i64, record: &RecordView<'_>) {
+        if self.count == 0 {
+            self.base_timestamp = timestamp;
+        }
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
+        let fields = record.fields();
+        let size = 1 + varlong_size(timestamp_delta) + varlong_size(i64::from(self.count)) + fields.len();
+        let buffer = &mut self.buffer;
+        put_varint(buffer, size as i32);
+        buffer.push(0);
+        put_varlong(buffer, timestamp_delta);
+        put_varint(buffer, self.count);
+        buffer.extend_from_slice(fields);
         self.count += 1;
     }
 

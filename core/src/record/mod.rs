@@ -1,8 +1,8 @@
 //! Record batches of magic 2: a checked view, a builder, CRC-32C, compression, control records and the leader's validation.
 //!
 //! Everything that reads bytes here reads bytes of clients, other nodes or files, so every length is checked and every
-//! failure is a [`RecordError`]. Brokers store compressed batches as they are: their header is read, their records only where
-//! one of them is searched for.
+//! failure is a [`RecordError`]. A leader looks into every batch that it appends, compressed or not ([`validate`]); followers
+//! take them as they are.
 
 pub mod batch;
 pub mod batches;

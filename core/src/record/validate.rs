@@ -2,12 +2,14 @@
 //!
 //! Offsets are not assigned here; the checks see the batch as the client sent it. The first failing check wins.
 
-use super::{BatchHeader, Compression, NO_TIMESTAMP, RecordError, RecordView, TimestampType};
+use super::compression::{TOO_LARGE, TargetCompression};
+use super::{BatchBuilder, BatchHeader, Compression, NO_TIMESTAMP, RecordError, RecordView, TimestampType};
 use crate::ids::TopicPartition;
 use crate::protocol::ErrorCode;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use bytes::Bytes;
 use core::fmt::Write as _;
 
 /// One record a Produce response names (`RecordErrors`, KIP-467).
@@ -24,16 +26,23 @@ pub struct RejectedRecord {
 pub struct Rejection {
     /// The partition's error.
     pub code: ErrorCode,
-    /// The partition's error message.
+    /// Why, in Kafka's words.
     pub message: String,
+    /// Clients are told the message too: most are of Kafka's log only.
+    pub is_told: bool,
     /// The records at fault, where they are known.
     pub record_errors: Vec<RejectedRecord>,
 }
 
 impl Rejection {
-    /// A refusal that names no record.
+    /// A refusal of which clients are told the error only.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), record_errors: Vec::new() }
+        Self { code, message: message.into(), is_told: false, record_errors: Vec::new() }
+    }
+
+    /// A refusal of which clients are told more, but for the records at fault.
+    pub fn told(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { is_told: true, ..Self::new(code, message) }
     }
 }
 
@@ -42,12 +51,23 @@ impl Rejection {
 pub struct Rules {
     /// The topic has `compact` in `cleanup.policy`.
     pub compacted: bool,
+    /// `compression.type` with its level.
+    pub compression: TargetCompression,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`.
     pub timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub timestamp_after_max_ms: i64,
+}
+
+/// What came of the checks of a batch.
+#[derive(Clone, Debug)]
+pub struct Validated {
+    /// Largest timestamp of its records; of a coordinator's batch that may stay as it is, what its header says.
+    pub max_timestamp: i64,
+    /// The batch anew, with offsets from 0, where it cannot be appended in the bytes it came in.
+    pub rebuilt: Option<Bytes>,
 }
 
 /// Checks the records of one partition of a Produce request of `version` (3 and later): exactly one batch of magic 2, and
@@ -79,53 +99,88 @@ pub fn check_produce_records(version: i16, records: &[u8]) -> Result<(), Rejecti
     }
 }
 
-/// Checks header and records of one batch from a client. `bytes` is the batch; `now_ms` the wall clock.
+/// Checks header and records of one batch from a client, compressed or not, and compresses it anew where the topic wants
+/// another codec, or where its records do not count their offsets from 0. `bytes` is the batch; `now_ms` the wall clock.
 ///
-/// Answers the largest timestamp of the records. The records of a compressed batch are not looked into: its header's word
-/// is taken for them.
+/// # Errors
+/// As Kafka refuses it; `MESSAGE_TOO_LARGE` where its records have more than
+/// [`MAX_UNCOMPRESSED`](super::compression::MAX_UNCOMPRESSED) bytes, which Kafka would take.
 pub fn validate_client_batch(
     header: &BatchHeader,
     bytes: &[u8],
     rules: &Rules,
     partition: &TopicPartition,
     now_ms: i64,
-) -> Result<i64, Rejection> {
+) -> Result<Validated, Rejection> {
     validate_header(header, partition)?;
-    let compression = header.compression().map_err(malformed)?;
-    if compression != Compression::None {
-        if let Some(message) = timestamp_fault(header, None, rules, now_ms) {
-            return Err(summarize(
-                ErrorCode::InvalidTimestamp,
-                alloc::vec![RejectedRecord { batch_index: 0, message }],
-            ));
-        }
-        return Ok(header.max_timestamp);
-    }
+    let (source, mut is_in_place) = plan(header, rules)?;
+    // What Kafka calls a record in its texts depends on how much of it was read.
+    let kind = if is_in_place && source != Compression::None { "PartialDefaultRecord" } else { "DefaultRecord" };
+    let records = header.uncompressed(bytes).map_err(|error| unreadable(&error))?;
     let mut max_timestamp = NO_TIMESTAMP;
     let mut faults = Vec::new();
-    let mut first_fault = None;
-    for record in header.records(bytes).map_err(malformed)? {
-        let record = record.map_err(malformed)?;
-        if record.offset_delta != record.index {
-            let message = format!(
-                "Record offset delta {} does not match its position {} in the batch.",
-                record.offset_delta, record.index
-            );
-            return Err(Rejection::new(ErrorCode::InvalidRecord, message));
-        }
-        max_timestamp = max_timestamp.max(header.timestamp_of(&record));
+    for record in header.views(&records) {
+        let record = record.map_err(|error| unreadable(&error))?;
         let fault = if rules.compacted && record.key.is_none() {
             let message = format!("Compacted topic cannot accept message without key in topic partition {partition}");
             Some((ErrorCode::InvalidRecord, message))
         } else {
-            timestamp_fault(header, Some(&record), rules, now_ms).map(|message| (ErrorCode::InvalidTimestamp, message))
+            timestamp_fault(header, &record, kind, rules, now_ms).map(|message| (ErrorCode::InvalidTimestamp, message))
         };
-        if let Some((error, message)) = fault {
-            first_fault.get_or_insert(error);
-            faults.push(RejectedRecord { batch_index: record.index, message });
+        if let Some((code, message)) = fault {
+            faults.push((code, RejectedRecord { batch_index: record.index, message }));
+        }
+        max_timestamp = max_timestamp.max(header.timestamp_of(&record));
+        // Of records that nobody compresses Kafka believes the offsets.
+        if source != Compression::None && record.offset_delta != record.index {
+            is_in_place = false;
         }
     }
-    first_fault.map_or(Ok(max_timestamp), |error| Err(summarize(error, faults)))
+    if !faults.is_empty() {
+        return Err(summarize(faults));
+    }
+    let rebuilt = if is_in_place { None } else { Some(rebuild(header, &records, source, rules)?) };
+    Ok(Validated { max_timestamp, rebuilt })
+}
+
+/// Compresses one batch of a coordinator anew where the topic wants another codec; it is taken at its word else.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn compress_own_batch(header: &BatchHeader, bytes: &[u8], rules: &Rules) -> Result<Validated, Rejection> {
+    let (source, is_in_place) = plan(header, rules)?;
+    let mut rebuilt = None;
+    if !is_in_place {
+        let records = header.uncompressed(bytes).map_err(|error| unreadable(&error))?;
+        rebuilt = Some(rebuild(header, &records, source, rules)?);
+    }
+    Ok(Validated { max_timestamp: header.max_timestamp, rebuilt })
+}
+
+/// How a batch is compressed, and whether it may stay so. Control records are not compressed.
+fn plan(header: &BatchHeader, rules: &Rules) -> Result<(Compression, bool), Rejection> {
+    let source = header.compression().map_err(|error| unreadable(&error))?;
+    let is_wanted = rules.compression.codec(source) == source;
+    Ok((source, is_wanted || (source == Compression::None && header.is_control())))
+}
+
+/// The same records in a batch of the topic's codec, their offsets counted from 0.
+fn rebuild(header: &BatchHeader, records: &[u8], source: Compression, rules: &Rules) -> Result<Bytes, Rejection> {
+    let mut builder =
+        BatchBuilder::new(0).with_producer(header.producer_id, header.producer_epoch, header.base_sequence);
+    if header.is_transactional() {
+        builder = builder.transactional();
+    }
+    for record in header.views(records) {
+        let record = record.map_err(|error| unreadable(&error))?;
+        let timestamp = header.timestamp_of(&record);
+        if timestamp < NO_TIMESTAMP {
+            let message = format!("Invalid negative timestamp {timestamp}");
+            return Err(Rejection::new(ErrorCode::UnknownServerError, message));
+        }
+        builder.append_view(timestamp, &record);
+    }
+    Ok(builder.compressed(&rules.compression.compressor(source)).build())
 }
 
 fn validate_header(header: &BatchHeader, partition: &TopicPartition) -> Result<(), Rejection> {
@@ -154,44 +209,48 @@ fn validate_header(header: &BatchHeader, partition: &TopicPartition) -> Result<(
     Ok(())
 }
 
-/// What is wrong with the timestamp of `record`; of a compressed batch, whose records are not seen, with its largest.
+/// What is wrong with the timestamp of `record`, which Kafka's texts call `kind`.
 fn timestamp_fault(
     header: &BatchHeader,
-    record: Option<&RecordView<'_>>,
+    record: &RecordView<'_>,
+    kind: &str,
     rules: &Rules,
     now_ms: i64,
 ) -> Option<String> {
-    if rules.timestamp_type == TimestampType::LogAppendTime {
-        return None;
+    let timestamp = header.timestamp_of(record);
+    let offset = header.base_offset.saturating_add(i64::from(record.offset_delta));
+    let (before, after) = (rules.timestamp_before_max_ms, rules.timestamp_after_max_ms);
+    // Numbers wrap as Java's do: the default of `before` is the largest there is.
+    if rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
+        let age = now_ms.wrapping_sub(timestamp);
+        return (age > before || age.wrapping_neg() > after).then(|| {
+            format!(
+                "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should be within \
+                 [{}, {}]",
+                now_ms.wrapping_sub(before),
+                now_ms.wrapping_add(after)
+            )
+        });
     }
-    let timestamp = record.map_or(header.max_timestamp, |record| header.timestamp_of(record));
-    let delta = record.map_or(header.last_offset_delta, |record| record.offset_delta);
-    let offset = header.base_offset.saturating_add(i64::from(delta));
-    if header.timestamp_type() == TimestampType::LogAppendTime {
-        let size = |field: Option<Option<&[u8]>>| field.flatten().map_or(-1, |bytes| bytes.len() as i64);
-        return Some(format!(
-            "Invalid timestamp type in message DefaultRecord(offset={offset}, timestamp={timestamp}, key={} bytes, \
-             value={} bytes). Producer should not set timestamp type to LogAppendTime.",
-            size(record.map(|record| record.key)),
-            size(record.map(|record| record.value))
-        ));
-    }
-    let earliest = now_ms.saturating_sub(rules.timestamp_before_max_ms);
-    let latest = now_ms.saturating_add(rules.timestamp_after_max_ms);
-    if timestamp == NO_TIMESTAMP || (earliest..=latest).contains(&timestamp) {
-        return None;
-    }
-    Some(format!(
-        "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should be within \
-         [{earliest}, {latest}]"
-    ))
+    (header.timestamp_type() == TimestampType::LogAppendTime).then(|| {
+        let absent = if kind == "DefaultRecord" { 0 } else { -1 };
+        let size = |field: Option<&[u8]>| field.map_or(absent, |bytes| bytes.len() as i64);
+        format!(
+            "Invalid timestamp type in message {kind}(offset={offset}, timestamp={timestamp}, key={} bytes, value={} \
+             bytes). Producer should not set timestamp type to LogAppendTime.",
+            size(record.key),
+            size(record.value)
+        )
+    })
 }
 
-/// Kafka's summary of the records at fault; the first one's error is the partition's.
-fn summarize(code: ErrorCode, record_errors: Vec<RejectedRecord>) -> Rejection {
-    if code == ErrorCode::InvalidTimestamp {
+/// Kafka's summary of the records at fault: one wrong timestamp among them makes it that of timestamps.
+fn summarize(faults: Vec<(ErrorCode, RejectedRecord)>) -> Rejection {
+    let is_of_time = faults.iter().any(|(code, _)| *code == ErrorCode::InvalidTimestamp);
+    let record_errors: Vec<_> = faults.into_iter().map(|(_, record)| record).collect();
+    if is_of_time {
         let message = "One or more records have been rejected due to invalid timestamp";
-        return Rejection { code, message: message.into(), record_errors };
+        return Rejection { record_errors, ..Rejection::told(ErrorCode::InvalidTimestamp, message) };
     }
     let mut message = format!(
         "One or more records have been rejected due to {} record errors in total, and only showing the first three \
@@ -205,9 +264,15 @@ fn summarize(code: ErrorCode, record_errors: Vec<RejectedRecord>) -> Rejection {
             write!(message, "{separator}RecordError(batchIndex={}, message='{}')", record.batch_index, record.message);
     }
     message.push(']');
-    Rejection { code, message, record_errors }
+    Rejection { record_errors, ..Rejection::told(ErrorCode::InvalidRecord, message) }
 }
 
-fn malformed(error: RecordError) -> Rejection {
-    Rejection::new(ErrorCode::InvalidRecord, error.to_string())
+/// What a client hears of records that cannot be read. Kafka has no error for bytes that do not decompress.
+fn unreadable(error: &RecordError) -> Rejection {
+    let code = match error {
+        RecordError::Decompression { reason: TOO_LARGE, .. } => ErrorCode::MessageTooLarge,
+        RecordError::Decompression { .. } | RecordError::UnknownCompression(_) => ErrorCode::UnknownServerError,
+        _ => ErrorCode::InvalidRecord,
+    };
+    Rejection::new(code, error.to_string())
 }

@@ -36,6 +36,9 @@ impl Shell {
                     // Ctrl-C: what was typed is not wanted any more.
                     self.status = 130;
                     text.clear();
+                    if let Err(Flow::Exit) = self.run_interrupt_trap().await {
+                        return None;
+                    }
                     continue;
                 }
                 Ok(Typed::Asked(_)) => continue,

@@ -91,8 +91,10 @@ pub(super) struct Shell {
     pub(super) has_lines: bool,
     /// The text was given behind `-c`.
     pub(super) is_argument: bool,
-    /// What `trap` gave for the end.
-    pub(super) at_exit: Option<String>,
+    /// What `trap` gave for signals, by number, and for the end.
+    pub(super) traps: SortedMap<u32, String>,
+    /// It does what was given for one.
+    pub(super) is_in_trap: bool,
     /// It was forked.
     pub(super) is_subshell: bool,
     /// What it runs is all that is left to do: a program takes its place.
@@ -138,7 +140,8 @@ impl Shell {
             is_interactive: true,
             has_lines: false,
             is_argument: false,
-            at_exit: None,
+            traps: SortedMap::new(),
+            is_in_trap: false,
             is_subshell: false,
             is_last_act: false,
             variables: SortedMap::new(),
@@ -214,7 +217,7 @@ impl Shell {
             self.status = 130;
             return Err(Flow::Abort);
         }
-        Ok(())
+        self.dying()
     }
 
     /// Waits for something, or for Ctrl-C.
@@ -235,12 +238,17 @@ impl Shell {
             self.kernel.signal_group(self.group, super::process::Signal::Kill);
             return self.exit(254);
         }
+        // It killed itself.
+        while self.kernel.is_over(self.id) {
+            self.kernel.pause().await;
+        }
         self.turn += 1;
         if self.turn >= TURN {
             self.turn = 0;
             self.kernel.pause().await;
         }
-        self.interrupted()
+        self.interrupted()?;
+        self.run_traps().await
     }
 
     // Texts.
@@ -333,8 +341,11 @@ impl Shell {
         done?;
         if pipeline.is_negated {
             self.status = i32::from(self.status == 0);
-        } else if self.status != 0 && self.options.exits_on_error && !is_tested && self.tested == 0 {
-            return Err(Flow::Exit);
+        } else if self.status != 0 && !is_tested && self.tested == 0 {
+            self.run_error_trap().await?;
+            if self.options.exits_on_error {
+                return Err(Flow::Exit);
+            }
         }
         Ok(())
     }

@@ -169,6 +169,11 @@ impl Kernel {
         self.state().processes.len() > MOST_PROCESSES
     }
 
+    /// It has ended, whatever of its code still runs.
+    pub(super) fn is_over(&self, id: ProcessId) -> bool {
+        self.state().processes.get(&id).is_none_or(|process| process.exit.is_some())
+    }
+
     /// It is the shell of a terminal.
     pub(super) fn is_shell(&self, id: ProcessId) -> bool {
         self.state().screens.values().any(|screen| screen.shell == id)
@@ -393,7 +398,8 @@ impl State {
     pub(super) fn add(&mut self, start: Start, code: impl FnOnce(ProcessId) -> Code) -> ProcessId {
         self.last_process += 1;
         let id = ProcessId(self.last_process);
-        let process = Process::new(start, id, self.now.wall_ms, Code::Taken);
+        let ignored = self.processes.get(&start.parent).map_or(0, |parent| parent.ignored);
+        let process = Process { ignored, ..Process::new(start, id, self.now.wall_ms, Code::Taken) };
         self.processes.insert(id, process);
         let code = code(id);
         self.put_back(id, code);
@@ -412,6 +418,9 @@ impl State {
     fn script_ended(&mut self, id: ProcessId, code: i32) {
         match self.processes.get_mut(&id).and_then(|process| process.becomes.take()) {
             Some(program) => {
+                if let Some(process) = self.processes.get_mut(&id) {
+                    process.caught = 0;
+                }
                 self.put_back(id, Code::Program(program));
                 self.stirred = true;
             }
@@ -422,13 +431,20 @@ impl State {
     /// Tells a process; false where there is none that runs.
     pub(super) fn signal(&mut self, id: ProcessId, signal: Signal) -> bool {
         let Some(process) = self.processes.get_mut(&id).filter(|process| process.exit.is_none()) else { return false };
+        let bit = 1 << signal.number();
+        if signal != Signal::Kill && process.ignored & bit != 0 {
+            return true;
+        }
         match (&process.code, signal) {
+            (Code::Script(_) | Code::Taken, _) if signal != Signal::Kill && process.caught & bit != 0 => {
+                process.arrived.push_back(signal);
+            }
             (Code::Program(_), Signal::Interrupt) => process.inputs.push_front(ProgramInput::Interrupt),
-            (Code::Program(_), Signal::Terminate) => {
+            (Code::Program(_), Signal::Terminate | Signal::Hangup | Signal::Quit) => {
                 process.is_terminated = true;
                 process.inputs.push_front(ProgramInput::Terminate);
             }
-            (Code::Taken, Signal::Interrupt | Signal::Terminate) if process.is_server => self.stop_adopted(id),
+            (Code::Taken, _) if signal != Signal::Kill && process.is_server => self.stop_adopted(id),
             _ => self.end(id, signal.exit_code()),
         }
         self.stirred = true;

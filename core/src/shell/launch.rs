@@ -220,7 +220,8 @@ impl Shell {
         self.variables.retain(|name, variable| variable.is_exported || name == "IFS");
         self.options = Options::default();
         (self.line, self.status, self.nesting) = (1, 0, self.nesting + 1);
-        (self.has_lines, self.is_argument, self.at_exit) = (true, false, None);
+        (self.has_lines, self.is_argument) = (true, false);
+        self.forget_traps();
         self.history = Rc::default();
     }
 
@@ -321,7 +322,8 @@ impl Shell {
     ) -> ProcessId {
         let mut shell = self.clone();
         (shell.descriptors, shell.is_subshell, shell.is_interactive) = (descriptors, true, false);
-        shell.is_last_act = false;
+        (shell.is_last_act, shell.is_in_trap) = (false, false);
+        shell.forget_traps();
         for job in &mut shell.jobs {
             job.is_inherited = true;
         }
@@ -330,18 +332,6 @@ impl Shell {
             (shell.id, shell.group) = (id, group.unwrap_or(id));
             code(shell)
         })
-    }
-
-    /// The end of a script, with what `trap` gave for it.
-    pub(super) async fn script_end(&mut self, done: Done) -> i32 {
-        let status = self.end(done);
-        if let Some(text) = self.at_exit.take() {
-            match self.text(&text).await {
-                Err(Flow::Exit) => return self.status & 0xff,
-                _ => self.status = status,
-            }
-        }
-        status
     }
 
     /// The exit code of a shell that came to its end.
@@ -473,7 +463,13 @@ impl Shell {
         self.give_terminal(group);
         let mut statuses = Vec::new();
         for id in ids {
-            statuses.push(self.kernel.wait(id).await);
+            match self.wait_for_child(id).await {
+                Ok(status) => statuses.push(status),
+                Err(flow) => {
+                    self.take_terminal();
+                    return Err(flow);
+                }
+            }
         }
         self.take_terminal();
         self.status = statuses.last().copied().unwrap_or(0);
@@ -494,7 +490,13 @@ impl Shell {
             };
             self.print_error(said).await;
         }
-        self.interruptible(async {}).await
+        // Ctrl-C ends the line, but what ran may have caught it.
+        let status = self.status;
+        let done = self.interruptible(async {}).await;
+        if matches!(done, Err(Flow::Abort)) {
+            self.status = status;
+        }
+        done
     }
 }
 

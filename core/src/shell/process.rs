@@ -24,18 +24,29 @@ pub(super) enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP, where it is sent by name.
+    Hangup,
+    /// SIGQUIT.
+    Quit,
     /// SIGKILL, and SIGHUP of a terminal that closes, but for brokers.
     Kill,
 }
 
 impl Signal {
-    /// The exit code of a process that died of it.
-    pub(super) fn exit_code(self) -> i32 {
+    /// Its number.
+    pub(super) const fn number(self) -> u32 {
         match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-            Self::Kill => 137,
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Quit => 3,
+            Self::Kill => 9,
+            Self::Terminate => 15,
         }
+    }
+
+    /// The exit code of a process that died of it.
+    pub(super) const fn exit_code(self) -> i32 {
+        128 + self.number() as i32
     }
 }
 
@@ -87,6 +98,11 @@ pub(super) struct Process {
     pub(super) inputs: VecDeque<ProgramInput>,
     /// The program that takes its script's place once that ends.
     pub(super) becomes: Option<Box<Program>>,
+    /// Signals, a bit each by number, that a script wants to hear of, and that do nothing.
+    pub(super) caught: u32,
+    pub(super) ignored: u32,
+    /// Those caught that came.
+    pub(super) arrived: VecDeque<Signal>,
     /// It was told to end by SIGTERM.
     pub(super) is_terminated: bool,
     /// It knows that its input has ended.
@@ -112,6 +128,9 @@ impl Process {
             started_ms,
             inputs: VecDeque::new(),
             becomes: None,
+            caught: 0,
+            ignored: 0,
+            arrived: VecDeque::new(),
             is_terminated: false,
             is_input_ended: false,
             reads_keyboard: false,

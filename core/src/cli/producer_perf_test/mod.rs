@@ -524,9 +524,11 @@ impl Test<'_> {
                     self.terminal.error_line(&exception);
                 }
             }
-            ProducerEvent::Failed { ids, topic, partition, error } => {
+            ProducerEvent::Failed { ids, topic, partition, error, message } => {
+                let message = message.as_deref();
                 let exception =
-                    failure(&topic, partition, error, ids.len(), self.max_block_ms, self.delivery_ms).to_string();
+                    failure(&topic, partition, error, message, ids.len(), self.max_block_ms, self.delivery_ms)
+                        .to_string();
                 for _ in ids.iter().filter_map(|id| self.done(*id)).collect::<Vec<_>>() {
                     self.terminal.error_line(&exception);
                 }

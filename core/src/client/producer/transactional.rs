@@ -131,7 +131,7 @@ impl Producer {
             }
         }
         for (at, ids) in lost {
-            self.fail(at.topic, at.partition, ids, ErrorCode::OutOfOrderSequenceNumber);
+            self.fail(at.topic, at.partition, ids, ErrorCode::OutOfOrderSequenceNumber, None);
         }
     }
 }

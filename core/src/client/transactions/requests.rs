@@ -67,6 +67,11 @@ impl Kind {
         }
     }
 
+    /// The first version of which a client heeds the throttle time.
+    const fn first_that_throttles(&self) -> i16 {
+        if matches!(self, Self::FindCoordinator { .. }) { 2 } else { 1 }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::FindCoordinator { .. } => "FIND_COORDINATOR",
@@ -257,7 +262,7 @@ impl TransactionManager {
     }
 }
 
-/// What is answered.
+/// What is answered. Each answer has the milliseconds for which nothing more is sent to its broker.
 impl TransactionManager {
     /// Takes the answer of the request under way.
     pub(in super::super) fn answered(
@@ -276,7 +281,13 @@ impl TransactionManager {
             Kind::EndTxn { .. } => self.end_answered(now, &asked, answer),
         };
         match answered {
-            Ok(()) => {}
+            Ok(throttle_ms) if answer.version >= Some(asked.kind.first_that_throttles()) => {
+                if let Some(node) = answer.node {
+                    network.throttle(now, node, throttle_ms);
+                }
+            }
+            // Up to then the broker itself waits before it reads on (KIP-219).
+            Ok(_) => {}
             Err(AnswerError::Failed(RequestFailed::Disconnected | RequestFailed::TimedOut)) => {
                 if matches!(asked.kind, Kind::FindCoordinator { .. }) {
                     self.retry(now, &asked);
@@ -302,9 +313,9 @@ impl TransactionManager {
         network: &mut NetworkClient<Purpose>,
         asked: &Queued,
         answer: &Answer<Purpose>,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<i32, AnswerError> {
         let response = answer.decode::<FindCoordinatorRequest>()?;
-        let Kind::FindCoordinator { is_group, key } = &asked.kind else { return Ok(()) };
+        let Kind::FindCoordinator { is_group, key } = &asked.kind else { return Ok(response.throttle_time_ms) };
         // Up to version 3 there is one, in fields of its own.
         let found = response.coordinators.first();
         let (code, node, host, port) = found
@@ -333,10 +344,10 @@ impl TransactionManager {
                 );
             }
         }
-        Ok(())
+        Ok(response.throttle_time_ms)
     }
 
-    fn producer_id_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<(), AnswerError> {
+    fn producer_id_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<i32, AnswerError> {
         let response = answer.decode::<InitProducerIdRequest>()?;
         let what = "Unexpected error in InitProducerIdResponse; ";
         match error_of(response.error_code) {
@@ -357,10 +368,10 @@ impl TransactionManager {
             }
             error => self.failed(now, asked, error, what),
         }
-        Ok(())
+        Ok(response.throttle_time_ms)
     }
 
-    fn partitions_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<(), AnswerError> {
+    fn partitions_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<i32, AnswerError> {
         let response = answer.decode::<AddPartitionsToTxnRequest>()?;
         let mut errors: SortedMap<TopicPartition, ErrorCode> = SortedMap::new();
         for topic in &response.results_by_topic_v3_and_below {
@@ -382,11 +393,11 @@ impl TransactionManager {
                 ErrorCode::ConcurrentTransactions if self.partitions.is_empty() => {
                     let wait = self.config.retry_backoff.min(ADD_PARTITIONS_BACKOFF);
                     self.put(Queued { not_before: now.monotonic + wait, ..asked.clone() });
-                    return Ok(());
+                    return Ok(response.throttle_time_ms);
                 }
                 error if is_of_the_request(error) => {
                     self.failed(now, asked, error, "");
-                    return Ok(());
+                    return Ok(response.throttle_time_ms);
                 }
                 _ => has_errors = true,
             }
@@ -405,7 +416,7 @@ impl TransactionManager {
             self.partitions.extend(errors.into_keys());
             self.is_started = true;
         }
-        Ok(())
+        Ok(response.throttle_time_ms)
     }
 
     fn added_offsets_answered(
@@ -413,9 +424,9 @@ impl TransactionManager {
         now: Now,
         asked: &Queued,
         answer: &Answer<Purpose>,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<i32, AnswerError> {
         let response = answer.decode::<AddOffsetsToTxnRequest>()?;
-        let Kind::AddOffsets { offsets, group } = &asked.kind else { return Ok(()) };
+        let Kind::AddOffsets { offsets, group } = &asked.kind else { return Ok(response.throttle_time_ms) };
         match error_of(response.error_code) {
             ErrorCode::None => {
                 self.offsets.extend(offsets.clone());
@@ -427,12 +438,12 @@ impl TransactionManager {
             }
             error => self.failed(now, asked, error, "Unexpected error in AddOffsetsToTxnResponse: "),
         }
-        Ok(())
+        Ok(response.throttle_time_ms)
     }
 
-    fn offsets_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<(), AnswerError> {
+    fn offsets_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<i32, AnswerError> {
         let response = answer.decode::<TxnOffsetCommitRequest>()?;
-        let Kind::TxnOffsetCommit { group } = &asked.kind else { return Ok(()) };
+        let Kind::TxnOffsetCommit { group } = &asked.kind else { return Ok(response.throttle_time_ms) };
         let mut has_moved = false;
         for topic in &response.topics {
             for result in &topic.partitions {
@@ -472,7 +483,7 @@ impl TransactionManager {
                     Ok(error) => self.abortable(asked, error),
                     Err(error) => self.fatal(asked, error),
                 }
-                return Ok(());
+                return Ok(response.throttle_time_ms);
             }
         }
         if self.offsets.is_empty() {
@@ -482,10 +493,10 @@ impl TransactionManager {
         } else {
             self.retry(now, asked);
         }
-        Ok(())
+        Ok(response.throttle_time_ms)
     }
 
-    fn end_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<(), AnswerError> {
+    fn end_answered(&mut self, now: Now, asked: &Queued, answer: &Answer<Purpose>) -> Result<i32, AnswerError> {
         let response = answer.decode::<EndTxnRequest>()?;
         let is_abort = matches!(asked.kind, Kind::EndTxn { is_commit: false, .. });
         match error_of(response.error_code) {
@@ -503,7 +514,7 @@ impl TransactionManager {
             }
             error => self.failed(now, asked, error, "Unhandled error in EndTxnResponse: "),
         }
-        Ok(())
+        Ok(response.throttle_time_ms)
     }
 
     /// What most requests' errors mean.

@@ -31,6 +31,8 @@ struct Stage {
     /// Answered next to requests of an API, by its key.
     errors: Vec<(i16, ErrorCode)>,
     epoch: i16,
+    /// How long partitions that are added make the producer wait.
+    throttle_time_ms: i32,
 }
 
 impl Stage {
@@ -44,7 +46,7 @@ impl Stage {
             ..ProducerConfig::default()
         };
         let producer = Producer::new(config, 0, Rng::new(1));
-        Self { producer, cluster, now: 0, log: Vec::new(), errors: Vec::new(), epoch: -1 }
+        Self { producer, cluster, now: 0, log: Vec::new(), errors: Vec::new(), epoch: -1, throttle_time_ms: 0 }
     }
 
     /// Initialized, its log forgotten.
@@ -205,8 +207,11 @@ impl Stage {
                 })
                 .collect(),
         });
-        let response =
-            AddPartitionsToTxnResponse { results_by_topic_v3_and_below: results.collect(), ..Default::default() };
+        let response = AddPartitionsToTxnResponse {
+            throttle_time_ms: self.throttle_time_ms,
+            results_by_topic_v3_and_below: results.collect(),
+            ..Default::default()
+        };
         asked.answer::<AddPartitionsToTxnRequest>(&response)
     }
 
@@ -374,6 +379,19 @@ fn calls_out_of_turn_throw_what_kafka_throws() {
     let mut producer = Producer::new(config, 0, Rng::new(1));
     let message = "Transactional method invoked on a non-transactional producer.";
     assert_eq!(producer.init_transactions(now), Err(TransactionError::illegal_state(message)));
+}
+
+#[test]
+fn nothing_is_sent_to_a_broker_before_its_throttle_time_is_over() {
+    let mut stage = Stage::begun(1);
+    stage.throttle_time_ms = 700;
+    stage.send(0, "a").expect("open");
+    stage.end(true).expect("open");
+    stage.run_for(600);
+    assert_eq!(stage.log, ["v3 add orders [0] 0"]);
+    stage.run_for(200);
+    assert_eq!(stage.log[1..], ["v11 produce tx 0 a 0 0", "v4 end true 0"]);
+    assert_eq!(stage.outcomes(), [COMMITTED]);
 }
 
 #[test]

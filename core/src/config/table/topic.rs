@@ -20,10 +20,10 @@ pub fn broker_synonyms(topic_key: &str) -> &'static [&'static str] {
 #[rustfmt::skip]
 pub(super) static KEYS: &[ConfigKey] = &[
     key("cleanup.policy", List, of("delete"), ListOrEmptyOf(&["compact", "delete"]), Topic, ACTED_ON, "What happens to old segments: delete, compact, both or (empty) nothing."),
-    key("compression.gzip.level", Int, of("-1"), BetweenOr(1, 9, -1), Topic, READ, "Level of gzip where the broker compresses."),
-    key("compression.lz4.level", Int, of("9"), Between(1, 17), Topic, READ, "Level of lz4 where the broker compresses."),
-    key("compression.type", String, of("producer"), OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Topic, READ, "Codec the broker stores with; producer keeps what the producer chose."),
-    key("compression.zstd.level", Int, of("3"), Between(-131_072, 22), Topic, READ, "Level of zstd where the broker compresses."),
+    key("compression.gzip.level", Int, of("-1"), BetweenOr(1, 9, -1), Topic, ACTED_ON, "Level of gzip where the broker compresses."),
+    key("compression.lz4.level", Int, of("9"), Between(1, 17), Topic, READ, "Level of lz4 where the broker compresses: every level is a fast one."),
+    key("compression.type", String, of("producer"), OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Topic, ACTED_ON, "Codec the broker stores with; producer keeps what the producer chose."),
+    key("compression.zstd.level", Int, of("3"), Between(-131_072, 22), Topic, READ, "Level of zstd where the broker compresses: every level is about 1."),
     key("delete.retention.ms", Long, of("86400000"), AtLeast(0), Topic, READ, "How long delete markers of a compacted topic stay readable."),
     key("file.delete.delay.ms", Long, of("60000"), AtLeast(0), Topic, READ, "How long a deleted segment's file stays before it is removed."),
     key("flush.messages", Long, MAX_LONG, AtLeast(1), Topic, ACTED_ON, "Records after which the log is flushed; 1 makes every acknowledged record durable."),

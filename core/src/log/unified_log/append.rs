@@ -10,9 +10,10 @@ use super::{SnapshotFile, UnifiedLog};
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset};
 use crate::protocol::ErrorCode;
 use crate::record::batch::{stamp, stamp_time};
-use crate::record::validate::{Rejection, validate_client_batch};
+use crate::record::validate::{Rejection, Validated, compress_own_batch, validate_client_batch};
 use crate::record::{BatchHeader, NO_TIMESTAMP, RecordError, TimestampType};
 use crate::time::Now;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -38,7 +39,7 @@ pub struct AppendInfo {
     pub first_offset: Offset,
     /// Offset of the last record; -1 where nothing was appended.
     pub last_offset: Offset,
-    /// The append time where the topic has `LogAppendTime`, else -1.
+    /// The append time where the topic has `LogAppendTime`, else -1; of a duplicate the largest timestamp of what is in the log.
     pub append_time: i64,
     /// Log start offset of the partition.
     pub log_start_offset: Offset,
@@ -79,7 +80,7 @@ impl UnifiedLog {
             return Ok(AppendInfo {
                 first_offset: duplicate.first_offset(),
                 last_offset: duplicate.last_offset,
-                append_time: checked.append_time.map_or(NO_TIMESTAMP, |_| duplicate.timestamp),
+                append_time: duplicate.timestamp,
                 duplicate: true,
                 ..self.appended_nothing()
             });
@@ -87,9 +88,10 @@ impl UnifiedLog {
         if checked.last_offset < first_offset {
             return Ok(self.appended_nothing());
         }
+        let records = checked.records;
         self.maybe_roll(now, records.len() as u64, checked.last_offset, checked.max_timestamp, store);
         let assign = origin != AppendOrigin::RaftLeader;
-        self.append_run(first_offset, records, store, |copy| {
+        self.append_run(first_offset, &records, store, |copy| {
             if assign {
                 stamp_batches(copy, first_offset, leader_epoch, checked.append_time, &checked.wrong_timestamps);
             }
@@ -223,18 +225,59 @@ impl UnifiedLog {
         }
     }
 
-    fn check_leader_append(
+    fn check_leader_append<'a>(
         &self,
         now: Now,
-        records: &[u8],
+        records: &'a [u8],
         leader_epoch: LeaderEpoch,
         origin: AppendOrigin,
         context: &TransactionContext,
-    ) -> Result<Checked, AppendError> {
+    ) -> Result<Checked<'a>, AppendError> {
+        let mut checked = self.check_batches(now, records, leader_epoch, origin)?;
+        if checked.records.len() as u64 > self.config.segment_bytes {
+            return Err(Rejection::new(
+                ErrorCode::RecordListTooLarge,
+                format!(
+                    "Message batch size is {} bytes in append to partition {}, which exceeds the maximum configured \
+                     segment size of {}.",
+                    checked.records.len(),
+                    self.topic_partition,
+                    self.config.segment_bytes
+                ),
+            ));
+        }
+        if origin == AppendOrigin::RaftLeader {
+            return Ok(checked);
+        }
+        let mut offset = self.log_end_offset;
+        let mut rest: &[u8] = &checked.records;
+        while let Ok(header) = BatchHeader::parse(rest) {
+            if origin == AppendOrigin::Client {
+                checked.duplicate = self.producers.duplicate_of(&header);
+                if checked.duplicate.is_some() {
+                    break;
+                }
+            }
+            self.check_transaction(&header, rest, offset, origin, context)?;
+            offset += i64::from(header.last_offset_delta) + 1;
+            rest = &rest[header.size()..];
+        }
+        Ok(checked)
+    }
+
+    /// Checks the batches themselves, and compresses them as the topic wants.
+    fn check_batches<'a>(
+        &self,
+        now: Now,
+        records: &'a [u8],
+        leader_epoch: LeaderEpoch,
+        origin: AppendOrigin,
+    ) -> Result<Checked<'a>, AppendError> {
         let append_time = (self.config.message_timestamp_type == TimestampType::LogAppendTime
             && origin != AppendOrigin::RaftLeader)
             .then_some(now.wall_ms);
         let mut checked = Checked {
+            records: Cow::Borrowed(records),
             last_offset: self.log_end_offset - 1,
             max_timestamp: NO_TIMESTAMP,
             append_time,
@@ -242,46 +285,42 @@ impl UnifiedLog {
             duplicate: None,
         };
         let mut rest = records;
+        let mut position = 0;
         while !rest.is_empty() {
             let header = BatchHeader::parse(rest).map_err(|error| corrupt(&error))?;
             let (batch, after) = rest.split_at(header.size());
-            if origin == AppendOrigin::RaftLeader {
-                self.check_raft_batch(&header, checked.last_offset + 1, leader_epoch)?;
-            }
-            let mut max_timestamp = header.max_timestamp;
-            if origin == AppendOrigin::Client {
-                max_timestamp = self.check_client_batch(&header, batch, now)?;
-                if append_time.is_none() && max_timestamp != header.max_timestamp {
-                    checked.wrong_timestamps.push((records.len() - rest.len(), max_timestamp));
+            let validated = match origin {
+                AppendOrigin::RaftLeader => {
+                    self.check_raft_batch(&header, checked.last_offset + 1, leader_epoch)?;
+                    Validated { max_timestamp: header.max_timestamp, rebuilt: None }
                 }
-                checked.duplicate = self.producers.duplicate_of(&header);
-                if checked.duplicate.is_some() {
-                    return Ok(checked);
-                }
+                AppendOrigin::Coordinator => compress_own_batch(&header, batch, &self.config.rules())?,
+                AppendOrigin::Client => self.check_client_batch(&header, batch, now)?,
+            };
+            let mut size = batch.len();
+            if let Some(rebuilt) = validated.rebuilt {
+                self.check_rebuilt_size(&rebuilt)?;
+                size = rebuilt.len();
+                let mut whole = checked.records.get(..position).unwrap_or_default().to_vec();
+                whole.extend_from_slice(&rebuilt);
+                whole.extend_from_slice(after);
+                checked.records = Cow::Owned(whole);
+            } else if origin == AppendOrigin::Client
+                && append_time.is_none()
+                && (validated.max_timestamp != header.max_timestamp
+                    || header.timestamp_type() != TimestampType::CreateTime)
+            {
+                checked.wrong_timestamps.push((position, validated.max_timestamp));
             }
-            if origin != AppendOrigin::RaftLeader {
-                self.check_transaction(&header, batch, checked.last_offset + 1, origin, context)?;
-            }
-            checked.max_timestamp = checked.max_timestamp.max(append_time.unwrap_or(max_timestamp));
+            checked.max_timestamp = checked.max_timestamp.max(append_time.unwrap_or(validated.max_timestamp));
             checked.last_offset += i64::from(header.last_offset_delta) + 1;
+            position += size;
             rest = after;
-        }
-        if records.len() as u64 > self.config.segment_bytes {
-            return Err(Rejection::new(
-                ErrorCode::RecordListTooLarge,
-                format!(
-                    "Message batch size is {} bytes in append to partition {}, which exceeds the maximum configured \
-                     segment size of {}.",
-                    records.len(),
-                    self.topic_partition,
-                    self.config.segment_bytes
-                ),
-            ));
         }
         Ok(checked)
     }
 
-    fn check_client_batch(&self, header: &BatchHeader, batch: &[u8], now: Now) -> Result<i64, AppendError> {
+    fn check_client_batch(&self, header: &BatchHeader, batch: &[u8], now: Now) -> Result<Validated, AppendError> {
         let partition = &self.topic_partition;
         if header.base_offset != 0 {
             return Err(Rejection::new(
@@ -307,6 +346,22 @@ impl UnifiedLog {
             return Err(self.wrong_crc(header));
         }
         validate_client_batch(header, batch, &self.config.rules(), partition, now.wall_ms)
+    }
+
+    /// A batch may have become too large by being compressed anew. "topartition" is Kafka's.
+    fn check_rebuilt_size(&self, batch: &[u8]) -> Result<(), AppendError> {
+        let most = self.config.max_message_bytes;
+        if batch.len() as u64 <= most {
+            return Ok(());
+        }
+        let (size, partition) = (batch.len(), &self.topic_partition);
+        Err(Rejection::new(
+            ErrorCode::MessageTooLarge,
+            format!(
+                "Message batch size is {size} bytes in append topartition {partition} which exceeds the maximum \
+                 configured size of {most}."
+            ),
+        ))
     }
 
     /// Checks epoch, sequence and transaction of a producer's batch that would get `offset`.
@@ -403,11 +458,13 @@ impl UnifiedLog {
 }
 
 /// What the checks of a leader's append found.
-struct Checked {
+struct Checked<'a> {
+    /// What is to be appended: the batches as they came, but for those compressed anew.
+    records: Cow<'a, [u8]>,
     last_offset: Offset,
     max_timestamp: i64,
     append_time: Option<i64>,
-    /// Where a batch begins whose header does not have the largest timestamp of its records, and that timestamp.
+    /// Where a batch begins whose header does not have type and largest timestamp of its records, and that timestamp.
     wrong_timestamps: Vec<(usize, i64)>,
     duplicate: Option<BatchMetadata>,
 }
@@ -433,7 +490,7 @@ fn stamp_batches(
         if let Some(time) = append_time {
             stamp_time(batch, TimestampType::LogAppendTime, time);
         } else if let Some(&(_, timestamp)) = wrong_timestamps.iter().find(|(at, _)| *at == position) {
-            stamp_time(batch, header.timestamp_type(), timestamp);
+            stamp_time(batch, TimestampType::CreateTime, timestamp);
         }
         offset += i64::from(header.last_offset_delta) + 1;
         position += header.size();

@@ -6,12 +6,24 @@ use super::super::producer_state::ProducerStateManager;
 use super::super::segment::{Cold, LogSegment};
 use super::super::storage::{FilePath, FileRange, StoreCommand, StoreQueue, Ticket};
 use super::{PARTITION_METADATA, UnifiedLog};
+use crate::event::RetentionCause;
 use crate::ids::Offset;
 use crate::protocol::ErrorCode;
 use crate::record::BatchHeader;
 use crate::time::Now;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+
+/// Segments that retention deleted from the start of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletedSegments {
+    /// Why.
+    pub cause: RetentionCause,
+    /// How many; at least one.
+    pub segments: usize,
+    /// Bytes they had.
+    pub bytes: u64,
+}
 
 impl UnifiedLog {
     /// Removes everything from `offset` on; a batch that holds it goes whole. At or above the log end only leader epochs
@@ -184,33 +196,37 @@ impl UnifiedLog {
         Ok(true)
     }
 
-    /// Deletes the oldest segments that retention does not keep; answers how many.
-    pub fn delete_retention(&mut self, now: Now, store: &mut StoreQueue) -> usize {
-        let mut count = 0;
+    /// Deletes the oldest segments that retention does not keep; answers what went, by cause.
+    pub fn delete_retention(&mut self, now: Now, store: &mut StoreQueue) -> Vec<DeletedSegments> {
+        let mut deleted = Vec::new();
         if self.config.delete {
             if let Some(retention_ms) = self.config.retention_ms {
-                count += self.delete_while(now, store, |_, segment, _| {
+                deleted.extend(self.delete_while(RetentionCause::Time, now, store, |_, segment, _| {
                     now.wall_ms.saturating_sub(segment.largest_timestamp()) > retention_ms
-                });
+                }));
             }
             if let Some(retention_bytes) = self.config.retention_bytes {
-                count += self.delete_while(now, store, |log, segment, _| {
+                deleted.extend(self.delete_while(RetentionCause::Size, now, store, |log, segment, _| {
                     log.size().saturating_sub(retention_bytes) >= segment.size()
-                });
+                }));
             }
         }
-        count + self.delete_while(now, store, |log, _, next| next.is_some_and(|base| base <= log.log_start_offset))
+        deleted.extend(self.delete_while(RetentionCause::LogStart, now, store, |log, _, next| {
+            next.is_some_and(|base| base <= log.log_start_offset)
+        }));
+        deleted
     }
 
     /// Deletes segments from the oldest on, as long as `deletable` says so of the log, the segment and the base offset of the
     /// next, and their records are committed. Where that is all of them, a new one begins first.
     fn delete_while(
         &mut self,
+        cause: RetentionCause,
         now: Now,
         store: &mut StoreQueue,
         deletable: impl Fn(&Self, &LogSegment, Option<Offset>) -> bool,
-    ) -> usize {
-        let mut count = 0;
+    ) -> Option<DeletedSegments> {
+        let mut deleted = DeletedSegments { cause, segments: 0, bytes: 0 };
         while let Some(oldest) = self.segments.first() {
             let next = self.segments.get(1).map(|next| next.base_offset);
             let end = next.unwrap_or(self.log_end_offset);
@@ -229,9 +245,10 @@ impl UnifiedLog {
             if self.epochs.truncate_from_start(self.log_start_offset) {
                 self.store_epochs(store);
             }
-            count += 1;
+            deleted.segments += 1;
+            deleted.bytes += removed.size();
         }
-        count
+        (deleted.segments > 0).then_some(deleted)
     }
 
     /// Sets the log end, and what may not lie beyond it.

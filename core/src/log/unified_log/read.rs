@@ -184,13 +184,14 @@ impl UnifiedLog {
         Ok(None)
     }
 
-    /// The record with the largest timestamp (`ListOffsets` with timestamp -3, KIP-734).
+    /// The first record with the largest timestamp (`ListOffsets` with timestamp -3, KIP-734); as in Kafka that may be one
+    /// below the log start, as long as its segment is there.
     pub fn offset_of_max_timestamp(&self) -> Result<Option<TimestampAndOffset>, Cold> {
-        let Some(newest) = self.segments.iter().map(super::LogSegment::max_timestamp).max().filter(|&max| max >= 0)
-        else {
-            return Ok(None);
-        };
-        self.offset_for_timestamp(newest)
+        let newest = self.segments.iter().map(super::LogSegment::max_timestamp).max().unwrap_or(-1);
+        match self.segments.iter().find(|segment| newest >= 0 && segment.max_timestamp() == newest) {
+            Some(segment) => segment.offset_for_timestamp(newest, segment.base_offset),
+            None => Ok(None),
+        }
     }
 
     /// Takes a range that was loaded. It stays in memory until it is read once, or some time has passed.

@@ -1,6 +1,7 @@
 use super::super::memory_disk::MemoryDisk;
 use super::super::storage::StoreQueue;
 use super::*;
+use crate::event::RetentionCause;
 use crate::protocol::ErrorCode;
 use crate::record::batches::Batches;
 use crate::record::compression::gzip;
@@ -9,6 +10,7 @@ use crate::time::Instant;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+mod compression;
 mod transactions;
 
 const WALL: i64 = 1_700_000_000_000;
@@ -344,7 +346,12 @@ fn retention_deletes_the_oldest_committed_segments() {
     let mut fixture = Fixture::new(LogConfig { retention_bytes: Some(2000), ..small_segments() });
     fill(&mut fixture, 100);
     let bases: Vec<Offset> = fixture.log.segments().map(|(base, _)| base).collect();
+    let size = fixture.log.size();
     let deleted = fixture.log.delete_retention(now(), &mut fixture.store);
+    let [DeletedSegments { cause: RetentionCause::Size, segments: deleted, bytes }] = deleted[..] else {
+        panic!("{deleted:?}")
+    };
+    assert_eq!(fixture.log.size(), size - bytes);
     fixture.sync();
     assert!(deleted > 3 && fixture.log.size() >= 2000 && fixture.log.size() < 2000 + 800);
     assert_eq!(fixture.log.log_start_offset(), bases[deleted]);
@@ -353,7 +360,8 @@ fn retention_deletes_the_oldest_committed_segments() {
     // By time everything goes, and a new segment begins at the end.
     fixture.log.update_config(LogConfig { retention_ms: Some(1), ..small_segments() });
     let later = Now { wall_ms: WALL + 10, ..now() };
-    fixture.log.delete_retention(later, &mut fixture.store);
+    let deleted = fixture.log.delete_retention(later, &mut fixture.store);
+    assert_eq!(deleted.iter().map(|deleted| deleted.cause).collect::<Vec<_>>(), [RetentionCause::Time]);
     assert_eq!((fixture.log.log_start_offset(), fixture.log.log_end_offset(), fixture.log.size()), (100, 100, 0));
 }
 

@@ -17,18 +17,19 @@ const NAME: u8 = 0x08;
 const COMMENT: u8 = 0x10;
 /// What Java 16 and later write: an unknown system.
 const UNKNOWN_SYSTEM: u8 = 255;
-/// zlib's own choice of a level, for -1.
-const DEFAULT_LEVEL: u8 = 6;
+/// Stands for zlib's own choice of a level, which is [`ZLIB_LEVEL`].
+pub const DEFAULT_LEVEL: i32 = -1;
+const ZLIB_LEVEL: u8 = 6;
 /// Bytes of output that there is room for at first.
 const FIRST_ROOM: usize = 1 << 12;
 
-/// A compressor of this level, 1 to 9, or -1 for zlib's default (`compression.gzip.level`).
+/// A compressor of this level, 1 to 9, or [`DEFAULT_LEVEL`] (`compression.gzip.level`).
 pub fn compressor(level: i32) -> Compressor {
     Compressor { codec: Compression::Gzip, level, compress }
 }
 
 fn compress(records: &[u8], level: i32) -> Vec<u8> {
-    let level = u8::try_from(level).map_or(DEFAULT_LEVEL, |level| level.min(9));
+    let level = u8::try_from(level).map_or(ZLIB_LEVEL, |level| level.min(9));
     let mut bytes = alloc::vec![MAGIC[0], MAGIC[1], DEFLATE, 0, 0, 0, 0, 0, 0, UNKNOWN_SYSTEM];
     bytes.extend(compress_to_vec(records, level));
     bytes.extend(crc32(records).to_le_bytes());

@@ -1,8 +1,7 @@
 //! What the records of a batch are compressed with: one block behind the header, in the formats that Kafka's own classes
 //! write (`org.apache.kafka.common.compress`), a file for each codec.
 //!
-//! Architecture Invariant: whoever reads batches has all decompressors; a compressor is linked only where its function is
-//! named, so a page whose producers do not compress does not load one.
+//! Whoever reads batches has all decompressors; a compressor is linked only where its function is named.
 
 pub mod gzip;
 pub mod lz4;
@@ -22,7 +21,10 @@ pub const MAX_UNCOMPRESSED: usize = 64 << 20;
 pub const DEVIATIONS: [(&str, &str); 3] = [
     ("compression.lz4.level", "Checked as in Kafka. Every level compresses fast, as Kafka's default does."),
     ("compression.zstd.level", "Checked as in Kafka. Every level compresses about as well as Kafka's level 1."),
-    ("compression.type", "A batch whose records have more than 64 MiB uncompressed is not read."),
+    (
+        "compression.type",
+        "A batch whose records have more than 64 MiB uncompressed is not read, and brokers refuse it as too large.",
+    ),
 ];
 
 /// How the records of a batch are compressed.
@@ -100,12 +102,48 @@ impl Compressor {
     }
 }
 
+/// `compression.type` of a topic: what its leader stores records with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetCompression {
+    /// What the producer chose.
+    #[default]
+    Producer,
+    /// This codec, at the level of its `compression.*.level`.
+    Codec(Compression, i32),
+}
+
+impl TargetCompression {
+    /// The codec for records that were sent in `source`.
+    pub const fn codec(self, source: Compression) -> Compression {
+        match self {
+            Self::Producer => source,
+            Self::Codec(codec, _) => codec,
+        }
+    }
+
+    /// The compressor of that; where the producer chose, at the codec's own level.
+    pub fn compressor(self, source: Compression) -> Compressor {
+        let (codec, level) = match self {
+            Self::Producer => (source, gzip::DEFAULT_LEVEL),
+            Self::Codec(codec, level) => (codec, level),
+        };
+        match codec {
+            Compression::None => Compressor { codec, level, compress: |records, _| Vec::from(records) },
+            Compression::Gzip => gzip::compressor(level),
+            Compression::Snappy => snappy::compressor(),
+            Compression::Lz4 => lz4::compressor(),
+            Compression::Zstd => zstd::compressor(),
+        }
+    }
+}
+
 /// Why bytes cannot be decompressed.
 type Reason = &'static str;
 
 const ENDS_EARLY: Reason = "the compressed bytes end early";
 const CORRUPT: Reason = "the compressed bytes are damaged";
-const TOO_LARGE: Reason = "there are more bytes than may be held";
+/// The reason where there would be more than the limit.
+pub(super) const TOO_LARGE: Reason = "there are more bytes than may be held";
 
 /// What was decompressed so far; never more than its limit.
 struct Output {

@@ -98,6 +98,7 @@ impl TopicSettings {
             retention_bytes: u64::try_from(topic.retention_bytes).ok(),
             delete: topic.cleanup_policy.delete,
             compact: topic.cleanup_policy.compact,
+            compression: topic.compression,
             message_timestamp_type: match topic.message_timestamp_type {
                 crate::config::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
                 crate::config::TimestampType::CreateTime => TimestampType::CreateTime,

@@ -299,7 +299,7 @@ impl ReplicaManager {
                     batch_index_error_message: Some(record.message.into()),
                 })
                 .collect(),
-            error_message: (!refused.message.is_empty()).then(|| refused.message.into()),
+            error_message: refused.is_told.then(|| refused.message.into()),
             current_leader,
             ..PartitionProduceResponse::default()
         }

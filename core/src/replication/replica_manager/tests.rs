@@ -187,9 +187,7 @@ fn too_few_in_sync_replicas_refuse_acks_all_only() {
     // Followers fetch on, but may not come back while the controller is away.
     cluster.controller_down = true;
     cluster.produce(0, -1, 5000, batch(&["a"]), 1);
-    let text = "The size of the current ISR : 1 is insufficient to satisfy the min.isr requirement of 2 for partition \
-                t-0, live replica(s) broker.id are : [0]";
-    assert_eq!(cluster.produced(1), Some((ErrorCode::NotEnoughReplicas, -1, Some(text.into()))));
+    assert_eq!(cluster.produced(1), Some((ErrorCode::NotEnoughReplicas, -1, None)));
     cluster.produce(0, 1, 5000, batch(&["b"]), 2);
     cluster.run_millis(20);
     assert_eq!((cluster.produced(2), cluster.log(0).high_watermark()), (ok(0), 0));

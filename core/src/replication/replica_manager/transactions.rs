@@ -146,7 +146,9 @@ impl VerifiedProduce {
     /// What a client makes the right thing of: older ones do not repeat a Produce for the errors of a coordinator.
     fn refusal(&self, error: ErrorCode) -> AppendError {
         let retriable = match error {
-            ErrorCode::InvalidTxnState => return AppendError::new(error, "Partition was not added to the transaction"),
+            ErrorCode::InvalidTxnState => {
+                return AppendError::told(error, "Partition was not added to the transaction");
+            }
             ErrorCode::NetworkException
             | ErrorCode::CoordinatorLoadInProgress
             | ErrorCode::CoordinatorNotAvailable
@@ -158,7 +160,7 @@ impl VerifiedProduce {
             return AppendError::new(error, "");
         }
         let name = error.name();
-        AppendError::new(
+        AppendError::told(
             ErrorCode::NotEnoughReplicas,
             alloc::format!(
                 "Unable to verify the partition has been added to the transaction. Underlying error: {name}"
@@ -238,7 +240,7 @@ impl ReplicaManager {
         };
         if producers.len() > 1 {
             let text = "Transactional records contained more than one producer ID";
-            verified.refused = Some(AppendError::new(ErrorCode::InvalidProducerIdMapping, text));
+            verified.refused = Some(AppendError::told(ErrorCode::InvalidProducerIdMapping, text));
             return Some((request, verified));
         }
         for (partition, batch) in batches {

@@ -1,6 +1,6 @@
 //! `jobs`, `fg`, `bg`, `wait`, `kill`.
 
-use super::super::interpreter::{Done, Job, Shell};
+use super::super::interpreter::{Done, Flow, Job, Shell};
 use super::super::process::{ProcessId, Signal};
 use super::Said;
 use alloc::format;
@@ -98,7 +98,9 @@ impl Shell {
         if arguments.is_empty() {
             self.jobs.retain(|job| !job.is_inherited);
             for index in 0..self.jobs.len() {
-                self.wait_for_job(index, None).await?;
+                if !self.wait_for_job(index, None).await? {
+                    return Ok(());
+                }
             }
             self.status = 0;
             return Ok(());
@@ -106,7 +108,9 @@ impl Shell {
         for argument in arguments {
             if argument.starts_with('%') {
                 if let Some(index) = self.job_index(argument) {
-                    self.wait_for_job(index, None).await?;
+                    if !self.wait_for_job(index, None).await? {
+                        return Ok(());
+                    }
                 } else {
                     self.complain(&format!("wait: {argument}: no such job")).await;
                     self.status = 127;
@@ -120,7 +124,9 @@ impl Shell {
             };
             let id = ProcessId(number);
             if let Some(index) = self.jobs.iter().position(|job| job.processes.iter().any(|(other, _)| *other == id)) {
-                self.wait_for_job(index, Some(id)).await?;
+                if !self.wait_for_job(index, Some(id)).await? {
+                    return Ok(());
+                }
             } else {
                 self.complain(&format!("wait: pid {number} is not a child of this shell")).await;
                 self.status = 127;
@@ -129,24 +135,24 @@ impl Shell {
         Ok(())
     }
 
-    /// Waits for one process of a job, or for all.
-    async fn wait_for_job(&mut self, index: usize, only: Option<ProcessId>) -> Done {
+    /// Waits for one process of a job, or for all; false where a signal came that is caught.
+    async fn wait_for_job(&mut self, index: usize, only: Option<ProcessId>) -> Result<bool, Flow> {
         let processes = self.jobs.get(index).map(|job| job.processes.clone()).unwrap_or_default();
         for (at, (id, status)) in processes.into_iter().enumerate() {
             if only.is_some_and(|only| only != id) {
                 continue;
             }
-            let kernel = self.kernel.clone();
-            let code = match status {
-                Some(code) => code,
-                None => self.interruptible(kernel.wait(id)).await?,
+            let ended = match status {
+                Some(code) => Some(code),
+                None => self.wait_for_job_or_trap(id).await?,
             };
+            let Some(code) = ended else { return Ok(false) };
             self.status = code;
             if let Some(slot) = self.jobs.get_mut(index).and_then(|job| job.processes.get_mut(at)) {
                 slot.1 = Some(code);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -168,11 +174,11 @@ pub(super) fn background(shell: &mut Shell, arguments: &[String]) -> Said {
 }
 
 /// Signals by number and name; what ends a process here.
-const SIGNALS: [(&str, u32, Option<Signal>); 7] = [
+pub(super) const SIGNALS: [(&str, u32, Option<Signal>); 7] = [
     ("EXIT", 0, None),
-    ("HUP", 1, Some(Signal::Terminate)),
+    ("HUP", 1, Some(Signal::Hangup)),
     ("INT", 2, Some(Signal::Interrupt)),
-    ("QUIT", 3, Some(Signal::Terminate)),
+    ("QUIT", 3, Some(Signal::Quit)),
     ("KILL", 9, Some(Signal::Kill)),
     ("PIPE", 13, Some(Signal::Terminate)),
     ("TERM", 15, Some(Signal::Terminate)),

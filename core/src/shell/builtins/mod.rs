@@ -6,6 +6,7 @@ mod processes;
 mod read;
 mod run;
 mod texts;
+mod traps;
 mod variables;
 mod wrappers;
 
@@ -149,7 +150,7 @@ static BUILTINS: [Builtin; 59] = [
     later("test", Later::Test),
     now("true", |_, _| Said::status(0)),
     program(later("timeout", Later::TimeOut)),
-    now("trap", run::trap),
+    now("trap", traps::trap),
     later("type", Later::Type),
     now("typeset", variables::declare),
     now("unalias", variables::unalias),

@@ -1,7 +1,6 @@
 //! What runs other commands, leaves them, or tells of them; directories; editors.
 
 use super::super::distribution::{HOME, SCRIPT};
-use super::super::escapes::always_quoted;
 use super::super::file_system::absolute;
 use super::super::interpreter::{Done, Flow, Shell};
 use super::super::machine::Report;
@@ -56,30 +55,6 @@ fn out_of_loop(shell: &Shell, arguments: &[String], flow: fn(usize) -> Flow) -> 
         Ok(loops) => Said::error(format!("{loops}: loop count out of range")),
         Err(message) => Said::error(message),
     }
-}
-
-/// `trap COMMAND EXIT`; other signals end a script here whatever it says.
-pub(super) fn trap(shell: &mut Shell, arguments: &[String]) -> Said {
-    let (action, signals) = match arguments {
-        [] => {
-            let shown = shell.at_exit.as_ref().map(|text| format!("trap -- {} EXIT\n", always_quoted(text)));
-            return Said::output(shown.unwrap_or_default());
-        }
-        [first, rest @ ..] if first == "--" => {
-            rest.split_first().map_or((None, rest), |(action, rest)| (Some(action), rest))
-        }
-        [action, rest @ ..] => (Some(action), rest),
-    };
-    let mut said = Said::default();
-    for signal in signals {
-        match (signal.trim_start_matches("SIG"), action) {
-            ("EXIT" | "0", Some(action)) if action != "-" => shell.at_exit = Some(action.clone()),
-            ("EXIT" | "0", _) => shell.at_exit = None,
-            (_, Some(action)) if action == "-" => {}
-            _ => said.complain(format!("{signal}: cannot be caught here")),
-        }
-    }
-    said
 }
 
 // Telling.
@@ -387,6 +362,7 @@ impl Shell {
             },
         };
         self.begin_script(name.to_string(), arguments.to_vec());
+        self.declare_traps();
         for letter in flags.chars() {
             super::variables::set(self, &[format!("-{letter}")]);
         }

@@ -3,7 +3,7 @@
 use super::Messages;
 use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
-use broker_core::event::{Event, TransactionEnder};
+use broker_core::event::{Event, RetentionCause, TransactionEnder};
 use std::fmt::Write;
 
 fn many(number: usize, one: &str, more: &str) -> String {
@@ -298,6 +298,14 @@ pub(super) static MESSAGES: Messages = Messages {
         Mistake::NotEnoughReplicas => {
             "Fewer replicas are in sync than min.insync.replicas wants: start a broker that is down, and the record goes through."
         }
+        Mistake::NoTopicConfig => {
+            "Topics have no config of that name: theirs are as retention.ms, those of brokers as log.retention.ms. To see them all, with a topic's name:"
+        }
+        Mistake::WrongValue => "The config is known, its value is not: what it takes stands behind the last colon.",
+        Mistake::WrongBootstrap => "A server is written as host:port, several with commas between them.",
+        Mistake::NoKey => {
+            "A compacted topic keeps the last record of each key, so each record needs one. Type key:value with:"
+        }
         Mistake::GroupIsActive => "Offsets are set while nobody reads: end the group's consumers first (Ctrl-C).",
         Mistake::NoFile => "There is no such file. There are:",
         Mistake::NoNetwork => {
@@ -315,6 +323,10 @@ pub(super) static MESSAGES: Messages = Messages {
             "TOPIC_ALREADY_EXISTS" => "Choose another name.",
             "INVALID_PARTITIONS" => "Partitions can be raised, never lowered: keys would move.",
             "INVALID_TOPIC_EXCEPTION" => "A name has letters, digits, '.', '_' and '-', 249 at most.",
+            "INVALID_CONFIG" => "The message names the config, and what it takes.",
+            "INVALID_TIMESTAMP" => {
+                "The record's time is too far from the broker's: see message.timestamp.before.max.ms and after.max.ms."
+            }
             "UNKNOWN_TOPIC_OR_PARTITION" => "Create the topic, or look at its name.",
             "NOT_CONTROLLER" | "LEADER_NOT_AVAILABLE" | "COORDINATOR_NOT_AVAILABLE" => "Wait a moment, and try again.",
             _ => return None,
@@ -421,6 +433,17 @@ fn say(line: &Line) -> String {
         Event::TopicDeleted { topic } => format!("Topic {topic} was deleted."),
         Event::Truncated { partition, from, to } => {
             format!("{node} cut {partition} back from offset {from} to {to}: the leader never had the rest.")
+        }
+        Event::SegmentsDeleted { partition, segments, bytes, log_start_offset, cause } => {
+            let why = match cause {
+                RetentionCause::Time => "older than retention.ms",
+                RetentionCause::Size => "more than retention.bytes",
+                RetentionCause::LogStart => "below the log start",
+            };
+            let what = many(*segments, "segment", "segments");
+            format!(
+                "{node} deleted {what} of {partition}, {bytes} bytes: {why}. It begins at offset {log_start_offset} now."
+            )
         }
         Event::LogRecovered { partition, log_end_offset, discarded_bytes: 0 } => {
             format!("{node} recovered {partition}: end {log_end_offset}, nothing torn.")

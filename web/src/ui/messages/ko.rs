@@ -3,7 +3,7 @@
 use super::Messages;
 use crate::mistakes::Mistake;
 use crate::ui::store::{Line, What};
-use broker_core::event::{Event, TransactionEnder};
+use broker_core::event::{Event, RetentionCause, TransactionEnder};
 use std::fmt::Write;
 
 pub(super) static MESSAGES: Messages = Messages {
@@ -284,6 +284,14 @@ pub(super) static MESSAGES: Messages = Messages {
         Mistake::NotEnoughReplicas => {
             "동기화된 복제본이 min.insync.replicas보다 적습니다. 멈춘 브로커를 시작하면 레코드가 저장됩니다."
         }
+        Mistake::NoTopicConfig => {
+            "토픽에 그런 이름의 설정이 없습니다. 토픽 설정은 retention.ms처럼, 브로커 설정은 log.retention.ms처럼 씁니다. 토픽 이름을 넣어 모두 보려면:"
+        }
+        Mistake::WrongValue => "설정 이름은 맞지만 값이 맞지 않습니다. 마지막 콜론 뒤에 쓸 수 있는 값이 나옵니다.",
+        Mistake::WrongBootstrap => "서버는 host:port로 쓰고, 여럿이면 쉼표로 나눕니다.",
+        Mistake::NoKey => {
+            "압축(compact) 토픽은 키마다 마지막 레코드를 남기므로 레코드마다 키가 있어야 합니다. key:value로 입력하려면:"
+        }
         Mistake::GroupIsActive => {
             "오프셋은 읽는 컨슈머가 없을 때 바꿀 수 있습니다. 먼저 그룹의 컨슈머를 끝내세요(Ctrl-C)."
         }
@@ -305,6 +313,10 @@ pub(super) static MESSAGES: Messages = Messages {
             "TOPIC_ALREADY_EXISTS" => "다른 이름을 고르십시오.",
             "INVALID_PARTITIONS" => "파티션은 늘릴 수만 있습니다. 줄이면 키의 자리가 바뀝니다.",
             "INVALID_TOPIC_EXCEPTION" => "이름에는 글자, 숫자, '.', '_', '-'만 쓰며 249자까지입니다.",
+            "INVALID_CONFIG" => "어떤 설정이 어떤 값을 받는지 메시지에 나와 있습니다.",
+            "INVALID_TIMESTAMP" => {
+                "레코드의 시각이 브로커와 너무 다릅니다. message.timestamp.before.max.ms와 after.max.ms를 확인하십시오."
+            }
             "UNKNOWN_TOPIC_OR_PARTITION" => "토픽을 만들거나 이름을 확인하십시오.",
             "NOT_CONTROLLER" | "LEADER_NOT_AVAILABLE" | "COORDINATOR_NOT_AVAILABLE" => "잠시 뒤 다시 시도하십시오.",
             _ => return None,
@@ -413,6 +425,16 @@ fn say(line: &Line) -> String {
         Event::TopicDeleted { topic } => format!("{topic} 토픽을 지웠습니다."),
         Event::Truncated { partition, from, to } => {
             format!("{node}이 {partition} 파티션을 오프셋 {from}에서 {to}까지 잘라 냈습니다. 리더에게 없던 부분입니다.")
+        }
+        Event::SegmentsDeleted { partition, segments, bytes, log_start_offset, cause } => {
+            let why = match cause {
+                RetentionCause::Time => "retention.ms보다 오래됐습니다",
+                RetentionCause::Size => "retention.bytes를 넘었습니다",
+                RetentionCause::LogStart => "로그 시작보다 앞입니다",
+            };
+            format!(
+                "{node}이 {partition} 파티션의 세그먼트 {segments}개를 지웠습니다({bytes} 바이트): {why}. 이제 오프셋 {log_start_offset}부터입니다."
+            )
         }
         Event::LogRecovered { partition, log_end_offset, discarded_bytes } => {
             format!("{node}이 {partition} 파티션을 복구했습니다. end {log_end_offset}, 버린 바이트 {discarded_bytes}.")

@@ -126,6 +126,7 @@ impl Line {
                 Event::LeaderChanged { partition, .. }
                 | Event::InSyncReplicasChanged { partition, .. }
                 | Event::LogRecovered { partition, .. }
+                | Event::SegmentsDeleted { partition, .. }
                 | Event::Truncated { partition, .. },
             ) if partition.topic.starts_with("__") && &*partition.topic != CLUSTER_METADATA_TOPIC => Some(partition),
             _ => None,

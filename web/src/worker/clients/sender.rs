@@ -161,9 +161,9 @@ impl Sender {
                         self.delivered(id, partition, offset);
                     }
                 }
-                ProducerEvent::Failed { ids, error, .. } => {
+                ProducerEvent::Failed { ids, error, message, .. } => {
                     self.failed += ids.len() as u64;
-                    let error = refusal(error, None);
+                    let error = refusal(error, message.as_ref());
                     self.error = Some(error.clone());
                     for id in ids {
                         if let Some(ticket) = self.tickets.remove(&id) {

@@ -51,6 +51,10 @@ pub(super) fn hint(store: Store, mistake: Mistake, entered: &str) -> Hint {
         Mistake::Unformatted => configuration(entered)
             .map(|file| format!("./bin/kafka-storage.sh format -t $(./bin/kafka-storage.sh random-uuid) -c {file}")),
         Mistake::NoTopic => Some(format!("./bin/kafka-topics.sh --bootstrap-server {bootstrap} --list")),
+        Mistake::NoTopicConfig => Some(format!(
+            "./bin/kafka-configs.sh --bootstrap-server {bootstrap} --describe --all --entity-type topics --entity-name NAME"
+        )),
+        Mistake::NoKey => Some("--reader-property parse.key=true --reader-property key.separator=:".into()),
         Mistake::PortTaken | Mistake::DirectoryTaken => Some("jps -m".into()),
         Mistake::NoFile => Some("ls config config/playground".into()),
         Mistake::NoProgram => Some("help".into()),
