@@ -30,7 +30,7 @@ cargo xtask serve [--port N] [--dev]   build the playground and serve it; --dev 
 cargo xtask build [--dev]              leave a dist/ for any static host and any sub-path
 cargo xtask test  [--only STEP]        every check and test; STEP is a name it prints
 cargo xtask bench                      the benchmark table
-cargo xtask sim   [--seeds N] …        the cluster simulator
+cargo xtask sim   [--seeds N] [--scenario NAME] …  the cluster simulator
 cargo xtask oracle cli [--record] [--only NAME] [--way WAY]
                                        Kafka's tools and ours on Kafka and ours; wants a JDK and Maven";
 

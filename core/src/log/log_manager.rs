@@ -204,6 +204,11 @@ impl LogManager {
         self.directories.get(index).is_some_and(|directory| directory.online)
     }
 
+    /// True where some directory failed.
+    pub fn has_offline_directory(&self) -> bool {
+        self.directories.iter().any(|directory| !directory.online)
+    }
+
     /// A batch of a directory is stored; answers the partitions whose recovery point moved.
     pub fn stored(&mut self, directory: usize, ticket: Ticket) -> Vec<TopicPartition> {
         let mut moved = Vec::new();

@@ -182,9 +182,20 @@ impl ProducerStateManager {
         others.next().map_or(completed.last_offset + 1, |(&first, _)| first)
     }
 
-    /// True where a producer has a transaction open.
-    pub fn has_ongoing_transaction(&self, producer_id: ProducerId) -> bool {
+    /// True where a producer has a transaction open, in whatever epoch.
+    fn has_open_transaction(&self, producer_id: ProducerId) -> bool {
         self.producers.get(&producer_id).is_some_and(|entry| entry.current_txn_first_offset.is_some())
+    }
+
+    /// True where a producer has a transaction open in this epoch. One of an epoch before has ended for its coordinator, and
+    /// only waits for its marker: what comes with the next epoch is not part of it.
+    pub fn has_ongoing_transaction(&self, producer_id: ProducerId, epoch: i16) -> bool {
+        self.has_open_transaction(producer_id) && self.epoch_of(producer_id) == Some(epoch)
+    }
+
+    /// The epoch last seen of a producer.
+    pub fn epoch_of(&self, producer_id: ProducerId) -> Option<i16> {
+        self.producers.get(&producer_id).map(|entry| entry.producer_epoch)
     }
 
     /// Everything below `high_watermark` is replicated, so that transactions that ended there are stable.
@@ -219,7 +230,7 @@ impl ProducerStateManager {
         if is_client {
             check.sequence(verification)?;
         }
-        if self.has_ongoing_transaction(header.producer_id) && !header.is_transactional() {
+        if self.has_open_transaction(header.producer_id) && !header.is_transactional() {
             return Err(Rejection::new(
                 ErrorCode::InvalidTxnState,
                 format!(

@@ -14,6 +14,7 @@ use super::segment::LogSegment;
 use super::storage::{FilePath, StoreCommand, StoreQueue, Ticket};
 use super::verification::{VerificationGuard, Verifications};
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TopicPartition, Uuid};
+use crate::protocol::ErrorCode;
 use crate::sorted::SortedMap;
 use crate::time::Now;
 use alloc::collections::VecDeque;
@@ -258,7 +259,10 @@ impl UnifiedLog {
     }
 
     /// Begins to verify a producer's transaction, with the guard `fresh`, or goes on with what was begun; `None` where it has a
-    /// transaction open, which needs no verification. The guard is for [`Self::append_transactional`].
+    /// transaction open in this epoch, which needs no verification. The guard is for [`Self::append_transactional`].
+    ///
+    /// # Errors
+    /// `INVALID_PRODUCER_EPOCH` where a newer epoch was seen.
     pub fn start_verification(
         &mut self,
         now: Now,
@@ -266,12 +270,16 @@ impl UnifiedLog {
         epoch_and_sequence: (i16, i32),
         supports_epoch_bump: bool,
         fresh: VerificationGuard,
-    ) -> Option<VerificationGuard> {
-        if self.producers.has_ongoing_transaction(producer_id) {
-            return None;
+    ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        let epoch = epoch_and_sequence.0;
+        if self.producers.epoch_of(producer_id).is_some_and(|known| epoch < known) {
+            return Err(ErrorCode::InvalidProducerEpoch);
+        }
+        if self.producers.has_ongoing_transaction(producer_id, epoch) {
+            return Ok(None);
         }
         let now_ms = now.wall_ms;
-        Some(self.verifications.start(producer_id, epoch_and_sequence, supports_epoch_bump, now_ms, fresh))
+        Ok(Some(self.verifications.start(producer_id, epoch_and_sequence, supports_epoch_bump, now_ms, fresh)))
     }
 
     /// What it knows of idempotent producers.

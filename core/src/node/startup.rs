@@ -24,7 +24,7 @@ use crate::log::log_config::LogConfig;
 use crate::log::log_manager::{LogManager, LogManagerConfig};
 use crate::log::storage::{FileRange, LogDirectory, StoreQueue, Ticket};
 use crate::log::{Read, UnifiedLog};
-use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord};
+use crate::metadata::{DIRECTORY_LOST, MetadataDelta, MetadataImage, MetadataRecord};
 use crate::protocol::messages::broker_registration_request::{Feature, Listener};
 use crate::quota::ConnectionQuotas;
 use crate::raft::quorum_state_file::{QUORUM_STATE_FILE, QuorumStateData};
@@ -68,6 +68,8 @@ pub(super) struct Startup {
     directories: Vec<LogDirectory>,
     stores: Vec<StoreQueue>,
     meta_properties: Vec<Option<MetaProperties>>,
+    /// Directories that could not be read before there were logs to tell.
+    unreadable: Vec<usize>,
     quorum_state: Option<QuorumStateData>,
     /// For the first records of a cluster.
     bootstrap_records: Vec<MetadataRecord>,
@@ -94,6 +96,7 @@ impl Startup {
             directories: Vec::new(),
             stores: Vec::new(),
             meta_properties: Vec::new(),
+            unreadable: Vec::new(),
             quorum_state: None,
             bootstrap_records: Vec::new(),
             logs: None,
@@ -124,6 +127,7 @@ impl Startup {
             }
             Input::Loaded { ticket, bytes } => self.loaded(now, ticket, &bytes),
             Input::LoadFailed { ticket, reason } => self.load_failed(ticket, &reason),
+            Input::StoreFailed { directory, reason, .. } => self.store_failed(directory, &reason),
             Input::Shutdown => {
                 self.failed = true;
                 self.outputs.push_back(Output::Event(Event::Stopped));
@@ -222,14 +226,31 @@ impl Startup {
     fn load_failed(&mut self, ticket: Ticket, reason: &Str) -> Result<(), Str> {
         match self.loads.remove(&ticket) {
             Some(Wanted::Log { load_id }) => {
-                if let Some(logs) = self.logs.as_mut() {
-                    logs.load_failed(load_id);
-                }
+                let metadata_directory = self.metadata_directory()?;
+                let Some(logs) = self.logs.as_mut() else { return Ok(()) };
+                logs.load_failed(load_id);
+                // A voter that began anew, without its metadata log, would forget what it acknowledged.
+                if logs.is_online(metadata_directory) { Ok(()) } else { Err(reason.clone()) }
+            }
+            // Kafka goes on with the directories it can read, as long as the metadata log is in one of them.
+            Some(Wanted::MetaProperties { directory }) if self.metadata_directory() != Ok(directory) => {
+                self.unreadable.push(directory);
                 Ok(())
             }
             Some(_) => Err(reason.clone()),
             None => Ok(()),
         }
+    }
+
+    /// A directory that fails now is left out, as one that fails later; a node does not start without its metadata log.
+    fn store_failed(&mut self, directory: usize, reason: &Str) -> Result<(), Str> {
+        if self.metadata_directory() == Ok(directory) {
+            return Err(reason.clone());
+        }
+        if let Some(logs) = self.logs.as_mut() {
+            logs.store_failed(directory);
+        }
+        Ok(())
     }
 
     /// The next slice of the recovery, or the running node.
@@ -248,7 +269,11 @@ impl Startup {
                 initial_task_delay: log.initial_task_delay,
                 ..Default::default()
             };
-            self.logs = Some(LogManager::new(now, config, &self.directories));
+            let mut logs = LogManager::new(now, config, &self.directories);
+            for directory in core::mem::take(&mut self.unreadable) {
+                logs.store_failed(directory);
+            }
+            self.logs = Some(logs);
         }
         while let Some(request) = self.logs.as_mut().and_then(|logs| logs.next_load(now, &mut self.stores)) {
             self.load(request.directory, request.range, Wanted::Log { load_id: request.id });
@@ -322,7 +347,8 @@ impl Startup {
         let metadata_directory = self.metadata_directory()?;
         let mut logs = self.logs.take().ok_or_else(|| Str::from_static("the logs are not loaded"))?;
         let metas = core::mem::take(&mut self.meta_properties);
-        let directory_ids: Vec<Uuid> = metas.iter().flatten().map(|meta| meta.directory_id).collect();
+        let id = |meta: &Option<MetaProperties>| meta.as_ref().map_or(DIRECTORY_LOST, |meta| meta.directory_id);
+        let directory_ids: Vec<Uuid> = metas.iter().map(id).collect();
         let cluster_id = metas.iter().flatten().next().map(|meta| meta.cluster_id.clone()).unwrap_or_default();
         let directory_id = directory_ids.get(metadata_directory).copied().unwrap_or(Uuid::ZERO);
         let raft = self.raft(now, &config, &cluster_id, directory_id, metadata_directory, &mut logs)?;
@@ -346,7 +372,11 @@ impl Startup {
                 })
                 .collect(),
             rack: config.rack.clone(),
-            log_dirs: directory_ids.clone(),
+            // The controller gives up replicas in those that are missing.
+            log_dirs: (directory_ids.iter().enumerate())
+                .filter(|(directory, _)| logs.is_online(*directory))
+                .map(|(_, id)| *id)
+                .collect(),
             previous_broker_epoch: logs.previous_broker_epoch(),
         };
         let lifecycle = config

@@ -3,6 +3,7 @@
 use super::cluster::{ClientArrival, Cluster};
 use crate::client::{
     Admin, AdminError, AdminResponse, ClientInput, ClientOutput, Consumer, ConsumerEvent, Producer, ProducerEvent,
+    TransactionOutcome,
 };
 use crate::text::Str;
 use crate::time::Instant;
@@ -16,6 +17,8 @@ pub enum ClientEvent {
     Producer(ProducerEvent),
     /// A consumer.
     Consumer(ConsumerEvent),
+    /// A producer: what a call about transactions came to.
+    Transaction(TransactionOutcome),
     /// An admin: the request and what came of it.
     Admin(u64, Result<AdminResponse, AdminError>),
 }
@@ -87,6 +90,9 @@ impl ClientProcess {
             Client::Producer(producer) => {
                 while let Some(event) = producer.poll_event() {
                     events.push(ClientEvent::Producer(event));
+                }
+                while let Some(outcome) = producer.poll_transaction() {
+                    events.push(ClientEvent::Transaction(outcome));
                 }
             }
             Client::Consumer(consumer) => {

@@ -80,6 +80,11 @@ impl NodeProcess {
         self.incarnation
     }
 
+    /// One of its disks failed, whether it knows or not.
+    pub fn has_failed_disk(&self) -> bool {
+        self.disks.iter().any(Disk::has_failed)
+    }
+
     /// Its disks, in the order of `log.dirs`.
     pub fn disks(&self) -> &[Disk] {
         &self.disks
@@ -298,6 +303,20 @@ impl Cluster {
         }
     }
 
+    /// A disk of a node fails, by its place in `log.dirs`.
+    pub fn fail_disk(&mut self, id: NodeId, directory: usize) {
+        if let Some(disk) = self.nodes.get_mut(&id).and_then(|process| process.disks.get_mut(directory)) {
+            disk.fail();
+        }
+    }
+
+    /// Puts the disks of a node that does not run right.
+    pub fn repair_disks(&mut self, id: NodeId) {
+        if let Some(process) = self.nodes.get_mut(&id).filter(|process| process.node.is_none()) {
+            process.disks.iter_mut().for_each(Disk::repair);
+        }
+    }
+
     /// How long messages take from now on.
     pub fn set_latency(&mut self, latency: Latency) {
         self.network.set_latency(latency);
@@ -388,8 +407,14 @@ impl Cluster {
             Happening::BatchStored { life, directory } => {
                 let Some(id) = self.living_node(life) else { return Step::Nobody };
                 let disk = self.nodes.get_mut(&id).and_then(|process| process.disks.get_mut(directory));
-                let Some(ticket) = disk.and_then(Disk::finish) else { return Step::Nobody };
-                self.handle(id, Input::Stored { directory, ticket });
+                let input = match disk.and_then(Disk::finish) {
+                    Some(Ok(ticket)) => Input::Stored { directory, ticket },
+                    Some(Err(ticket)) => {
+                        Input::StoreFailed { directory, ticket, reason: Str::from_static("Input/output error") }
+                    }
+                    None => return Step::Nobody,
+                };
+                self.handle(id, input);
                 Step::Node(id)
             }
             Happening::RangeLoaded { life, directory, ticket, range } => {
@@ -502,6 +527,10 @@ impl Cluster {
             }
         }
         for output in outputs {
+            // What a process wants after its end nobody does: a store would never be answered, and each after it too early.
+            if self.living_node(life).is_none() {
+                break;
+            }
             self.carry_out(id, life, output);
         }
     }
@@ -518,7 +547,12 @@ impl Cluster {
             Output::Store { directory, ticket, commands } => {
                 let Some(process) = self.nodes.get_mut(&id) else { return };
                 let Some(disk) = process.disks.get_mut(directory) else { return };
+                let count = commands.len();
                 let at = disk.begin(self.now, &mut self.rng, ticket, commands);
+                if let Some(tap) = self.tap.as_mut() {
+                    let done = at.as_micros();
+                    tap.push((self.now, format!("Node({id}) stores {count} commands in {directory}, until {done} us")));
+                }
                 self.push(at, Happening::BatchStored { life, directory });
                 return;
             }

@@ -26,6 +26,8 @@ pub struct Disk {
     busy_until: Instant,
     latency: DiskLatency,
     slow: bool,
+    /// It stores nothing and reads nothing any more.
+    failed: bool,
 }
 
 impl Disk {
@@ -33,7 +35,7 @@ impl Disk {
     pub fn formatted(latency: DiskLatency, commands: &[StoreCommand]) -> Self {
         let mut stored = MemoryDisk::default();
         stored.apply(commands);
-        Self { stored, pending: VecDeque::new(), busy_until: Instant::ZERO, latency, slow: false }
+        Self { stored, pending: VecDeque::new(), busy_until: Instant::ZERO, latency, slow: false, failed: false }
     }
 
     /// What is on it, without what is under way.
@@ -44,6 +46,22 @@ impl Disk {
     /// Makes it slow, or quick again.
     pub fn set_slow(&mut self, slow: bool) {
         self.slow = slow;
+    }
+
+    /// From now on every batch fails, those under way too, and every read. What was stored before is still there once it is
+    /// repaired.
+    pub fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    /// Puts a disk that failed right. Nobody may be using it.
+    pub fn repair(&mut self) {
+        self.failed = false;
+    }
+
+    /// Whether it failed and was not repaired.
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Begins to store a batch; answers when it will be done. The caller then calls [`finish`](Self::finish).
@@ -61,16 +79,19 @@ impl Disk {
         self.busy_until
     }
 
-    /// The oldest batch under way is on the disk now.
-    pub fn finish(&mut self) -> Option<Ticket> {
+    /// The oldest batch under way is on the disk now, or the disk has failed: then the error is the batch's ticket.
+    pub fn finish(&mut self) -> Option<Result<Ticket, Ticket>> {
         let (ticket, commands) = self.pending.pop_front()?;
+        if self.failed {
+            return Some(Err(ticket));
+        }
         self.stored.apply(&commands);
-        Some(ticket)
+        Some(Ok(ticket))
     }
 
-    /// Reads a range of what is stored.
+    /// Reads a range of what is stored; `None` where there is none, or the disk failed.
     pub fn read(&self, range: &FileRange) -> Option<bytes::Bytes> {
-        self.stored.read(range)
+        if self.failed { None } else { self.stored.read(range) }
     }
 
     /// The process was killed: what it had handed over still reaches the disk.

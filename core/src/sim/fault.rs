@@ -36,6 +36,10 @@ pub enum Fault {
     QuickDisk(NodeId),
     /// Messages take up to this many microseconds from now on.
     Delay(u64),
+    /// A disk of a node, by its place in `log.dirs`, stores and reads nothing any more.
+    FailDisk(NodeId, usize),
+    /// The disks of a node that does not run are good again.
+    RepairDisks(NodeId),
 }
 
 /// Which faults may happen, and how often.
@@ -45,6 +49,8 @@ pub struct FaultRules {
     pub power: bool,
     /// Longest time a node stays away.
     pub longest_absence: Duration,
+    /// One fault in so many is a failing disk, and the node restarts with the disk repaired; 0 for none.
+    pub disk_one_in: u64,
 }
 
 /// Draws faults, and starts what they ended.
@@ -53,6 +59,8 @@ pub struct FaultSchedule {
     rules: FaultRules,
     calm: Latency,
     starts: BTreeMap<NodeId, Instant>,
+    /// When nodes with a failed disk are killed, to start with a good one.
+    replacements: BTreeMap<NodeId, Instant>,
     /// When the network is repaired at the latest.
     repair_at: Option<Instant>,
     happened: u64,
@@ -61,7 +69,7 @@ pub struct FaultSchedule {
 impl FaultSchedule {
     /// Nothing has happened yet; `calm` is how long messages take without faults.
     pub fn new(rules: FaultRules, calm: Latency) -> Self {
-        Self { rules, calm, starts: BTreeMap::new(), repair_at: None, happened: 0 }
+        Self { rules, calm, starts: BTreeMap::new(), replacements: BTreeMap::new(), repair_at: None, happened: 0 }
     }
 
     /// How many faults there were.
@@ -88,7 +96,21 @@ impl FaultSchedule {
             let absence = cluster.rng.below(self.rules.longest_absence.as_millis() as u64);
             let at = *self.starts.entry(id).or_insert(now + Duration::from_millis(absence));
             if at <= now {
+                // Now and then it has to start without them.
+                if self.rules.disk_one_in > 0 && cluster.rng.chance(2, 3) {
+                    done.push(Fault::RepairDisks(id));
+                }
                 done.push(Fault::Start(id));
+            }
+        }
+        let broken =
+            cluster.nodes().iter().filter(|(_, process)| process.has_failed_disk() && process.node().is_some());
+        let broken: Vec<NodeId> = broken.map(|(id, _)| *id).collect();
+        for id in broken {
+            let time = cluster.rng.below(2 * self.rules.longest_absence.as_millis() as u64);
+            let at = *self.replacements.entry(id).or_insert(now + Duration::from_millis(time));
+            if at <= now {
+                done.push(Fault::Kill(id));
             }
         }
         if self.repair_at.is_some_and(|at| at <= now) {
@@ -107,6 +129,10 @@ impl FaultSchedule {
         cluster.set_latency(self.calm);
         for id in ids {
             self.carry_out(cluster, Fault::QuickDisk(id));
+            if cluster.nodes().get(&id).is_some_and(super::cluster::NodeProcess::has_failed_disk) {
+                self.carry_out(cluster, Fault::Kill(id));
+                self.carry_out(cluster, Fault::RepairDisks(id));
+            }
             self.carry_out(cluster, Fault::Start(id));
         }
     }
@@ -116,6 +142,12 @@ impl FaultSchedule {
         let rng = &mut cluster.rng;
         let node = ids.get(rng.below(ids.len() as u64) as usize).copied().unwrap_or_default();
         let other = ids.get(rng.below(ids.len() as u64) as usize).copied().unwrap_or_default();
+        if self.rules.disk_one_in > 0 && rng.chance(1, self.rules.disk_one_in) {
+            let disks = cluster.nodes().get(&node).map_or(1, |process| process.disks().len() as u64);
+            // The first holds the metadata log, without which a node ends: mostly another fails.
+            let directory = if disks < 2 || cluster.rng.chance(1, 5) { 0 } else { 1 + cluster.rng.below(disks - 1) };
+            return Fault::FailDisk(node, directory as usize);
+        }
         match rng.below(26) {
             4..=6 if self.rules.power => Fault::PowerOff(node),
             7 if self.rules.power => Fault::PowerOffAll,
@@ -148,6 +180,7 @@ impl FaultSchedule {
             Fault::Stop(id) => cluster.stop(id),
             Fault::Start(id) => {
                 self.starts.remove(&id);
+                self.replacements.remove(&id);
                 cluster.start(id);
             }
             Fault::Cut(one, other) => {
@@ -169,6 +202,8 @@ impl FaultSchedule {
             }
             Fault::SlowDisk(id) => cluster.set_slow_disk(id, true),
             Fault::QuickDisk(id) => cluster.set_slow_disk(id, false),
+            Fault::FailDisk(id, directory) => cluster.fail_disk(id, directory),
+            Fault::RepairDisks(id) => cluster.repair_disks(id),
             Fault::Delay(max_micros) => cluster.set_latency(Latency { max_micros, ..self.calm }),
         }
     }

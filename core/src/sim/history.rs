@@ -3,6 +3,7 @@
 
 use crate::ids::{Offset, PartitionIndex, ProducerId, Uuid};
 use crate::record::RecordBatch;
+use crate::record::control::{ControlRecordType, control_type};
 use crate::text::Str;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -72,6 +73,28 @@ pub struct Committed {
     end: Offset,
     /// From and to of what was committed and deleted in one step, unseen; a replica that deletes it later may show it yet.
     unseen: Vec<(Offset, Offset)>,
+    /// The highest log start offset any replica had.
+    start: Offset,
+    /// Transactions that have not ended, and those that have, in the order of their ends.
+    open: BTreeMap<ProducerId, OpenTransaction>,
+    ended: Vec<EndedTransaction>,
+    /// Records of transactions that were aborted.
+    aborted: BTreeSet<Offset>,
+}
+
+/// A transaction without an end, as far as it is committed.
+#[derive(Clone, Debug)]
+struct OpenTransaction {
+    first_offset: Offset,
+    epoch: i16,
+    offsets: Vec<Offset>,
+}
+
+/// Where a transaction began, and where its marker is.
+#[derive(Clone, Copy, Debug)]
+struct EndedTransaction {
+    first_offset: Offset,
+    marker: Offset,
 }
 
 impl Committed {
@@ -89,6 +112,38 @@ impl Committed {
     /// The offset after the last committed record.
     pub fn end(&self) -> Offset {
         self.end
+    }
+
+    /// The highest log start offset any replica had: what is before may be gone.
+    pub fn start(&self) -> Offset {
+        self.start
+    }
+
+    /// The first of the workload's records in a range that a reader has to get: deleted ones not, and with
+    /// `read_committed` neither those of transactions that were aborted nor of such without an end.
+    pub fn first_visible(&self, from: Offset, to: Offset, read_committed: bool) -> Option<Offset> {
+        let from = from.max(self.start);
+        if from >= to {
+            return None;
+        }
+        self.records.range(from..to).map(|(offset, _)| *offset).find(|offset| !read_committed || self.counts(*offset))
+    }
+
+    /// A record at this offset is of no transaction, or of one that was committed.
+    pub fn counts(&self, offset: Offset) -> bool {
+        !self.aborted.contains(&offset) && !self.open.values().any(|open| open.offsets.binary_search(&offset).is_ok())
+    }
+
+    /// Where the oldest transaction begins below `high_watermark` that has no end below `known`.
+    pub fn first_unstable(&self, high_watermark: Offset, known: Offset) -> Option<Offset> {
+        let open = self.open.values().map(|open| open.first_offset);
+        let ended = self.ended.iter().rev().take_while(|ended| ended.marker >= known);
+        open.chain(ended.map(|ended| ended.first_offset)).filter(|first| *first < high_watermark).min()
+    }
+
+    /// Transactions without an end.
+    pub fn open_transactions(&self) -> usize {
+        self.open.len()
     }
 
     /// The workload's record at an offset.
@@ -111,6 +166,11 @@ pub struct History {
     once: BTreeMap<(RecordId, PartitionId), i16>,
     idempotent: BTreeSet<u32>,
     records: u64,
+    /// Topics whose elections may be unclean, and the partitions in which there was one: nothing is certain there.
+    lossy: BTreeSet<Str>,
+    unclean: BTreeMap<PartitionId, u32>,
+    /// Records whose transaction ended since somebody asked, and whether it was committed.
+    decided: Vec<(PartitionId, RecordId, bool)>,
 }
 
 impl History {
@@ -122,6 +182,48 @@ impl History {
     /// The partition of a topic that is never deleted, once it was seen.
     pub fn partition_id(&self, topic: &str, partition: PartitionIndex) -> Option<PartitionId> {
         self.topic_ids.get(topic).map(|id| (*id, partition))
+    }
+
+    /// Unclean elections may happen in this topic.
+    pub fn expect_losses(&mut self, topic: Str) {
+        self.lossy.insert(topic);
+    }
+
+    /// Unclean elections may happen in this topic.
+    pub fn is_lossy(&self, topic: &Str) -> bool {
+        self.lossy.contains(topic)
+    }
+
+    /// A partition was given a leader that was not in sync.
+    pub fn elected_uncleanly(&mut self, partition: PartitionId) {
+        *self.unclean.entry(partition).or_default() += 1;
+    }
+
+    /// What was committed may be lost by an unclean election.
+    pub fn is_unclean(&self, partition: PartitionId) -> bool {
+        self.unclean.contains_key(&partition)
+    }
+
+    /// How many unclean elections there were.
+    pub fn unclean_elections(&self) -> u64 {
+        self.unclean.values().map(|count| u64::from(*count)).sum()
+    }
+
+    /// Records whose transaction ended since the last call, and whether it was committed.
+    pub fn take_decided(&mut self) -> Vec<(PartitionId, RecordId, bool)> {
+        core::mem::take(&mut self.decided)
+    }
+
+    /// Partitions with a transaction that has no end.
+    pub fn open_transactions(&self) -> impl Iterator<Item = (PartitionId, usize)> {
+        let open = self.partitions.iter().map(|(id, committed)| (*id, committed.open_transactions()));
+        open.filter(|(_, open)| *open > 0)
+    }
+
+    /// A replica's log begins here.
+    pub fn starts_at(&mut self, partition: PartitionId, start: Offset) {
+        let committed = self.partitions.entry(partition).or_default();
+        committed.start = committed.start.max(start);
     }
 
     /// Records of this client are never written twice.
@@ -163,13 +265,15 @@ impl History {
         if start > committed.end {
             committed.unseen.push((committed.end, start));
             committed.end = start;
-            // Nobody saw the batches in between, so the next sequence is anybody's guess.
+            // Nobody saw the batches in between, so the next sequence is anybody's guess, and which transactions ended.
+            committed.open.clear();
             self.sequences.retain(|(of, _), _| *of != partition);
         }
     }
 
     /// A replica has this batch below its high watermark: the first time it is noted, then it must be the same.
-    pub fn commit(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
+    /// `has_sequences`: producers wrote it, not a coordinator, which counts nothing.
+    pub fn commit(&mut self, partition: PartitionId, batch: &RecordBatch, has_sequences: bool) -> Result<(), String> {
         let mark = Mark::of(batch);
         let committed = self.partitions.entry(partition).or_default();
         if mark.base_offset < committed.end {
@@ -188,8 +292,14 @@ impl History {
         committed.batches.push(mark);
         committed.end = mark.next_offset;
         self.records += u64::from(batch.header().records_count.unsigned_abs());
-        self.note_sequence(partition, batch)?;
-        self.note_records(partition, batch)
+        if batch.is_control() {
+            return self.note_marker(partition, batch);
+        }
+        if has_sequences {
+            self.note_sequence(partition, batch)?;
+        }
+        self.note_records(partition, batch)?;
+        self.note_transaction(partition, batch)
     }
 
     /// Within an epoch sequences follow each other; a new epoch begins at 0.
@@ -205,6 +315,48 @@ impl History {
             let (id, epoch, base) = (header.producer_id, header.producer_epoch, header.base_sequence);
             return Err(format!("producer {id} in epoch {epoch}: {base} at {} follows {last:?}", header.base_offset));
         }
+        Ok(())
+    }
+
+    /// What is written in a transaction waits for its end.
+    fn note_transaction(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
+        let header = batch.header();
+        if !batch.is_transactional() {
+            return Ok(());
+        }
+        let Some(committed) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        let (first_offset, epoch) = (header.base_offset, header.producer_epoch);
+        let new = OpenTransaction { first_offset, epoch, offsets: Vec::new() };
+        let open = committed.open.entry(header.producer_id).or_insert(new);
+        if open.epoch != epoch {
+            let (id, before) = (header.producer_id, open.epoch);
+            return Err(format!("producer {id} writes in epoch {epoch}, its transaction is of epoch {before}"));
+        }
+        open.offsets.extend(header.base_offset..header.next_offset());
+        Ok(())
+    }
+
+    /// A transaction ends here.
+    fn note_marker(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
+        let header = batch.header();
+        let is_commit = match control_type(batch) {
+            Some(ControlRecordType::Commit) => true,
+            Some(ControlRecordType::Abort) => false,
+            _ => return Ok(()),
+        };
+        let Some(committed) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        // A partition that joined the transaction and got nothing of it gets a marker all the same.
+        let Some(open) = committed.open.remove(&header.producer_id) else { return Ok(()) };
+        if header.producer_epoch < open.epoch {
+            let (id, epoch) = (header.producer_id, header.producer_epoch);
+            return Err(format!("epoch {epoch} of producer {id} ends its transaction of epoch {}", open.epoch));
+        }
+        committed.ended.push(EndedTransaction { first_offset: open.first_offset, marker: header.base_offset });
+        if !is_commit {
+            committed.aborted.extend(&open.offsets);
+        }
+        let records = open.offsets.iter().filter_map(|offset| committed.records.get(offset));
+        self.decided.extend(records.map(|record| (partition, *record, is_commit)));
         Ok(())
     }
 

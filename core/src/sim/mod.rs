@@ -5,7 +5,9 @@
 //! - [`client`]: the real clients as processes beside them; [`workload`]: what their programs do.
 //! - [`fault`]: what goes wrong, as verbs.
 //! - [`history`]: what is committed; [`invariant`]: what must hold after every step, one file each.
-//! - [`simulation`]: one run from a seed, as its [`plan`] has it: work under faults, then all must heal; [`trace`]: what happened last.
+//! - [`plan`]: what a seed stands for, by scenario: separate controllers, failing disks, retention, unclean elections, static
+//!   members, transactions.
+//! - [`simulation`]: one run: work under faults, then all must heal; [`trace`]: what happened last.
 
 pub mod client;
 pub mod cluster;

@@ -1,26 +1,37 @@
 //! [`Simulation`]: one run. A cluster from a seed works under faults; then the faults stop, and it must heal.
+//!
+//! # Code map
+//! - here: the phases, and how processes move.
+//! - `members`: consumers come and go; `programs`: transactions and pipes.
+//! - `health`: what is not as it must be in the end.
+
+mod health;
+mod members;
+mod programs;
 
 use super::client::{Client, ClientEvent, ClientProcess};
 use super::cluster::{ClientArrival, Cluster, HEALING, Step};
 use super::fault::FaultSchedule;
 use super::history::RecordId;
 use super::invariant::{Invariants, Violation};
-use super::plan::Plan;
+use super::plan::{Plan, Scenario};
 use super::trace::{Entry, Trace};
-use super::workload::{LASTING_TOPICS, Workload};
+use super::workload::Workload;
+use crate::client::admin::AdminRequest;
 use crate::client::{ConsumerEvent, ProducerEvent};
 use crate::config::playground::FIRST_BROKER_PORT;
 use crate::event::Event;
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, PartitionIndex, Uuid};
+use crate::ids::{NodeId, PartitionIndex, Uuid};
 use crate::rng::Rng;
 use crate::text::Str;
 use crate::time::{Duration, Instant};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use members::Members;
+use programs::Programs;
 
 /// Entries of the trace that a failure shows.
 const TAIL: usize = 300;
@@ -60,6 +71,22 @@ pub struct Summary {
     pub consumed: u64,
     /// Replicas that came into another directory of their node.
     pub moved: u64,
+    /// Elections of a leader that was not in sync.
+    pub unclean_elections: u64,
+    /// Log directories that went offline.
+    pub failed_directories: u64,
+    /// Times a consumer found that what it would read next was deleted.
+    pub skipped: u64,
+    /// Records committed in transactions.
+    pub transactional: u64,
+    /// Records that pipes read, and wrote.
+    pub piped: u64,
+    /// Static members that came back under their name.
+    pub restarted_members: u64,
+    /// Consumers that were fenced by a duplicate.
+    pub fenced_members: u64,
+    /// The highest generation of any group.
+    pub generation: i32,
     /// Virtual time.
     pub took: Duration,
     /// Virtual time from the end of the faults until all was well.
@@ -107,6 +134,9 @@ pub struct Simulation {
     /// Directories of replicas, where they move.
     places: BTreeMap<(NodeId, Uuid, PartitionIndex), usize>,
     moved: u64,
+    failed_directories: u64,
+    members: Members,
+    programs: Programs,
 }
 
 impl Simulation {
@@ -114,6 +144,11 @@ impl Simulation {
     pub fn new(seed: u64, everything: bool) -> Self {
         let plan = Plan::draw(&mut Rng::new(seed));
         Self::planned(seed, plan, everything)
+    }
+
+    /// The run of a seed in a scenario.
+    pub fn of(seed: u64, scenario: Scenario, everything: bool) -> Self {
+        Self::planned(seed, Plan::draw_scenario(seed, scenario), everything)
     }
 
     /// A run with another plan than its seed's.
@@ -125,7 +160,7 @@ impl Simulation {
         cluster.set_tap(everything);
         Self {
             seed,
-            workload: Workload::new(rng.fork(), bootstrap),
+            workload: Workload::new(rng.fork(), bootstrap, plan.topics.clone()),
             faults: FaultSchedule::new(plan.faults, plan.options.latency),
             plan,
             rng,
@@ -141,6 +176,9 @@ impl Simulation {
             phase: "",
             places: BTreeMap::new(),
             moved: 0,
+            failed_directories: 0,
+            members: Members::default(),
+            programs: Programs::default(),
         }
     }
 
@@ -159,6 +197,14 @@ impl Simulation {
             acknowledged: self.invariants.acknowledged(),
             consumed: self.invariants.consumed(),
             moved: self.moved,
+            unclean_elections: self.invariants.history.unclean_elections(),
+            failed_directories: self.failed_directories,
+            skipped: self.invariants.skipped(),
+            transactional: self.invariants.in_transactions().0,
+            piped: self.invariants.in_transactions().1,
+            restarted_members: self.members.restarted(),
+            fenced_members: self.members.fenced(),
+            generation: self.invariants.highest_generation(),
             took: self.cluster.now().monotonic.since(Instant::ZERO),
             healed_in,
         }
@@ -180,13 +226,17 @@ impl Simulation {
     /// Starts the nodes, creates the topics, then the clients.
     fn begin(&mut self) -> Result<(), Violation> {
         self.phase(BEGINNING_PHASE);
-        for id in 0..NodeId::from(self.plan.brokers) {
+        let ids: Vec<NodeId> = self.plan.nodes().collect();
+        for id in ids {
             let config = self.plan.config(id).map_err(|what| Violation { invariant: "plan", what })?;
             self.cluster.add_node(config);
             self.cluster.start(id);
         }
-        for (topic, _) in LASTING_TOPICS {
-            self.invariants.expect_topic(Str::from_static(topic));
+        for topic in &self.plan.topics {
+            self.invariants.expect_topic(Str::from_static(topic.name));
+            if topic.is_lossy {
+                self.invariants.history.expect_losses(Str::from_static(topic.name));
+            }
         }
         // With fewer brokers than replicas no topic could be created.
         self.run_until("beginning", BEGINNING, |this| this.sick_nodes().is_empty())?;
@@ -209,18 +259,18 @@ impl Simulation {
             self.add(process)?;
         }
         for group in 0..self.plan.groups.len() {
-            for _ in 0..self.plan.groups[group].2 {
+            for _ in 0..self.plan.groups[group].members {
                 self.add_member(group)?;
             }
         }
-        Ok(())
+        self.begin_programs()
     }
 
     fn has_topics(&self) -> bool {
         let mut running = self.cluster.running();
         running.all(|(_, node)| {
             node.parts().is_some_and(|parts| {
-                LASTING_TOPICS.iter().all(|(topic, _)| parts.image.topics.by_name(topic).is_some())
+                self.plan.topics.iter().all(|topic| parts.image.topics.by_name(topic.name).is_some())
             })
         })
     }
@@ -238,9 +288,13 @@ impl Simulation {
             self.trace.push(at, Entry::Fault(fault));
             return self.look_at_all();
         }
+        self.drive_members()?;
+        self.drive_programs()?;
         match self.rng.below(40) {
-            0 => self.change_members(),
-            1 => self.administer(),
+            0 if self.plan.changes_around => self.change_members(),
+            1 if self.plan.changes_around => self.administer(),
+            0..=5 if self.members.may_restart() => self.restart_member(),
+            2..=3 if self.plan.deletes_records => self.delete_records(),
             2..=5 if self.plan.moves => self.move_replica(),
             _ => self.write(),
         }
@@ -257,7 +311,7 @@ impl Simulation {
     fn write_one(&mut self, client: u32, to: Option<(&'static str, PartitionIndex)>) -> Result<(), Violation> {
         let record = RecordId { client, number: self.written.get(&client).copied().unwrap_or_default() };
         let written = self.workload.record(record, to);
-        let is_lasting = LASTING_TOPICS.iter().any(|(topic, _)| written.topic == *topic);
+        let is_lasting = self.plan.topics.iter().any(|topic| written.topic == *topic.name);
         let mut is_taken = false;
         // Not told before it is taken, for the producer may tell of its end at once.
         if is_lasting {
@@ -278,28 +332,38 @@ impl Simulation {
 
     fn administer(&mut self) -> Result<(), Violation> {
         let request = self.workload.administer(self.plan.replicas);
+        self.ask(None, request)
+    }
+
+    fn delete_records(&mut self) -> Result<(), Violation> {
+        let history = &self.invariants.history;
+        let ends: Vec<_> = history.lasting().map(|(topic, index, of)| (topic.clone(), index, of.end())).collect();
+        match self.workload.delete_records(&ends) {
+            Some(request) => self.ask(None, request),
+            None => Ok(()),
+        }
+    }
+
+    /// The admin's program asks something, of this node or of whom it concerns.
+    fn ask(&mut self, node: Option<NodeId>, request: AdminRequest) -> Result<(), Violation> {
         let is_admin = |process: &&ClientProcess| matches!(process.client, Client::Admin(_));
         let Some(admin) = self.clients.values().find(is_admin) else { return Ok(()) };
         let (number, name) = (admin.number, admin.name.clone());
-        self.trace.push(self.cluster.now().monotonic, Entry::Program(name, format!("{request:?}")));
+        let of = node.map_or_else(Default::default, |node| format!(" of node {node}"));
+        self.trace.push(self.cluster.now().monotonic, Entry::Program(name, format!("{request:?}{of}")));
         self.with_client(number, |client, now| {
             if let Client::Admin(admin) = client {
-                admin.submit(now, request);
+                match node {
+                    Some(node) => admin.submit_to(now, node, request),
+                    None => admin.submit(now, request),
+                };
             }
         })
     }
 
     fn move_replica(&mut self) -> Result<(), Violation> {
         let (node, request) = self.workload.move_replica(self.plan.brokers);
-        let is_admin = |process: &&ClientProcess| matches!(process.client, Client::Admin(_));
-        let Some(admin) = self.clients.values().find(is_admin) else { return Ok(()) };
-        let (number, name) = (admin.number, admin.name.clone());
-        self.trace.push(self.cluster.now().monotonic, Entry::Program(name, format!("{request:?} of node {node}")));
-        self.with_client(number, |client, now| {
-            if let Client::Admin(admin) = client {
-                admin.submit_to(now, node, request);
-            }
-        })
+        self.ask(Some(node), request)
     }
 
     /// Counts the replicas of a node that are in another directory than before.
@@ -312,48 +376,9 @@ impl Simulation {
         }
     }
 
-    /// A consumer comes, or one goes, in order or not.
-    fn change_members(&mut self) -> Result<(), Violation> {
-        let consumers: Vec<u32> = self
-            .clients
-            .values()
-            .filter(|process| process.consumer().is_some())
-            .map(|process| process.number)
-            .collect();
-        let chosen = consumers.get(self.rng.below(consumers.len() as u64) as usize).copied();
-        match (self.rng.below(3), chosen) {
-            (0, _) | (_, None) if consumers.len() < 6 => {
-                let group = self.rng.below(self.plan.groups.len() as u64) as usize;
-                self.add_member(group)
-            }
-            (1, Some(number)) => {
-                self.say(number, "closes");
-                self.with_client(number, |client, now| {
-                    if let Client::Consumer(consumer) = client {
-                        consumer.close(now);
-                    }
-                })
-            }
-            (_, Some(number)) => {
-                self.say(number, "is killed");
-                self.clients.remove(&number);
-                self.cluster.client_kill(number);
-                Ok(())
-            }
-            (_, None) => Ok(()),
-        }
-    }
-
     fn say(&mut self, number: u32, what: &str) {
         let Some(process) = self.clients.get(&number) else { return };
         self.trace.push(self.cluster.now().monotonic, Entry::Program(process.name.clone(), what.into()));
-    }
-
-    fn add_member(&mut self, group: usize) -> Result<(), Violation> {
-        let (name, assignors, _) = self.plan.groups[group].clone();
-        let process = self.workload.consumer(&name, &assignors);
-        self.invariants.expect_member(process.number, name);
-        self.add(process).map(|_| ())
     }
 
     /// A client's process starts.
@@ -392,16 +417,22 @@ impl Simulation {
         let mut is_closed = false;
         for event in events {
             is_closed |= matches!(event, ClientEvent::Consumer(ConsumerEvent::Closed));
+            let Some(process) = self.clients.get(&number) else { return Ok(()) };
             let checked = self.invariants.client_told(process, &event);
-            if let ClientEvent::Producer(ProducerEvent::Delivered { ids, .. } | ProducerEvent::Failed { ids, .. }) =
-                &event
+            if let ClientEvent::Producer(
+                ProducerEvent::Delivered { ids, .. }
+                | ProducerEvent::Failed { ids, .. }
+                | ProducerEvent::Aborted { ids, .. },
+            ) = &event
             {
                 for id in ids {
                     self.outstanding.remove(&RecordId { client: number, number: *id });
                 }
             }
-            self.trace.push(at, Entry::Client(process.name.clone(), event));
+            self.trace.push(at, Entry::Client(process.name.clone(), event.clone()));
             checked?;
+            self.members.told(number, &event);
+            self.program_is_told(number, event);
         }
         if is_closed {
             self.clients.remove(&number);
@@ -437,7 +468,10 @@ impl Simulation {
                 }
                 self.invariants.node_moved(&self.cluster, id)
             }
-            Step::Client(number, arrival) => self.client_moves(number, arrival),
+            Step::Client(number, arrival) => {
+                self.client_moves(number, arrival)?;
+                self.react()
+            }
             Step::Idle | Step::Nobody => Ok(()),
         }
     }
@@ -455,6 +489,7 @@ impl Simulation {
         let is_calm = self.plan.fault_one_in == 0 && self.phase != BEGINNING_PHASE;
         let mut result = Ok(());
         for (at, node, event) in self.cluster.take_events() {
+            self.failed_directories += u64::from(matches!(event, Event::LogDirectoryOffline { .. }));
             if is_calm && disturbs(&event) {
                 let what = format!("without a fault node {node} told {event:?}");
                 result = Err(Violation { invariant: "calm", what });
@@ -485,6 +520,10 @@ impl Simulation {
                 return Err(Violation { invariant: name, what: self.complaints().join("; ") });
             }
             self.run_for(GLANCE)?;
+            if self.is_healing {
+                self.drive_members()?;
+                self.drive_programs()?;
+            }
             // A node that was told to stop before the faults were over stops only now.
             if self.is_healing && self.cluster.running().count() < self.cluster.nodes().len() {
                 self.faults.end(&mut self.cluster);
@@ -504,80 +543,13 @@ impl Simulation {
         let took = self.run_until("healing", HEALING, |this| this.sick_nodes().is_empty())?;
         let producers: Vec<u32> = self.written.keys().copied().collect();
         for number in producers {
-            for (topic, partitions) in LASTING_TOPICS {
+            let topics = self.plan.topics.iter().filter(|topic| topic.is_written);
+            let topics: Vec<_> = topics.map(|topic| (topic.name, topic.partitions)).collect();
+            for (topic, partitions) in topics {
                 (0..partitions).try_for_each(|partition| self.write_one(number, Some((topic, partition))))?;
             }
         }
         let more = self.run_until("healing", HEALING, |this| this.complaints().is_empty())?;
         Ok(took + more)
-    }
-
-    /// What is not as it must be once all is well.
-    fn complaints(&self) -> Vec<String> {
-        let mut complaints = self.sick_nodes();
-        if !complaints.is_empty() {
-            return complaints;
-        }
-        complaints.extend(self.unequal_replicas());
-        if let Some(first) = self.outstanding.first() {
-            complaints.push(format!("{} records are still on their way, {first:?} first", self.outstanding.len()));
-        }
-        if complaints.is_empty() && !self.invariants.is_all_consumed() {
-            complaints.push("a group has not read everything".into());
-            let views = self.clients.values().filter_map(|process| Some((process.number, process.consumer()?.view())));
-            complaints.extend(views.map(|(number, view)| format!("consumer-{number}: {view:?}")));
-        }
-        complaints
-    }
-
-    /// Nodes that are not up, brokers that are fenced, ISRs that are not full.
-    fn sick_nodes(&self) -> Vec<String> {
-        let mut complaints = Vec::new();
-        for (id, process) in self.cluster.nodes() {
-            let Some(parts) = process.node().and_then(crate::node::Node::parts) else {
-                complaints.push(format!("node {id} does not run"));
-                continue;
-            };
-            if !parts.unfenced {
-                complaints.push(format!("broker {id} takes itself for fenced"));
-            }
-            for broker in parts.image.cluster.brokers().filter(|broker| !broker.is_active()) {
-                complaints.push(format!("broker {} is not active for node {id}", broker.id));
-            }
-            for (topic, index, partition) in parts.image.topics.all_partitions() {
-                if partition.leader < 0 || partition.isr.len() != partition.replicas.len() {
-                    let (leader, isr) = (partition.leader, &partition.isr);
-                    complaints.push(format!("{}-{index} has leader {leader} and ISR {isr:?} on node {id}", topic.name));
-                }
-            }
-        }
-        complaints
-    }
-
-    /// Replicas that are not where the metadata says, or not equal to the others.
-    fn unequal_replicas(&self) -> Vec<String> {
-        let mut complaints = Vec::new();
-        let mut ends = BTreeMap::new();
-        for (id, node) in self.cluster.running() {
-            let Some(parts) = node.parts() else { continue };
-            let hosted: Vec<_> = parts.replica_manager.hosted_logs().collect();
-            let expected = parts.image.topics.hosted_by(id).count();
-            if hosted.len() != expected {
-                complaints.push(format!("node {id} has {} replicas, not {expected}", hosted.len()));
-            }
-            let misplaced = parts.replica_manager.misplaced();
-            complaints.extend(misplaced.iter().map(|of| format!("{of} on node {id} is not in its directory")));
-            // Consumers commit all the time, so the offsets topic does not come to rest.
-            let resting = hosted.into_iter().filter(|hosted| hosted.0.topic_partition.topic != CONSUMER_OFFSETS_TOPIC);
-            for (partition, log) in resting {
-                let here = (log.high_watermark(), log.log_end_offset());
-                let first = *ends.entry((partition.topic_id, partition.topic_partition.clone())).or_insert(here);
-                if here.0 != here.1 || here != first {
-                    let of = &partition.topic_partition;
-                    complaints.push(format!("{of} on node {id} has high watermark and end {here:?}, not {first:?}"));
-                }
-            }
-        }
-        complaints
     }
 }

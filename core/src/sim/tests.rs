@@ -1,7 +1,9 @@
 //! Whole clusters.
 
 mod dynamic_quorum;
+mod failing_disks;
 mod quotas;
+mod scenarios;
 mod scram;
 mod seeds;
 mod transaction_markers;

@@ -44,6 +44,7 @@ impl fmt::Display for Entry {
 fn write_client_event(formatter: &mut fmt::Formatter<'_>, name: &Str, event: &ClientEvent) -> fmt::Result {
     use crate::client::ConsumerEvent;
     match event {
+        ClientEvent::Transaction(outcome) => write!(formatter, "{name}: {outcome:?}"),
         ClientEvent::Producer(event) => write!(formatter, "{name}: {event:?}"),
         ClientEvent::Consumer(ConsumerEvent::Records { partition, records, high_watermark }) => {
             let first = records.first().map(|record| record.offset);

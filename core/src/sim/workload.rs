@@ -2,15 +2,14 @@
 
 use super::client::{Client, ClientProcess};
 use super::history::RecordId;
-use super::plan::{DISKS, log_dir};
+use super::plan::{DISKS, GroupPlan, LastingTopic, log_dir};
 use crate::client::admin::{Admin, AdminConfig, AdminRequest};
-use crate::client::assignor::Assignor;
-use crate::client::consumer::AutoOffsetReset;
+use crate::client::consumer::{AutoOffsetReset, IsolationLevel};
 use crate::client::{Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord};
-use crate::ids::{NodeId, PartitionIndex};
+use crate::ids::{NodeId, Offset, PartitionIndex};
 use crate::protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use crate::protocol::messages::create_partitions_request::CreatePartitionsTopic;
-use crate::protocol::messages::create_topics_request::CreatableTopic;
+use crate::protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use crate::protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use crate::protocol::messages::delete_topics_request::DeleteTopicState;
 use crate::protocol::messages::{
@@ -25,10 +24,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// Topics that live through the whole run, and the partitions they begin with.
-pub const LASTING_TOPICS: [(&str, PartitionIndex); 2] = [("orders", 2), ("payments", 3)];
 /// Topics that come and go.
 const PASSING_TOPICS: [&str; 3] = ["passing-0", "passing-1", "passing-2"];
+/// Topics that pipes read.
+pub const PIPED_TOPICS: [&str; 2] = ["orders", "payments"];
+/// The topic that pipes write.
+pub const PIPE_OUTPUT: &str = "ledger";
+/// `transaction.timeout.ms`
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(4);
 /// The most partitions a topic is raised to.
 const MOST_PARTITIONS: PartitionIndex = 5;
 /// How long a client waits for an answer.
@@ -41,13 +44,14 @@ const METADATA_MAX_AGE: Duration = Duration::from_secs(3);
 pub struct Workload {
     rng: Rng,
     bootstrap: Vec<(Str, u16)>,
+    topics: Vec<LastingTopic>,
     next_client: u32,
 }
 
 impl Workload {
     /// Clients that find the cluster at `bootstrap`.
-    pub fn new(rng: Rng, bootstrap: Vec<(Str, u16)>) -> Self {
-        Self { rng, bootstrap, next_client: 0 }
+    pub fn new(rng: Rng, bootstrap: Vec<(Str, u16)>, topics: Vec<LastingTopic>) -> Self {
+        Self { rng, bootstrap, topics, next_client: 0 }
     }
 
     /// A producer; idempotent where `acks` is -1.
@@ -66,15 +70,66 @@ impl Workload {
         self.process(name, Client::Producer(Box::new(Producer::new(config, 1, self.rng.clone()))))
     }
 
-    /// A consumer of `group`, which reads the lasting topics from their beginning.
-    pub fn consumer(&mut self, group: &Str, assignors: &[Assignor]) -> ClientProcess {
+    /// A producer of transactions.
+    pub fn transactional_producer(&mut self, transactional_id: &Str) -> ClientProcess {
+        let config = ProducerConfig {
+            client_id: self.client_id("transactor"),
+            bootstrap: self.bootstrap.clone(),
+            linger: Duration::from_millis(self.rng.below(10)),
+            request_timeout: REQUEST_TIMEOUT,
+            max_block: Duration::from_secs(10),
+            metadata_max_age: METADATA_MAX_AGE,
+            transactional_id: Some(transactional_id.clone()),
+            transaction_timeout: TRANSACTION_TIMEOUT,
+            ..ProducerConfig::default()
+        };
+        let name = config.client_id.clone();
+        self.process(name, Client::Producer(Box::new(Producer::new(config, 1, self.rng.clone()))))
+    }
+
+    /// A consumer of a pipe: its offsets are committed in transactions.
+    pub fn pipe_consumer(&mut self, group: &Str) -> ClientProcess {
         let config = ConsumerConfig {
+            isolation_level: IsolationLevel::ReadCommitted,
+            enable_auto_commit: false,
+            max_poll_records: 20,
+            ..self.consumer_config(group)
+        };
+        let topics = PIPED_TOPICS.iter().map(|topic| Str::from_static(topic)).collect();
+        self.consumer_process(config, topics)
+    }
+
+    /// A consumer of a group, which reads the lasting topics from their beginning.
+    pub fn consumer(&mut self, group: &GroupPlan, instance: Option<&Str>) -> ClientProcess {
+        let interval = Duration::from_millis(300 + self.rng.below(2_000));
+        let config = ConsumerConfig {
+            assignors: group.assignors.clone(),
+            auto_commit_interval: interval,
+            group_instance_id: instance.cloned(),
+            isolation_level: if group.read_committed {
+                IsolationLevel::ReadCommitted
+            } else {
+                IsolationLevel::ReadUncommitted
+            },
+            ..self.consumer_config(&group.name)
+        };
+        let topics = self.topics.iter().map(|topic| Str::from_static(topic.name)).collect();
+        self.consumer_process(config, topics)
+    }
+
+    fn consumer_process(&mut self, config: ConsumerConfig, topics: Vec<Str>) -> ClientProcess {
+        let name = config.client_id.clone();
+        let mut consumer = Consumer::new(config, 1, self.rng.clone());
+        consumer.subscribe(topics);
+        self.process(name, Client::Consumer(Box::new(consumer)))
+    }
+
+    fn consumer_config(&self, group: &Str) -> ConsumerConfig {
+        ConsumerConfig {
             client_id: self.client_id("consumer"),
             bootstrap: self.bootstrap.clone(),
             group_id: Some(group.clone()),
-            assignors: assignors.to_vec(),
             auto_offset_reset: AutoOffsetReset::Earliest,
-            auto_commit_interval: Duration::from_millis(300 + self.rng.below(2_000)),
             session_timeout: Duration::from_secs(3),
             heartbeat_interval: Duration::from_millis(500),
             max_poll_interval: Duration::from_secs(10),
@@ -82,11 +137,7 @@ impl Workload {
             metadata_max_age: METADATA_MAX_AGE,
             allow_auto_create_topics: false,
             ..ConsumerConfig::default()
-        };
-        let name = config.client_id.clone();
-        let mut consumer = Consumer::new(config, 1, self.rng.clone());
-        consumer.subscribe(LASTING_TOPICS.iter().map(|(topic, _)| Str::from_static(topic)).collect());
-        self.process(name, Client::Consumer(Box::new(consumer)))
+        }
     }
 
     /// An admin.
@@ -110,7 +161,7 @@ impl Workload {
 
     /// A record, mostly for a lasting topic where it is not said which.
     pub fn record(&mut self, id: RecordId, to: Option<(&'static str, PartitionIndex)>) -> ProducerRecord {
-        let lasting = LASTING_TOPICS[self.rng.below(LASTING_TOPICS.len() as u64) as usize].0;
+        let lasting = self.written_topic();
         let topic = if self.rng.chance(1, 12) { self.passing() } else { lasting };
         let key = self.rng.chance(2, 3).then(|| Bytes::from(format!("key-{}", self.rng.below(20))));
         ProducerRecord {
@@ -123,9 +174,31 @@ impl Workload {
         }
     }
 
+    /// A record for a topic that is written to.
+    pub fn lasting_record(&mut self, id: RecordId) -> ProducerRecord {
+        let topic = Str::from_static(self.written_topic());
+        let value = Some(id.to_value(self.rng.below(100) as usize));
+        ProducerRecord { topic, partition: None, key: None, value, headers: Vec::new(), timestamp: None }
+    }
+
+    /// A topic that is written to without transactions.
+    fn written_topic(&mut self) -> &'static str {
+        let count = self.topics.iter().filter(|topic| topic.is_written).count();
+        let chosen = self.rng.below(count as u64) as usize;
+        self.topics.iter().filter(|topic| topic.is_written).nth(chosen).map_or("orders", |topic| topic.name)
+    }
+
     /// The request that creates the lasting topics.
     pub fn create_lasting(&self, replicas: i16) -> AdminRequest {
-        let topics = LASTING_TOPICS.iter().map(|(name, partitions)| creatable(name, *partitions, replicas)).collect();
+        let config = |(name, value): &(&'static str, alloc::string::String)| CreatableTopicConfig {
+            name: Str::from_static(name),
+            value: Some(value.clone().into()),
+        };
+        let create = |topic: &LastingTopic| CreatableTopic {
+            configs: topic.configs.iter().map(config).collect(),
+            ..creatable(topic.name, topic.partitions, replicas)
+        };
+        let topics = self.topics.iter().map(create).collect();
         CreateTopicsRequest { topics, timeout_ms: 5_000, ..Default::default() }.into()
     }
 
@@ -149,7 +222,7 @@ impl Workload {
                 DeleteRecordsRequest { topics: vec![topic], timeout_ms: 5_000 }.into()
             }
             _ => {
-                let (name, fewest) = LASTING_TOPICS[self.rng.below(2) as usize];
+                let (name, fewest) = self.old_topic();
                 let count = fewest + 1 + self.rng.below((MOST_PARTITIONS - fewest) as u64) as i32;
                 let topic = CreatePartitionsTopic { name: Str::from_static(name), count, ..Default::default() };
                 let topics = vec![topic];
@@ -161,11 +234,27 @@ impl Workload {
     /// A request to move a replica to a disk of its node, and the node.
     pub fn move_replica(&mut self, brokers: u16) -> (NodeId, AdminRequest) {
         let node = self.rng.below(u64::from(brokers)) as NodeId;
-        let (name, partitions) = LASTING_TOPICS[self.rng.below(2) as usize];
+        let (name, partitions) = self.old_topic();
         let partitions = vec![self.rng.below(partitions as u64) as PartitionIndex];
         let topics = vec![AlterReplicaLogDirTopic { name: Str::from_static(name), partitions }];
         let path = log_dir(node, DISKS[self.rng.below(2) as usize]).into();
         (node, AlterReplicaLogDirsRequest { dirs: vec![AlterReplicaLogDir { path, topics }] }.into())
+    }
+
+    /// One of the first two topics, and its first partitions.
+    fn old_topic(&mut self) -> (&'static str, PartitionIndex) {
+        let chosen = self.rng.below(2) as usize;
+        self.topics.get(chosen).map_or(("orders", 1), |topic| (topic.name, topic.partitions))
+    }
+
+    /// A request to delete records of a lasting topic: all that are committed, or up to some offset.
+    pub fn delete_records(&mut self, ends: &[(Str, PartitionIndex, Offset)]) -> Option<AdminRequest> {
+        let (name, partition_index, end) = ends.get(self.rng.below(ends.len().max(1) as u64) as usize)?;
+        // Past the end: that must be refused.
+        let offset = if self.rng.chance(1, 4) { -1 } else { self.rng.below(*end as u64 + 3) as Offset };
+        let partition = DeleteRecordsPartition { partition_index: *partition_index, offset };
+        let topic = DeleteRecordsTopic { name: name.clone(), partitions: vec![partition] };
+        Some(DeleteRecordsRequest { topics: vec![topic], timeout_ms: 5_000 }.into())
     }
 
     fn passing(&mut self) -> &'static str {

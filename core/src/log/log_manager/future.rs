@@ -16,6 +16,7 @@ use crate::sorted::SortedMap;
 use crate::time::Now;
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// How the name of a future log's directory ends.
 pub(super) const FUTURE_SUFFIX: &str = "-future";
@@ -205,6 +206,29 @@ impl LogManager {
         self.logs.insert(partition.clone(), future);
         self.checkpoints_stale = true;
         true
+    }
+
+    /// Deletes the logs of a partition that are of another topic than `topic_id`: one of the same name that was deleted while
+    /// this broker was down, or the directory was that they are in. However new they are, nothing of them counts.
+    pub fn delete_other_topics(&mut self, partition: &TopicPartition, topic_id: Uuid, stores: &mut [StoreQueue]) {
+        let is_other = |log: &UnifiedLog| log.topic_partition() == partition && log.topic_id() != topic_id;
+        let mut gone = Vec::new();
+        if self.logs.get(partition).is_some_and(is_other) {
+            self.delete_replaced(partition, stores);
+            gone.extend(self.logs.remove(partition));
+        }
+        if self.futures.get(partition).is_some_and(is_other) {
+            gone.extend(self.futures.remove(partition));
+        }
+        while let Some(index) = self.duplicates.iter().position(is_other) {
+            gone.push(self.duplicates.swap_remove(index));
+        }
+        for log in gone {
+            self.checkpoints_stale = true;
+            if let Some(store) = stores.get_mut(log.directory()) {
+                log.delete_files(store);
+            }
+        }
     }
 
     /// Decides between several logs of a partition that a crash left. Of current logs the newest counts, of equals the one in

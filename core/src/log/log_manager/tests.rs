@@ -476,6 +476,41 @@ fn a_failed_directory_takes_its_logs_with_it() {
 }
 
 #[test]
+fn a_log_of_a_deleted_topic_does_not_take_the_place_of_the_new_ones() {
+    let (old, new) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let mut disks = [MemoryDisk::default(), MemoryDisk::default()];
+    for (directory, topic_id, records) in [(1, old, 3), (0, new, 1)] {
+        // As if the other directory were not there.
+        let (mut manager, mut stores) = open(&mut disks[directory]);
+        let log_config = config().default_log;
+        let log = manager.log_or_create(now(), &partition(), topic_id, None, log_config, &mut stores).unwrap();
+        for _ in 0..records {
+            let mut batch = BatchBuilder::new(0);
+            batch.append(WALL, None, Some(b"value"), &[]);
+            log.append_as_leader(now(), &batch.build(), 0, AppendOrigin::Client, &mut stores[0]).unwrap();
+        }
+        while let Some((_, commands)) = stores[0].take() {
+            disks[directory].apply(&commands);
+        }
+    }
+    let mut manager = LogManager::new(now(), config(), &[disks[0].listing("/a"), disks[1].listing("/b")]);
+    let mut stores = alloc::vec![StoreQueue::default(); 2];
+    while let Some(request) = manager.next_load(now(), &mut stores) {
+        let bytes = disks[request.directory].read(&request.range).unwrap();
+        manager.load_done(request.id, &bytes, &mut stores);
+    }
+    assert_eq!(manager.duplicates().count(), 1);
+    manager.delete_other_topics(&partition(), new, &mut stores);
+    manager.settle_duplicates(&partition(), None, &mut stores);
+    let log = manager.log(&partition()).unwrap();
+    assert_eq!((log.topic_id(), log.directory(), log.log_end_offset()), (new, 0, 1));
+    while let Some((_, commands)) = stores[1].take() {
+        disks[1].apply(&commands);
+    }
+    assert!(disks[1].files().all(|(path, _)| !path.starts_with("t-0/")), "the old one is gone");
+}
+
+#[test]
 fn deleting_a_log_leaves_no_file() {
     let mut world = World::new(4);
     for _ in 0..60 {

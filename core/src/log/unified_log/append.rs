@@ -378,7 +378,7 @@ impl UnifiedLog {
             && header.has_producer_id()
             && header.is_transactional()
             && !header.is_control()
-            && !self.producers.has_ongoing_transaction(id)
+            && !self.producers.has_ongoing_transaction(id, header.producer_epoch)
             && !self.verifications.is_verified(id, context.guard)
         {
             return Err(Rejection::new(

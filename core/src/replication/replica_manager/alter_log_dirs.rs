@@ -8,7 +8,7 @@
 use super::storage::LoadPurpose;
 use super::{Output, ReplicaManager, store_of};
 use crate::event::Event;
-use crate::ids::{Offset, TopicPartition, Uuid};
+use crate::ids::{Offset, TopicPartition};
 use crate::log::Cold;
 use crate::log::log_manager::{Copied, CopyError, future_directory_name_length, newness};
 use crate::log::storage::StoreQueue;
@@ -198,16 +198,11 @@ impl ReplicaManager {
     pub(super) fn recover_future(
         &mut self,
         partition: &TopicPartition,
-        topic_id: Uuid,
         assigned: Option<usize>,
         stores: &mut [StoreQueue],
     ) {
         self.logs.settle_duplicates(partition, assigned, stores);
         let Some(future) = self.logs.future(partition) else { return };
-        if future.topic_id() != topic_id {
-            self.logs.delete_future(partition, stores);
-            return;
-        }
         let is_assigned = assigned == Some(future.directory());
         let has_all = self.logs.log(partition).is_none_or(|current| newness(future) >= newness(current));
         if is_assigned && has_all {

@@ -3,7 +3,7 @@
 use super::{Hosted, Output, ReplicaManager, store_of};
 use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, TopicPartition, Uuid};
 use crate::log::storage::StoreQueue;
-use crate::metadata::{ConfigResourceType, LocalPartition, MetadataDelta, MetadataImage};
+use crate::metadata::{ConfigResourceType, DIRECTORY_UNASSIGNED, LocalPartition, MetadataDelta, MetadataImage};
 use crate::replication::partition::{Assignment, BrokerStanding, Partition};
 use crate::replication::replica_fetcher::{FetchState, ReplicaFetcher};
 use crate::sorted::SortedSet;
@@ -157,14 +157,14 @@ impl ReplicaManager {
         }
         if !self.partitions.contains_key(partition) {
             let settings = self.config.topic_settings(&self.image, &partition.topic);
-            if self.logs.log(partition).is_some_and(|log| log.topic_id() != local.topic_id) {
-                // Left from a topic of the same name that was deleted while this broker was down.
-                self.logs.delete_log(partition, stores);
-            }
+            self.logs.delete_other_topics(partition, local.topic_id, stores);
             let assigned = self.assigned_directory(local);
-            self.recover_future(partition, local.topic_id, assigned, stores);
-            let log = self.logs.log_or_create(now, partition, local.topic_id, assigned, settings.log.clone(), stores);
-            let offline = log.map(|log| log.update_config(settings.log.clone())).is_err();
+            self.recover_future(partition, assigned, stores);
+            let offline = self.is_in_offline_directory(local, assigned) || {
+                let log =
+                    self.logs.log_or_create(now, partition, local.topic_id, assigned, settings.log.clone(), stores);
+                log.map(|log| log.update_config(settings.log.clone())).is_err()
+            };
             self.partitions.insert(
                 partition.clone(),
                 Hosted {
@@ -177,6 +177,15 @@ impl ReplicaManager {
         }
         self.notify_assigned_directory(now, local);
         self.partitions.get(partition).is_some_and(|hosted| !hosted.offline)
+    }
+
+    /// Its log may be in a directory that failed before it was read: an empty one in another would take its place in the ISR.
+    fn is_in_offline_directory(&self, local: &LocalPartition, assigned: Option<usize>) -> bool {
+        let is_assigned = local.registration.directory(self.config.broker) != DIRECTORY_UNASSIGNED;
+        is_assigned
+            && self.logs.log(&local.partition).is_none()
+            && !assigned.is_some_and(|directory| self.logs.is_online(directory))
+            && self.logs.has_offline_directory()
     }
 
     fn take_configs(&mut self, now: Now, delta: &MetadataDelta) {

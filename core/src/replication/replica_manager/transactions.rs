@@ -345,7 +345,7 @@ impl ReplicaManager {
         }
         let fresh = VerificationGuard::new(self.next_id());
         let log = self.logs.log_mut(partition).ok_or(ErrorCode::KafkaStorageError)?;
-        Ok(log.start_verification(now, producer_id, epoch_and_sequence, operation.supports_epoch_bump(), fresh))
+        log.start_verification(now, producer_id, epoch_and_sequence, operation.supports_epoch_bump(), fresh)
     }
 
     /// The first batch of each partition, of those that are of a transaction. There is but one, which is checked later.

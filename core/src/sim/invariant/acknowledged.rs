@@ -35,7 +35,9 @@ impl Acknowledged {
             let record = RecordId { client, number };
             let offset = base_offset + index as i64;
             // A duplicate's offset may not be known any more.
+            let is_deleted = committed.is_some_and(|committed| *base_offset >= 0 && offset < committed.start());
             let is_there = match committed {
+                _ if is_deleted || history.is_unclean(lasting) => true,
                 Some(committed) if *base_offset >= 0 => committed.record(offset) == Some(record),
                 _ => history.place(record).is_some_and(|place| place.0 == lasting),
             };

@@ -1,7 +1,7 @@
 //! Below the high watermark all replicas of a partition are equal, the metadata log's too: batch by batch, byte by byte.
 
 use super::Moved;
-use crate::ids::{NodeId, Offset, Uuid};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, Offset, Uuid};
 use crate::log::UnifiedLog;
 use crate::sim::history::{History, PartitionId};
 use alloc::collections::BTreeMap;
@@ -29,7 +29,11 @@ impl CommittedLog {
         id: PartitionId,
         log: &UnifiedLog,
     ) -> Result<(), String> {
+        history.starts_at(id, log.log_start_offset());
         let high_watermark = log.high_watermark();
+        if history.is_unclean(id) {
+            return Ok(());
+        }
         // A node that starts is compared as a whole: its disk may have kept something else.
         let known = self.compared.entry((moved.node, id)).or_default();
         if known.0 != moved.incarnation {
@@ -42,7 +46,8 @@ impl CommittedLog {
         known.1 = high_watermark;
         history.begin_at(id, log.log_start_offset());
         for batch in log.batches(from, high_watermark, |range| moved.stored(log, range)) {
-            history.commit(id, &batch).map_err(|what| {
+            let has_sequences = log.topic_partition().topic != CONSUMER_OFFSETS_TOPIC;
+            history.commit(id, &batch, has_sequences).map_err(|what| {
                 let offsets = (log.log_start_offset(), high_watermark, log.log_end_offset());
                 format!(
                     "node {}, {} (start, high watermark, end: {offsets:?}): {what}",

@@ -19,7 +19,10 @@ pub(super) struct CommittedOffset {
 impl CommittedOffset {
     pub(super) fn told(&mut self, history: &History, told: &Told<'_>) -> Result<(), String> {
         let (client, name) = (told.process.number, &told.process.name);
-        let lasting = |partition: &TopicPartition| history.partition_id(&partition.topic, partition.partition);
+        let lasting = |partition: &TopicPartition| {
+            let id = history.partition_id(&partition.topic, partition.partition);
+            id.filter(|id| !history.is_unclean(*id))
+        };
         match told.event {
             ConsumerEvent::Committed(offsets) => {
                 for (partition, offset) in offsets {
@@ -40,6 +43,9 @@ impl CommittedOffset {
             }
             ConsumerEvent::Records { partition, records, .. } => {
                 let Some(floor) = self.floors.remove(&(client, partition.clone())) else { return Ok(()) };
+                if lasting(partition).is_none() {
+                    return Ok(());
+                }
                 if let Some(first) = records.first().filter(|first| first.offset < floor) {
                     let first = first.offset;
                     return Err(format!("{name} begins at {first} of {partition}, its group committed {floor}"));

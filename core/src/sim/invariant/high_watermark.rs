@@ -3,7 +3,7 @@
 use super::Moved;
 use crate::ids::{NodeId, Offset, Uuid};
 use crate::log::UnifiedLog;
-use crate::sim::history::PartitionId;
+use crate::sim::history::{History, PartitionId};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -15,8 +15,8 @@ pub(super) struct HighWatermark {
 }
 
 impl HighWatermark {
-    pub(super) fn node_moved(&mut self, moved: &Moved<'_>) -> Result<(), String> {
-        for (id, _, log) in moved.replicas() {
+    pub(super) fn node_moved(&mut self, history: &History, moved: &Moved<'_>) -> Result<(), String> {
+        for (id, _, log) in moved.replicas().filter(|(id, ..)| !history.is_unclean(*id)) {
             self.check(moved, id, log)?;
         }
         self.check(moved, (Uuid::METADATA_TOPIC, 0), moved.parts.raft.log().unified_log())

@@ -42,7 +42,7 @@ impl LeaderCompleteness {
         if epoch > newest.0 {
             *newest = (epoch, node);
         }
-        let committed = history.end(id);
+        let committed = if history.is_unclean(id) { 0 } else { history.end(id) };
         if newest.1 == node && newest.0 == epoch && log_end_offset < committed {
             return Err(format!(
                 "node {node} leads {id:?} in epoch {epoch} up to {log_end_offset}, but {committed} is committed"

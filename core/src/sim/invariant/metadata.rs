@@ -17,6 +17,7 @@ struct Said {
     leader_epoch: LeaderEpoch,
     isr: Vec<NodeId>,
     replicas: Vec<NodeId>,
+    eligible: Vec<NodeId>,
 }
 
 /// What was seen of it.
@@ -59,7 +60,7 @@ impl Metadata {
                 history.name_topic(topic.name.clone(), topic.id);
             }
             for (index, partition) in topic.partitions() {
-                self.check(moved, topic, index, partition)?;
+                self.check(history, moved, topic, index, partition)?;
             }
         }
         Ok(())
@@ -67,6 +68,7 @@ impl Metadata {
 
     fn check(
         &mut self,
+        history: &mut History,
         moved: &Moved<'_>,
         topic: &TopicImage,
         index: i32,
@@ -96,10 +98,38 @@ impl Metadata {
             leader_epoch: partition.leader_epoch,
             isr: isr.clone(),
             replicas: partition.replicas.clone(),
+            eligible: partition.eligible_leader_replicas.clone(),
         };
+        if !self.said.contains_key(&(id, partition.partition_epoch)) {
+            self.check_election(history, topic, id, partition)?;
+        }
         let first = self.said.entry((id, partition.partition_epoch)).or_insert_with(|| said.clone());
         if *first != said {
             return Err(format!("{}: {said:?}, another node was told {first:?}", of()));
+        }
+        Ok(())
+    }
+
+    /// Who becomes the leader was in sync, or is eligible as it was, but for topics with unclean elections.
+    fn check_election(
+        &self,
+        history: &mut History,
+        topic: &TopicImage,
+        id: PartitionId,
+        partition: &PartitionRegistration,
+    ) -> Result<(), String> {
+        let before = self.said.range((id, 0)..(id, partition.partition_epoch)).next_back();
+        let Some((&(_, epoch), before)) = before else { return Ok(()) };
+        let leader = partition.leader;
+        let is_clean = leader == NO_NODE || before.isr.contains(&leader) || before.eligible.contains(&leader);
+        if is_clean || before.leader_epoch == partition.leader_epoch {
+            return Ok(());
+        }
+        if history.is_lossy(&topic.name) {
+            history.elected_uncleanly(id);
+        } else if epoch + 1 == partition.partition_epoch {
+            let (name, isr) = (&topic.name, &before.isr);
+            return Err(format!("{name}-{}: {leader} becomes the leader, the ISR was {isr:?}", id.1));
         }
         Ok(())
     }

@@ -261,7 +261,8 @@ fn a_late_verification_lets_nothing_in() {
         appended.map(|info| info.first_offset).map_err(|error| error.code)
     };
     let start = |fixture: &mut Fixture, sequence, fresh| {
-        fixture.log.start_verification(now(), 9, (0, sequence), false, VerificationGuard::new(fresh))
+        let guard = VerificationGuard::new(fresh);
+        fixture.log.start_verification(now(), 9, (0, sequence), false, guard).expect("its epoch is the newest")
     };
     assert_eq!(append(&mut fixture, VerificationGuard::SENTINEL, 0), Err(ErrorCode::InvalidTxnState));
     let first = start(&mut fixture, 1, 1).unwrap();
@@ -281,10 +282,26 @@ fn a_late_verification_lets_nothing_in() {
 }
 
 #[test]
+fn a_transaction_of_the_epoch_before_lets_nothing_of_the_next_in() {
+    let mut fixture = Fixture::new(LogConfig::default());
+    fixture.begin(9, 1, 0);
+    // Its coordinator counted the epoch up, and its marker is still on its way.
+    let guard = VerificationGuard::new(1);
+    let start = |fixture: &mut Fixture, epoch| fixture.log.start_verification(now(), 9, (epoch, 0), true, guard);
+    assert_eq!(start(&mut fixture, 1), Ok(None), "it goes on");
+    assert_eq!(start(&mut fixture, 2), Ok(Some(guard)), "the coordinator has to be asked");
+    assert_eq!(start(&mut fixture, 0), Err(ErrorCode::InvalidProducerEpoch));
+    let context = TransactionContext { guard: VerificationGuard::SENTINEL, verified: true, transaction_version: 0 };
+    let (batch, origin) = (transactional(9, 2, 0), AppendOrigin::Client);
+    let error = fixture.log.append_transactional(now(), &batch, 3, origin, &context, &mut fixture.store).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidTxnState);
+}
+
+#[test]
 fn transactions_with_bumped_epochs_begin_with_sequence_0() {
     let mut fixture = Fixture::new(LogConfig::default());
     let guard = VerificationGuard::new(1);
-    assert_eq!(fixture.log.start_verification(now(), 9, (0, 3), true, guard), Some(guard));
+    assert_eq!(fixture.log.start_verification(now(), 9, (0, 3), true, guard), Ok(Some(guard)));
     let context = TransactionContext { guard, verified: true, transaction_version: 0 };
     let (batch, origin) = (transactional(9, 0, 3), AppendOrigin::Client);
     let error = fixture.log.append_transactional(now(), &batch, 3, origin, &context, &mut fixture.store).unwrap_err();
