@@ -5,7 +5,6 @@ use super::failure::{Exception, Failure, thrown};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::ids::{Offset, TopicPartition};
-use crate::java::{hash_map_order, topic_partition_hash};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 use crate::protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
@@ -41,11 +40,11 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let server = options.value("bootstrap-server")?.unwrap_or_default();
     let config = admin_config(terminal, options.value("command-config")?, server).await?;
     let path = options.value("offset-json-file")?.unwrap_or_default();
-    let mut wanted = read(&terminal.text_file(path).await?)?;
+    let wanted = read(&terminal.text_file(path).await?)?;
     terminal.start_admin(config);
     terminal.line("Executing records delete operation");
-    // Kafka's admin keeps what is asked for in a map, and waits for leaders of partitions that are not there, too.
-    hash_map_order(&mut wanted, 16, |(at, _)| topic_partition_hash(at));
+    // As Kafka's admin, this one waits for leaders of partitions that are not there, too. Kafka's tells what came of them in
+    // the order of a map that no two processes share.
     let requests = wanted.iter().map(|(at, offset)| request(at, *offset)).collect();
     let deleted = terminal.ask_all(requests).await;
     let mut lines = Vec::new();

@@ -24,8 +24,7 @@ use crate::protocol::messages::{
     ListPartitionReassignmentsRequest, MetadataResponse,
 };
 use crate::rng::Rng;
-use crate::sorted::SortedMap;
-use crate::sorted::sort;
+use crate::sorted::{SortedMap, sort};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -634,7 +633,7 @@ impl Command<'_> {
                 Err(cause) => return Err(failed(&replica, &cause)),
             }
         }
-        hash_map_order(&mut begun, 16, replica_hash);
+        sort(&mut begun);
         Ok(begun)
     }
 }

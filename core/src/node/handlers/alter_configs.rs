@@ -15,6 +15,7 @@ use crate::protocol::{DecodeError, ErrorCode, Reader};
 use crate::text::Str;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Answers where nothing of the request is left for the controller; false where something is, which then checks all of it.
 pub(super) fn refuse(
@@ -27,11 +28,16 @@ pub(super) fn refuse(
     if !request.resources.iter().all(|resource| is_broker(resource.resource_type)) {
         return Ok(false);
     }
-    let mut responses = alloc::vec::Vec::new();
+    let mut responses = Vec::new();
     for wanted in &request.resources {
         let resource = ConfigResource { kind: ConfigResourceType::Broker, name: wanted.resource_name.clone() };
-        let checked = altered_configs(&broker.image, &resource, &wanted.configs)
-            .and_then(|altered| check(broker, &resource.name, &altered));
+        let checked = altered_configs(&broker.image, &resource, &wanted.configs).and_then(|altered| {
+            if context.is_controller_listener {
+                check_directly(broker, &resource, &altered)
+            } else {
+                check(broker, &resource.name, &altered)
+            }
+        });
         let Err(error) = checked else { return Ok(false) };
         responses.push(AlterConfigsResourceResponse {
             error_code: error.code(),
@@ -46,6 +52,21 @@ pub(super) fn refuse(
     let response = IncrementalAlterConfigsResponse { responses, ..Default::default() };
     broker.respond::<IncrementalAlterConfigsRequest>(context.token, &response);
     Ok(true)
+}
+
+/// A controller that is asked itself does not know a broker's directories: it lets fewer be cordoned, not others.
+fn check_directly(broker: &Broker, resource: &ConfigResource, altered: &Overrides) -> Result<(), ApiError> {
+    const KEY: &str = "cordoned.log.dirs";
+    let list = |value: &Str| -> Vec<String> { value.trim().split(',').map(|one| one.trim().into()).collect() };
+    let now = broker.image.configs.value(resource, KEY).map(list).unwrap_or_default();
+    let then = altered.get(KEY).filter(|value| !value.trim().is_empty()).map(list).unwrap_or_default();
+    if then.iter().all(|one| now.contains(one)) {
+        return Ok(());
+    }
+    // With two spaces, as Kafka says it.
+    let message =
+        format!("When updating {KEY} via controllers,  the new value must be a subset of the current configuration value.");
+    Err(ApiError::new(ErrorCode::InvalidConfig, message))
 }
 
 /// Checks all that would be set on this broker, or with an empty name on all.

@@ -104,6 +104,12 @@ fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Res
         broker.forward(&context, frame.clone());
         return Ok(());
     }
+    if served.key == ApiKey::IncrementalAlterConfigs && broker.is_active_controller() {
+        let (_, mut ahead) = decode_request_header(frame)?;
+        if alter_configs::refuse(broker, &context, &mut ahead)? {
+            return Ok(());
+        }
+    }
     dispatch(broker, &context, reader)
 }
 

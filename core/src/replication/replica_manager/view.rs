@@ -132,6 +132,7 @@ impl ReplicaManager {
             directories.push(LogDirectoryView {
                 path: path.clone(),
                 online,
+                cordoned: self.logs.is_cordoned(index),
                 replicas: current.chain(future).collect(),
             });
         }
@@ -146,6 +147,8 @@ pub struct LogDirectoryView {
     pub path: Str,
     /// It did not fail.
     pub online: bool,
+    /// It takes nothing new (KIP-1066).
+    pub cordoned: bool,
     /// Its replicas, the current ones first.
     pub replicas: Vec<ReplicaView>,
 }
