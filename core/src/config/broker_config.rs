@@ -314,10 +314,16 @@ fn check_threads(before: &BrokerConfig, after: &BrokerConfig) -> Result<(), Conf
     }
     let (old, new) = of(CLEANER);
     if new < old / 2 {
-        return refused(CLEANER, format!("Log cleaner threads cannot be reduced to less than half the current value {old}"));
+        return refused(
+            CLEANER,
+            format!("Log cleaner threads cannot be reduced to less than half the current value {old}"),
+        );
     }
     if new > old * 2 {
-        return refused(CLEANER, format!("Log cleaner threads cannot be increased to more than double the current value {old}"));
+        return refused(
+            CLEANER,
+            format!("Log cleaner threads cannot be increased to more than double the current value {old}"),
+        );
     }
     Ok(())
 }

@@ -275,11 +275,7 @@ fn dynamic_changes_are_checked_with_the_brokers_own_file() {
         assert_eq!(check(key, value), Err(text), "{key}={value}");
     };
     let pool = "Dynamic thread count update validation failed for num.io.threads";
-    threads(
-        "num.io.threads",
-        "17",
-        &format!("{pool}=17, value should not be greater than double the current value 8"),
-    );
+    threads("num.io.threads", "17", &format!("{pool}=17, value should not be greater than double the current value 8"));
     threads("num.io.threads", "3", &format!("{pool}=3, value should be at least half the current value 8"));
     threads(
         "log.cleaner.threads",

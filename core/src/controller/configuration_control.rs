@@ -127,7 +127,8 @@ impl Decision<'_> {
     fn check_configs(self, resource: &ConfigResource, overrides: &Overrides) -> Result<(), ApiError> {
         const LONGEST_VALUE: usize = 32_767;
         if overrides.values().any(|value| value.encode_utf16().count() > LONGEST_VALUE) {
-            let message = "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
+            let message =
+                "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
             return Err(ApiError::new(ErrorCode::InvalidConfig, message));
         }
         let name = &resource.name;
@@ -160,8 +161,7 @@ impl Decision<'_> {
     fn check_broker_configs(self, name: &Str, overrides: &Overrides) -> Result<(), ApiError> {
         let mistake = |message: &str| ApiError::new(ErrorCode::InvalidRequest, message);
         if !name.is_empty() {
-            let id: NodeId =
-                name.parse().map_err(|_| mistake("Unable to parse broker name as a base 10 number."))?;
+            let id: NodeId = name.parse().map_err(|_| mistake("Unable to parse broker name as a base 10 number."))?;
             if id < 0 {
                 return Err(mistake("Invalid negative broker ID."));
             }
@@ -277,8 +277,7 @@ fn named_once(code: i8, name: &Str, named: &[(i8, &Str)]) -> Result<ConfigResour
     }
     // Log levels are nobody's but the broker's.
     let kind = ConfigResourceType::from_code(code).filter(|kind| *kind != ConfigResourceType::BrokerLogger);
-    let kind =
-        kind.ok_or_else(|| ApiError::new(ErrorCode::InvalidRequest, format!("Unknown resource type {code}")))?;
+    let kind = kind.ok_or_else(|| ApiError::new(ErrorCode::InvalidRequest, format!("Unknown resource type {code}")))?;
     Ok(ConfigResource { kind, name: name.clone() })
 }
 

@@ -109,7 +109,11 @@ pub struct LogManager {
 impl LogManager {
     /// Begins to open what `directories` hold.
     pub fn new(now: Now, config: LogManagerConfig, directories: &[LogDirectory]) -> Self {
-        let online = directories.iter().map(|directory| Directory { path: directory.path.clone(), online: true, cordoned: false });
+        let online = directories.iter().map(|directory| Directory {
+            path: directory.path.clone(),
+            online: true,
+            cordoned: false,
+        });
         Self {
             directories: online.collect(),
             logs: SortedMap::new(),

@@ -246,7 +246,8 @@ fn replaced(line: &str, places: &Places) -> Replaced {
 
 /// Directories that follow each other, by their names.
 fn with_sorted_directories(line: &str, directory: &Regex) -> String {
-    let found: Vec<_> = directory.captures_iter(line).filter_map(|found| Some((found.get(0)?, found.get(1)?))).collect();
+    let found: Vec<_> =
+        directory.captures_iter(line).filter_map(|found| Some((found.get(0)?, found.get(1)?))).collect();
     let mut sorted = String::new();
     let mut end = 0;
     for broker in found.chunk_by(|(left, _), (right, _)| &line[left.end()..right.start()] == ",") {
@@ -444,8 +445,9 @@ mod tests {
 
     #[test]
     fn log_directories_of_a_broker_are_sorted() {
-        let directory =
-            |name: &str, partitions: &str| format!("{{\"partitions\":[{partitions}],\"error\":null,\"logDir\":\"{name}\"}}");
+        let directory = |name: &str, partitions: &str| {
+            format!("{{\"partitions\":[{partitions}],\"error\":null,\"logDir\":\"{name}\"}}")
+        };
         let brokers = |first: &str, second: &str, other: &str| {
             format!(
                 "{{\"brokers\":[{{\"broker\":0,\"logDirs\":[{first},{second}]}},{{\"broker\":1,\"logDirs\":[{other}]}}],\"version\":1}}"

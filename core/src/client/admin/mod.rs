@@ -227,7 +227,13 @@ impl Admin {
 
     /// What Kafka's client would warn of in its log.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.network.poll_notice()
+        // Kafka's admin keeps no metadata of topics: it asks for it, and keeps errors to itself.
+        while let Some(notice) = self.network.poll_notice() {
+            if !matches!(notice, Notice::MetadataErrors { .. }) {
+                return Some(notice);
+            }
+        }
+        None
     }
 
     /// Closes the connections.

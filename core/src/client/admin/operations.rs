@@ -105,6 +105,7 @@ impl Operation for IncrementalAlterConfigsRequest {
 
 impl Operation for ListConfigResourcesRequest {
     const CALL: &'static str = "listConfigResources";
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for AlterClientQuotasRequest {

@@ -469,7 +469,12 @@ fn configurations_change_key_by_key() {
         (foo(), vec![("retention.ms", 9, Some("1"))], 42, "Unknown operations type 9"),
         (ConfigResource::topic("bar"), vec![], 3, "The topic 'bar' does not exist."),
         (ConfigResource::topic("bar"), vec![("x", SET, Some("5"))], 40, "Unknown topic config name: x"),
-        (ConfigResource::topic("bar"), vec![("a", SET, Some("5")), ("x", DELETE, None)], 40, "Unknown topic config name: a"),
+        (
+            ConfigResource::topic("bar"),
+            vec![("a", SET, Some("5")), ("x", DELETE, None)],
+            40,
+            "Unknown topic config name: a",
+        ),
         (foo(), vec![("retention.ms", SET, Some("x")), ("x", SET, Some("5"))], 40, "Unknown topic config name: x"),
         (ConfigResource::topic(".."), vec![("x", SET, Some("5"))], 17, "Topic name is invalid: '..' is not allowed"),
         (

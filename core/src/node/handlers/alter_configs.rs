@@ -18,11 +18,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Answers where nothing of the request is left for the controller; false where something is, which then checks all of it.
-pub(super) fn refuse(
-    broker: &mut Broker,
-    context: &RequestContext,
-    reader: &mut Reader,
-) -> Result<bool, DecodeError> {
+pub(super) fn refuse(broker: &mut Broker, context: &RequestContext, reader: &mut Reader) -> Result<bool, DecodeError> {
     let request: IncrementalAlterConfigsRequest = body(reader, context)?;
     let is_broker = |code: i8| ConfigResourceType::from_code(code) == Some(ConfigResourceType::Broker);
     if !request.resources.iter().all(|resource| is_broker(resource.resource_type)) {
@@ -64,8 +60,9 @@ fn check_directly(broker: &Broker, resource: &ConfigResource, altered: &Override
         return Ok(());
     }
     // With two spaces, as Kafka says it.
-    let message =
-        format!("When updating {KEY} via controllers,  the new value must be a subset of the current configuration value.");
+    let message = format!(
+        "When updating {KEY} via controllers,  the new value must be a subset of the current configuration value."
+    );
     Err(ApiError::new(ErrorCode::InvalidConfig, message))
 }
 
@@ -83,5 +80,8 @@ fn check(broker: &Broker, name: &Str, altered: &Overrides) -> Result<(), ApiErro
     let now = broker.image.configs.dynamic(id);
     let mut then = now.clone();
     *(if name.is_empty() { &mut then.cluster_default } else { &mut then.broker }) = altered.clone();
-    broker.config.validate_change(now, then, !name.is_empty()).map_err(|error| refused(String::from(error.message.as_str())))
+    broker
+        .config
+        .validate_change(now, then, !name.is_empty())
+        .map_err(|error| refused(String::from(error.message.as_str())))
 }
