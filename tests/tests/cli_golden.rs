@@ -52,9 +52,9 @@ fn played(scenario: &Scenario, port: u16, known: &[Known]) -> io::Result<Verdict
     let folder = tempfile::tempdir()?;
     let (files, data) = (folder.path().join("files"), folder.path().join("data"));
     std::fs::create_dir_all(&files)?;
-    let cluster = OurCluster::start(scenario.nodes, free_port(port, scenario.nodes)?, &data)?;
+    let mut cluster = OurCluster::start(scenario.shape, free_port(port, scenario.shape.nodes)?, &data)?;
     let tools = OurTools::at(PathBuf::from(env!("CARGO_BIN_EXE_kafka-tools")));
     let mut tools = tools.ok_or_else(|| io::Error::other("kafka-tools is not built"))?;
-    let printed = play(scenario, &cluster.places, &files, &mut tools)?;
+    let printed = play(scenario, &mut cluster, &files, &mut tools)?;
     Ok(judge(scenario, Way::OURS, &printed, known))
 }

@@ -35,8 +35,22 @@ pub(super) async fn partition_counts(terminal: &Terminal) -> Result<SortedMap<St
     Ok(topics.filter_map(|topic| Some((topic.name?, topic.partitions.len() as i32))).collect())
 }
 
-/// An offset, or why a partition has none to tell.
-type Found = Result<Offset, ErrorCode>;
+/// Why a partition has no offset to tell.
+pub(super) enum Missing {
+    /// Its leader says so.
+    Refused(ErrorCode),
+    /// No leader could be asked.
+    Unasked(Exception),
+}
+
+impl From<Missing> for Exception {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Refused(error) => Self::of(error, None),
+            Missing::Unasked(exception) => exception,
+        }
+    }
+}
 
 /// The offset of the first record that is not older than `timestamp`, or what [`LATEST`] and [`EARLIEST`] stand for; -1
 /// where there is none. The partitions must be there.
@@ -46,39 +60,55 @@ pub(super) async fn offsets(
     timestamp: i64,
 ) -> Result<SortedMap<TopicPartition, Offset>, Failure> {
     let mut offsets = SortedMap::new();
-    for (at, found) in offsets_or_errors(terminal, partitions, timestamp).await? {
-        offsets.insert(at, found.map_err(|error| Exception::of(error, None))?);
+    for (at, found) in offsets_or_errors(terminal, partitions, &[], timestamp).await {
+        offsets.insert(at, found.map_err(Exception::from)?);
     }
     Ok(offsets)
 }
 
-/// As [`offsets`], with the error of each partition that has one.
+/// As [`offsets`], with what is wrong with each partition. `leaderless` are some more: each of them is waited for without
+/// keeping the others waiting.
 pub(super) async fn offsets_or_errors(
     terminal: &Terminal,
     partitions: &[TopicPartition],
+    leaderless: &[TopicPartition],
     timestamp: i64,
-) -> Result<SortedMap<TopicPartition, Found>, Failure> {
+) -> SortedMap<TopicPartition, Result<Offset, Missing>> {
+    let mut asked: Vec<&[TopicPartition]> = leaderless.chunks(1).collect();
+    if !partitions.is_empty() {
+        asked.push(partitions);
+    }
+    let requests = asked.iter().map(|partitions| offsets_request(partitions, timestamp)).collect();
+    let mut offsets = SortedMap::new();
+    for (partitions, response) in asked.into_iter().zip(terminal.ask_all(requests).await) {
+        let topics = match response {
+            Ok(response) => response.topics,
+            Err(exception) => {
+                let unasked = partitions.iter().map(|at| (at.clone(), Err(Missing::Unasked(exception.clone()))));
+                offsets.extend(unasked);
+                continue;
+            }
+        };
+        for topic in topics {
+            for partition in topic.partitions {
+                let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
+                let error = ErrorCode::from_code(partition.error_code).unwrap_or(ErrorCode::UnknownServerError);
+                offsets.insert(at, if error.is_error() { Err(Missing::Refused(error)) } else { Ok(partition.offset) });
+            }
+        }
+    }
+    offsets
+}
+
+fn offsets_request(partitions: &[TopicPartition], timestamp: i64) -> ListOffsetsRequest {
     let mut topics: SortedMap<Str, Vec<ListOffsetsPartition>> = SortedMap::new();
     for partition in partitions {
         let wanted =
             ListOffsetsPartition { partition_index: partition.partition, timestamp, ..ListOffsetsPartition::default() };
         topics.entry(partition.topic.clone()).or_default().push(wanted);
     }
-    if topics.is_empty() {
-        return Ok(SortedMap::new());
-    }
     let topics = topics.into_iter().map(|(name, partitions)| ListOffsetsTopic { name, partitions }).collect();
-    let request = ListOffsetsRequest { topics, ..ListOffsetsRequest::default() };
-    let mut offsets = SortedMap::new();
-    let response = terminal.ask(request).await?;
-    for topic in response.topics {
-        for partition in topic.partitions {
-            let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
-            let error = ErrorCode::from_code(partition.error_code).unwrap_or(ErrorCode::UnknownServerError);
-            offsets.insert(at, if error.is_error() { Err(error) } else { Ok(partition.offset) });
-        }
-    }
-    Ok(offsets)
+    ListOffsetsRequest { topics, ..ListOffsetsRequest::default() }
 }
 
 /// What Kafka throws for a topic or partition that is not there.

@@ -1,14 +1,13 @@
 //! `kafka-delete-records.sh`: deletes the oldest records of partitions (`org.apache.kafka.tools.DeleteRecordsCommand`).
 
 use super::arguments::jopt::{OptionSpec, Options, value};
-use super::cluster::partition_counts;
 use super::failure::{Exception, Failure, thrown};
 use super::properties_file::admin_config;
 use super::terminal::Terminal;
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::ErrorCode;
-use crate::protocol::messages::DeleteRecordsRequest;
 use crate::protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use crate::protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
@@ -44,16 +43,13 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     let wanted = read(&terminal.text_file(path).await?)?;
     terminal.start_admin(config);
     terminal.line("Executing records delete operation");
-    let counts = partition_counts(terminal).await?;
+    // As Kafka's admin, this one waits for leaders of partitions that are not there, too. Kafka's tells what came of them in
+    // the order of a map that no two processes share.
+    let requests = wanted.iter().map(|(at, offset)| request(at, *offset)).collect();
+    let deleted = terminal.ask_all(requests).await;
     let mut lines = Vec::new();
-    for (at, offset) in wanted {
-        let is_there = counts.get(&at.topic).is_some_and(|count| (0..*count).contains(&at.partition));
-        let deleted = if is_there {
-            delete(terminal, &at, offset).await?
-        } else {
-            Err(Exception::of(ErrorCode::UnknownTopicOrPartition, None))
-        };
-        lines.push(match deleted {
+    for ((at, _), response) in wanted.iter().zip(deleted) {
+        lines.push(match response.and_then(|response| low_watermark(terminal, at, &response)) {
             Ok(low_watermark) => format!("partition: {at}\tlow_watermark: {low_watermark}"),
             Err(exception) => format!("partition: {at}\terror: {exception}"),
         });
@@ -65,27 +61,28 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn delete(
-    terminal: &Terminal,
-    at: &TopicPartition,
-    offset: Offset,
-) -> Result<Result<Offset, Exception>, Failure> {
+fn request(at: &TopicPartition, offset: Offset) -> DeleteRecordsRequest {
     let partitions = vec![DeleteRecordsPartition { partition_index: at.partition, offset }];
     let topics = vec![DeleteRecordsTopic { name: at.topic.clone(), partitions }];
-    let request = DeleteRecordsRequest { topics, timeout_ms: 60_000 };
-    let response = terminal.ask(request).await?;
+    DeleteRecordsRequest { topics, timeout_ms: 60_000 }
+}
+
+fn low_watermark(
+    terminal: &Terminal,
+    at: &TopicPartition,
+    response: &DeleteRecordsResponse,
+) -> Result<Offset, Exception> {
     let found = response.topics.iter().flat_map(|topic| &topic.partitions).next();
     let (code, low_watermark) = found.map_or((-1, -1), |partition| (partition.error_code, partition.low_watermark));
-    if let Err(exception) = thrown(code, None) {
+    thrown(code, None).inspect_err(|_| {
         let name = ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError).name();
         let line = format!(
             "[AdminClient clientId=adminclient-1] DeleteRecords request for topic partition {at} failed due to an unexpected \
              error {name}"
         );
         terminal.log("ERROR", &line, "org.apache.kafka.clients.admin.internals.DeleteRecordsHandler");
-        return Ok(Err(exception));
-    }
-    Ok(Ok(low_watermark))
+    })?;
+    Ok(low_watermark)
 }
 
 /// The offsets of a file, in its order.

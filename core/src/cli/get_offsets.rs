@@ -1,7 +1,7 @@
 //! `kafka-get-offsets.sh`: offsets of partitions at a point in time (`org.apache.kafka.tools.GetOffsetShell`).
 
 use super::arguments::jopt::{OptionSpec, Options, flag, value};
-use super::cluster::{metadata, offsets_or_errors};
+use super::cluster::{Missing, metadata, offsets_or_errors};
 use super::failure::{Exception, Failure, TERSE, wrapped};
 use super::properties_file::{admin_config, check_address};
 use super::terminal::Terminal;
@@ -64,32 +64,35 @@ async fn execute(terminal: &Terminal) -> Result<(), Failure> {
     terminal.start_admin(config);
     let topics =
         metadata(terminal).await.map_err(|cause| wrapped("java.util.concurrent.ExecutionException", &cause))?;
-    let mut chosen = Vec::new();
+    let (mut chosen, mut leaderless) = (Vec::new(), Vec::new());
     for topic in topics.topics.iter().filter(|topic| !(topic.is_internal && options.has("exclude-internal-topics"))) {
         let Some(name) = &topic.name else { continue };
         for partition in &topic.partitions {
             if rules.iter().any(|rule| rule.is_match(name, partition.partition_index)) {
-                chosen.push(TopicPartition { topic: name.clone(), partition: partition.partition_index });
+                let at = TopicPartition { topic: name.clone(), partition: partition.partition_index };
+                if partition.leader_id < 0 { leaderless.push(at) } else { chosen.push(at) }
             }
         }
     }
-    if chosen.is_empty() {
+    if chosen.is_empty() && leaderless.is_empty() {
         return Err(terse("Could not match any topic-partitions with the specified filters").into());
     }
-    let mut found: Vec<_> = offsets_or_errors(terminal, &chosen, timestamp).await?.into_iter().collect();
+    let mut found: Vec<_> = offsets_or_errors(terminal, &chosen, &leaderless, timestamp).await.into_iter().collect();
     sort_by_key(&mut found, |(at, _)| at.to_string());
     for (at, offset) in found {
         match offset {
             Ok(offset) if offset < 0 => {}
             Ok(offset) => terminal.line(&format!("{}:{}:{offset}", at.topic, at.partition)),
-            Err(error) => {
-                let line = format!(
-                    "[AdminClient clientId=GetOffsetShell] ListOffsets request for topic partition {at} failed due to an \
-                     unexpected error {}",
-                    error.name()
-                );
-                terminal.log("ERROR", &line, "org.apache.kafka.clients.admin.internals.ListOffsetsHandler");
-                let exception = Exception::of(error, None);
+            Err(missing) => {
+                if let Missing::Refused(error) = &missing {
+                    let line = format!(
+                        "[AdminClient clientId=GetOffsetShell] ListOffsets request for topic partition {at} failed due to an \
+                         unexpected error {}",
+                        error.name()
+                    );
+                    terminal.log("ERROR", &line, "org.apache.kafka.clients.admin.internals.ListOffsetsHandler");
+                }
+                let exception = Exception::from(missing);
                 terminal
                     .error_line(&format!("Skip getting offsets for topic-partition {at} due to error: {exception}"));
             }

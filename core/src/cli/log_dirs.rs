@@ -107,14 +107,14 @@ fn directories(options: &Options, results: Vec<DescribeLogDirsResult>) -> Result
         };
         let mut partitions: Vec<(TopicPartition, DescribeLogDirsPartition)> = Vec::new();
         for topic in result.topics {
-            if topics.as_ref().is_some_and(|topics| !topics.contains(&&*topic.name)) {
-                continue;
-            }
             for partition in topic.partitions {
                 let at = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
                 partitions.push((at, partition));
             }
         }
+        // Kafka's tool puts those that are asked for from a map of all into another.
+        hash_map_order(&mut partitions, 16, |(at, _)| topic_partition_hash(at));
+        partitions.retain(|(at, _)| topics.as_ref().is_none_or(|topics| topics.contains(&&*at.topic)));
         hash_map_order(&mut partitions, 16, |(at, _)| topic_partition_hash(at));
         let partition = |(at, partition): &(TopicPartition, DescribeLogDirsPartition)| {
             let DescribeLogDirsPartition { partition_size, offset_lag, is_future_key, .. } = partition;

@@ -470,6 +470,16 @@ impl Terminal {
         Ok(self.answer(ticket).await?.to::<R>()?)
     }
 
+    /// Asks for several things at once: what came of each, in their order.
+    pub(super) async fn ask_all<R: Operation>(&self, requests: Vec<R>) -> Vec<Result<R::Response, Exception>> {
+        let tickets: Vec<_> = requests.into_iter().map(|request| self.submit(None, request.into())).collect();
+        let mut responses = Vec::new();
+        for ticket in tickets {
+            responses.push(self.answer(ticket).await.and_then(|answer| Ok(answer.to::<R>()?)));
+        }
+        responses
+    }
+
     /// Asks this broker.
     ///
     /// # Errors

@@ -86,6 +86,8 @@ pub struct BrokerConfig {
     pub quorum_bootstrap_servers: Vec<HostAndPort>,
     /// The log directories, in order.
     pub log_dirs: Vec<Str>,
+    /// Those of them that take nothing new: `cordoned.log.dirs` (KIP-1066).
+    pub cordoned_log_dirs: Vec<Str>,
     /// The directory of `__cluster_metadata`; may be one outside `log_dirs`.
     pub metadata_log_dir: Str,
     /// The metadata quorum.
@@ -176,6 +178,23 @@ impl BrokerConfig {
         Ok(())
     }
 
+    /// Checks a change of what is set over this file from `now` to `then`, as the broker that is asked does before the
+    /// controller hears of it; `per_broker` where it is for one broker, not for all.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub fn validate_change(
+        &self,
+        now: DynamicConfigs,
+        then: DynamicConfigs,
+        per_broker: bool,
+    ) -> Result<(), ConfigError> {
+        Self::validate_dynamic(if per_broker { &then.broker } else { &then.cluster_default }, per_broker)?;
+        let after = self.with_dynamic(then)?;
+        let before = self.with_dynamic(now);
+        check_threads(before.as_ref().unwrap_or(self), &after)
+    }
+
     /// The texts of the file, unknown keys included.
     pub fn given(&self) -> &Overrides {
         &self.given
@@ -211,6 +230,7 @@ impl BrokerConfig {
         check_quorum(&values, &quorum_voters, &quorum_bootstrap_servers)?;
         let addresses = Addresses::read(&values, &given)?;
         let log_dirs = values.list("log.dirs").or_else(|| values.list("log.dir")).unwrap_or_default().to_vec();
+        let cordoned_log_dirs = cordoned(values.list("cordoned.log.dirs").unwrap_or_default(), &log_dirs)?;
         let metadata_log_dir =
             values.text("metadata.log.dir").or_else(|| log_dirs.first().cloned()).unwrap_or_default();
         let mut config = Self {
@@ -225,6 +245,7 @@ impl BrokerConfig {
             quorum_voters,
             quorum_bootstrap_servers,
             log_dirs,
+            cordoned_log_dirs,
             metadata_log_dir,
             quorum: QuorumConfig::of(&values),
             metadata_log: MetadataLogConfig::of(&values),
@@ -243,6 +264,68 @@ impl BrokerConfig {
         config.topic_defaults = TopicConfig::of(&config.topic_values());
         Ok(config)
     }
+}
+
+/// The log directories that take nothing new (KIP-1066).
+fn cordoned(named: &[Str], log_dirs: &[Str]) -> Result<Vec<Str>, ConfigError> {
+    const KEY: &str = "cordoned.log.dirs";
+    let failed = |message: String| Err(ConfigError::of(KEY, format!("requirement failed: {message}")));
+    if named.iter().any(|name| *name == *"*") {
+        if named.len() > 1 {
+            return failed(format!("When {KEY} is set to *, it must not contain other values"));
+        }
+        return Ok(log_dirs.to_vec());
+    }
+    let missing: Vec<&str> = named.iter().filter(|name| !log_dirs.contains(name)).map(Str::as_str).collect();
+    if missing.is_empty() {
+        return Ok(named.to_vec());
+    }
+    let missing = missing.join(", ");
+    failed(format!("All entries in {KEY} must be present in log.dirs or log.dir. Missing entries : {missing}"))
+}
+
+/// Pools of threads at most double or halve while a broker runs.
+fn check_threads(before: &BrokerConfig, after: &BrokerConfig) -> Result<(), ConfigError> {
+    const POOLS: [&str; 4] =
+        ["num.io.threads", "num.replica.fetchers", "num.recovery.threads.per.data.dir", "background.threads"];
+    const CLEANER: &str = "log.cleaner.threads";
+    let of = |key: &str| (i64::from(before.values.int(key)), i64::from(after.values.int(key)));
+    let refused = |key: &str, why: String| {
+        let why = format!("org.apache.kafka.common.config.ConfigException: {why}");
+        Err(ConfigError::of(key, format!("Invalid value {why} for configuration Invalid dynamic configuration")))
+    };
+    for key in POOLS {
+        let (old, new) = of(key);
+        let problem = if new < old / 2 {
+            "at least half"
+        } else if new > old * 2 {
+            "not be greater than double"
+        } else {
+            continue;
+        };
+        let verb = if new < old { "be " } else { "" };
+        return refused(
+            key,
+            format!(
+                "Dynamic thread count update validation failed for {key}={new}, value should {verb}{problem} the current \
+                 value {old}"
+            ),
+        );
+    }
+    let (old, new) = of(CLEANER);
+    if new < old / 2 {
+        return refused(
+            CLEANER,
+            format!("Log cleaner threads cannot be reduced to less than half the current value {old}"),
+        );
+    }
+    if new > old * 2 {
+        return refused(
+            CLEANER,
+            format!("Log cleaner threads cannot be increased to more than double the current value {old}"),
+        );
+    }
+    Ok(())
 }
 
 fn parse(given: &Overrides, dynamic: &DynamicConfigs) -> Result<Values, ConfigError> {

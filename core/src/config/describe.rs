@@ -114,18 +114,16 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
         let value = synonyms.first().and_then(|strongest| strongest.value.clone());
         row(key, value, synonyms)
     }));
-    for name in broker.given().keys().filter(|name| broker_key(name).is_none()) {
-        // Kafka cannot know whether an unknown key holds a secret, so it hides the value.
-        rows.push(DescribedConfig {
-            name: name.clone(),
-            value: None,
-            read_only: true,
-            source: ConfigSource::StaticBroker,
-            sensitive: true,
-            synonyms: broker.synonyms(name, &[]),
-            config_type: None,
-            documentation: None,
-        });
+    for (names, source) in [
+        (&dynamic.broker, ConfigSource::DynamicBroker),
+        (&dynamic.cluster_default, ConfigSource::DynamicDefaultBroker),
+        (broker.given(), ConfigSource::StaticBroker),
+    ] {
+        for name in names.keys().filter(|name| broker_key(name).is_none() && dynamic_key(name).is_none()) {
+            if !rows.iter().any(|row| row.name == *name) {
+                rows.push(unknown(name, source, broker.synonyms(name, &[])));
+            }
+        }
     }
     hash_map_order(&mut rows, 16, |row| string_hash(&row.name));
     rows
@@ -134,14 +132,31 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<DescribedConfig> {
 /// What is set for all running brokers at once (`--entity-default`).
 pub fn describe_broker_defaults(broker: &BrokerConfig) -> Vec<DescribedConfig> {
     let set = &broker.dynamic().cluster_default;
-    let rows = set.iter().filter_map(|(name, text)| {
-        let key = broker_key(name).or_else(|| dynamic_key(name))?;
-        let value = (!key.is_sensitive()).then(|| text.clone());
+    let rows = set.iter().map(|(name, text)| {
+        let key = broker_key(name).or_else(|| dynamic_key(name));
+        let value = key.filter(|key| !key.is_sensitive()).map(|_| text.clone());
         let source = ConfigSource::DynamicDefaultBroker;
         let synonyms = alloc::vec![ConfigSynonym { name: name.clone(), value: value.clone(), source }];
-        Some(row(key, value, synonyms))
+        match key {
+            Some(key) => row(key, value, synonyms),
+            None => unknown(name, source, synonyms),
+        }
     });
     rows.collect()
+}
+
+/// Kafka cannot know whether an unknown key holds a secret, so it hides the value.
+fn unknown(name: &Str, source: ConfigSource, synonyms: Vec<ConfigSynonym>) -> DescribedConfig {
+    DescribedConfig {
+        name: name.clone(),
+        value: None,
+        read_only: true,
+        source,
+        sensitive: true,
+        synonyms,
+        config_type: None,
+        documentation: None,
+    }
 }
 
 /// Every key of a group with these overrides: what is not set is as the broker's own key of that meaning says.

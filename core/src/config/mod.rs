@@ -31,7 +31,10 @@ pub use describe::{
 pub use endpoint::{Endpoint, HostAndPort, QuorumVoter, SecurityProtocol};
 pub use group_config::validate_group_configs;
 pub use properties::{Properties, Property};
-pub use topic_config::{CleanupPolicy, TimestampType, TopicConfig, validate_topic_config};
+pub use topic_config::{
+    CleanupPolicy, TimestampType, TopicConfig, validate_topic_config, validate_topic_configs,
+    validate_topic_configs_alone,
+};
 pub use value::Value;
 
 use crate::text::Str;

@@ -1,4 +1,5 @@
 use super::*;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -257,6 +258,40 @@ fn dynamic_changes_are_checked_as_the_controller_does() {
         "Invalid value 0 for configuration num.io.threads: Value must be at least 1"
     );
     assert_eq!(check(&[("foo", "x"), ("log.retention.ms", "5")], false), Ok(()));
+}
+
+#[test]
+fn dynamic_changes_are_checked_with_the_brokers_own_file() {
+    let check = |key: &str, value: &str| {
+        let then = DynamicConfigs { broker: [(Str::from(key), Str::from(value))].into(), ..Default::default() };
+        let file = config("log.dirs=/a,/b");
+        file.validate_change(DynamicConfigs::default(), then, true).map_err(|error| error.message.to_string())
+    };
+    let threads = |key: &str, value: &str, why: &str| {
+        let text = format!(
+            "Invalid value org.apache.kafka.common.config.ConfigException: {why} for configuration Invalid dynamic \
+             configuration"
+        );
+        assert_eq!(check(key, value), Err(text), "{key}={value}");
+    };
+    let pool = "Dynamic thread count update validation failed for num.io.threads";
+    threads("num.io.threads", "17", &format!("{pool}=17, value should not be greater than double the current value 8"));
+    threads("num.io.threads", "3", &format!("{pool}=3, value should be at least half the current value 8"));
+    threads(
+        "log.cleaner.threads",
+        "3",
+        "Log cleaner threads cannot be increased to more than double the current value 1",
+    );
+    for (key, value) in
+        [("num.io.threads", "16"), ("num.io.threads", "4"), ("cordoned.log.dirs", "/b"), ("cordoned.log.dirs", "*")]
+    {
+        assert_eq!(check(key, value), Ok(()), "{key}={value}");
+    }
+    let missing = "requirement failed: All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing \
+                   entries : /c";
+    assert_eq!(check("cordoned.log.dirs", "/b,/c").unwrap_err(), missing);
+    let star = "requirement failed: When cordoned.log.dirs is set to *, it must not contain other values";
+    assert_eq!(check("cordoned.log.dirs", "/b,*").unwrap_err(), star);
 }
 
 #[test]

@@ -16,6 +16,56 @@ pub fn validate_topic_config(name: &str, value: &str) -> Result<Value, ConfigErr
     }
 }
 
+/// Checks all overrides of a topic on a node with these defaults, as Kafka does: names first, then values, then how they go
+/// together.
+///
+/// # Errors
+/// What is wrong first.
+pub fn validate_topic_configs(broker: &BrokerConfig, overrides: &Overrides) -> Result<(), ConfigError> {
+    for (name, value) in overrides.iter().filter(|(name, _)| topic_key(name).is_none()) {
+        validate_topic_config(name, value)?;
+    }
+    let values = parsed(broker.topic_values(), overrides)?;
+    check_compaction_lags(&values)?;
+    if values.boolean("remote.storage.enable") {
+        // Whoever set it is told more of it by Kafka only where brokers have another storage.
+        let message = "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log \
+                       storage.";
+        return Err(ConfigError::of("remote.storage.enable", message));
+    }
+    Ok(())
+}
+
+/// Checks that overrides of a topic go together with Kafka's own defaults, as tools do that know no broker's.
+///
+/// # Errors
+/// An override that is unknown or wrong, or two that contradict each other.
+pub fn validate_topic_configs_alone(overrides: &Overrides) -> Result<(), ConfigError> {
+    check_compaction_lags(&parsed(Values::defaults(topic_keys()), overrides)?)
+}
+
+/// What `overrides` make of these values.
+fn parsed(mut values: Values, overrides: &Overrides) -> Result<Values, ConfigError> {
+    for (name, value) in overrides {
+        let parsed = validate_topic_config(name, value)?;
+        // Known, or validating would have failed.
+        if let Some(key) = topic_key(name) {
+            values.set(key.name, parsed);
+        }
+    }
+    Ok(values)
+}
+
+fn check_compaction_lags(values: &Values) -> Result<(), ConfigError> {
+    let (least, most) = (values.long("min.compaction.lag.ms"), values.long("max.compaction.lag.ms"));
+    if least > most {
+        let message =
+            format!("conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})");
+        return Err(ConfigError::of("min.compaction.lag.ms", message));
+    }
+    Ok(())
+}
+
 /// What happens to old segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CleanupPolicy {
@@ -80,21 +130,8 @@ impl TopicConfig {
     /// # Errors
     /// The first override that is unknown or wrong, or two that contradict each other.
     pub fn effective(broker: &BrokerConfig, overrides: &Overrides) -> Result<Self, ConfigError> {
-        let mut values = broker.topic_values();
-        for (name, value) in overrides {
-            let parsed = validate_topic_config(name, value)?;
-            // Known, or validating would have failed.
-            if let Some(key) = topic_key(name) {
-                values.set(key.name, parsed);
-            }
-        }
-        let (least, most) = (values.long("min.compaction.lag.ms"), values.long("max.compaction.lag.ms"));
-        if least > most {
-            let message = format!(
-                "conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
-            );
-            return Err(ConfigError::of("min.compaction.lag.ms", message));
-        }
+        let values = parsed(broker.topic_values(), overrides)?;
+        check_compaction_lags(&values)?;
         Ok(Self::of(&values))
     }
 

@@ -90,6 +90,9 @@ impl Decision<'_> {
             }
         }
         self.directories_offline(broker.id, &request.offline_log_dirs, &mut records);
+        if let Some(cordoned) = &request.cordoned_log_dirs {
+            self.directories_cordoned(broker.id, cordoned, &mut records);
+        }
         let response = m::BrokerHeartbeatResponse {
             is_caught_up: caught_up,
             is_fenced: next.is_fenced(),

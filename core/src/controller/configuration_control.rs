@@ -1,14 +1,15 @@
 //! Dynamic configurations of topics, brokers, groups and client metrics: `IncrementalAlterConfigs`, `AlterConfigs`, and the checks of both.
 
 use super::decision::{ApiError, ControllerResult, Decision};
+use super::replication_control::invalid_topic_name;
 use crate::config::key::ValueType;
 use crate::config::table::{broker_key, broker_synonyms, topic_key};
 use crate::config::{
     BrokerConfig, DynamicConfigs, Overrides, validate_client_metrics_configs, validate_group_configs,
-    validate_topic_config,
+    validate_topic_configs,
 };
 use crate::ids::NodeId;
-use crate::metadata::{ConfigResource, ConfigResourceType, MetadataRecord};
+use crate::metadata::{ConfigResource, ConfigResourceType, MetadataImage, MetadataRecord};
 use crate::protocol::ErrorCode;
 use crate::protocol::messages as m;
 use crate::protocol::messages::incremental_alter_configs_request::AlterableConfig;
@@ -43,8 +44,7 @@ impl Decision<'_> {
         let named: Vec<_> = request.resources.iter().map(|one| (one.resource_type, &one.resource_name)).collect();
         let mut records = Vec::new();
         let responses = request.resources.iter().map(|wanted| {
-            let outcome = self
-                .named_once(wanted.resource_type, &wanted.resource_name, &named)
+            let outcome = named_once(wanted.resource_type, &wanted.resource_name, &named)
                 .and_then(|resource| Ok((self.altered(&resource, &wanted.configs)?, resource)));
             let error = outcome.map(|(altered, resource)| self.write_configs(&resource, &altered, &mut records)).err();
             AlterConfigsResourceResponse {
@@ -67,7 +67,8 @@ impl Decision<'_> {
         let named: Vec<_> = request.resources.iter().map(|one| (one.resource_type, &one.resource_name)).collect();
         let mut records = Vec::new();
         let responses = request.resources.iter().map(|wanted| {
-            let outcome = self.named_once(wanted.resource_type, &wanted.resource_name, &named).and_then(|resource| {
+            let outcome = named_once(wanted.resource_type, &wanted.resource_name, &named).and_then(|resource| {
+                check_named_once(wanted.configs.iter().map(|config| config.name.as_str()).collect())?;
                 let keys = wanted.configs.iter();
                 let missing: Vec<&str> =
                     keys.filter(|config| config.value.is_none()).map(|config| config.name.as_str()).collect();
@@ -115,132 +116,67 @@ impl Decision<'_> {
         self.config.node.with_dynamic(dynamic).map_or_else(|_| self.config.node.clone(), Arc::new)
     }
 
-    /// The resource, if it exists and the request names it once.
-    fn named_once(self, code: i8, name: &Str, named: &[(i8, &Str)]) -> Result<ConfigResource, ApiError> {
-        if named.iter().filter(|other| **other == (code, name)).count() > 1 {
-            return Err(ApiError::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."));
+    /// All overrides of `resource` after the changes, checked.
+    fn altered(self, resource: &ConfigResource, changes: &[AlterableConfig]) -> Result<Overrides, ApiError> {
+        let altered = altered_configs(self.image, resource, changes)?;
+        self.check_configs(resource, &altered)?;
+        Ok(altered)
+    }
+
+    /// Checks what a resource would have; that there is such a resource, Kafka checks last.
+    fn check_configs(self, resource: &ConfigResource, overrides: &Overrides) -> Result<(), ApiError> {
+        const LONGEST_VALUE: usize = 32_767;
+        if overrides.values().any(|value| value.encode_utf16().count() > LONGEST_VALUE) {
+            let message =
+                "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
+            return Err(ApiError::new(ErrorCode::InvalidConfig, message));
         }
-        let refused = |message: String| Err(ApiError::new(ErrorCode::InvalidRequest, message));
-        let kind = ConfigResourceType::from_code(code);
-        let resource = kind.map(|kind| ConfigResource { kind, name: name.clone() });
-        match resource {
-            Some(resource) if kind == Some(ConfigResourceType::Topic) => {
+        let name = &resource.name;
+        let refused = |message: &str| Err(ApiError::new(ErrorCode::InvalidRequest, message));
+        match resource.kind {
+            ConfigResourceType::Topic => {
                 if name.is_empty() {
-                    return refused("Default topic resources are not allowed.".into());
+                    return refused("Default topic resources are not allowed.");
                 }
+                if let Some(message) = invalid_topic_name(name) {
+                    return Err(ApiError::new(ErrorCode::InvalidTopicException, message));
+                }
+                self.check_topic_configs(overrides)?;
                 if self.image.topics.id_of(name).is_none() {
                     let message = format!("The topic '{name}' does not exist.");
                     return Err(ApiError::new(ErrorCode::UnknownTopicOrPartition, message));
                 }
-                Ok(resource)
+                Ok(())
             }
-            Some(resource) if kind == Some(ConfigResourceType::Broker) => {
-                if name.is_empty() {
-                    return Ok(resource);
-                }
-                let Ok(id) = name.parse::<NodeId>() else {
-                    return refused("Unable to parse broker name as a base 10 number.".into());
-                };
-                if id < 0 {
-                    return refused("Invalid negative broker ID.".into());
-                }
-                if self.image.cluster.broker(id).is_none() {
-                    let message = format!("No node with id {id} found.");
-                    return Err(ApiError::new(ErrorCode::BrokerIdNotRegistered, message));
-                }
-                Ok(resource)
-            }
-            Some(resource) if kind == Some(ConfigResourceType::Group) => {
-                if name.is_empty() {
-                    return refused("Default group resources are not allowed.".into());
-                }
-                Ok(resource)
-            }
-            Some(resource) if kind == Some(ConfigResourceType::ClientMetrics) => Ok(resource),
-            _ => refused(format!("Unknown resource type {code}")),
-        }
-    }
-
-    /// All overrides of `resource` after the changes.
-    fn altered(self, resource: &ConfigResource, changes: &[AlterableConfig]) -> Result<Overrides, ApiError> {
-        let is_twice = |change: &&AlterableConfig| changes.iter().filter(|other| other.name == change.name).count() > 1;
-        if changes.iter().any(|change| is_twice(&change)) {
-            return Err(ApiError::new(ErrorCode::InvalidRequest, "Error due to duplicate config keys"));
-        }
-        let missing: Vec<&str> = changes
-            .iter()
-            .filter(|change| change.config_operation != AlterOperation::Delete as i8 && change.value.is_none())
-            .map(|change| change.name.as_str())
-            .collect();
-        check_values_given(&missing)?;
-        let current = self.image.configs.of(resource);
-        let mut altered: Overrides = current.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let mut changed = Overrides::new();
-        for change in changes {
-            let Some(operation) = AlterOperation::from_code(change.config_operation) else {
-                let message = format!("Unknown operations type {}", change.config_operation);
-                return Err(ApiError::new(ErrorCode::InvalidRequest, message));
-            };
-            let value = change.value.clone().unwrap_or_default();
-            let value = match operation {
-                AlterOperation::Set => value,
-                AlterOperation::Delete => {
-                    altered.remove(&change.name);
-                    continue;
-                }
-                AlterOperation::Append | AlterOperation::Subtract => {
-                    self.altered_list(resource, &change.name, &value, operation)?
-                }
-            };
-            altered.insert(change.name.clone(), value.clone());
-            changed.insert(change.name.clone(), value);
-        }
-        // A broker's file has the rest of what its keys are checked with.
-        self.check_configs(resource, if resource.kind == ConfigResourceType::Broker { &changed } else { &altered })?;
-        Ok(altered)
-    }
-
-    /// A list with entries added or taken away. Without an override the list it starts from is the default's.
-    fn altered_list(
-        self,
-        resource: &ConfigResource,
-        name: &Str,
-        value: &Str,
-        operation: AlterOperation,
-    ) -> Result<Str, ApiError> {
-        let is_topic = resource.kind == ConfigResourceType::Topic;
-        let key = if is_topic { topic_key(name) } else { broker_key(name) };
-        let Some(key) = key.filter(|key| key.value_type == ValueType::List) else {
-            let word = if operation == AlterOperation::Append { "APPEND" } else { "SUBTRACT" };
-            let message = format!("Can't {word} to key {name} because its type is not LIST.");
-            return Err(ApiError::new(ErrorCode::InvalidConfig, message));
-        };
-        let default = || Str::from(key.default_value().print().unwrap_or_default());
-        let current = self.image.configs.value(resource, name).cloned().unwrap_or_else(default);
-        let entries = |list: &Str| -> Vec<String> {
-            list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(String::from).collect()
-        };
-        let mut list = entries(&current);
-        for entry in entries(value) {
-            match operation {
-                AlterOperation::Append if !list.contains(&entry) => list.push(entry),
-                AlterOperation::Subtract => list.retain(|other| *other != entry),
-                _ => {}
-            }
-        }
-        Ok(Str::from(list.join(",")))
-    }
-
-    fn check_configs(self, resource: &ConfigResource, overrides: &Overrides) -> Result<(), ApiError> {
-        match resource.kind {
-            ConfigResourceType::Topic => check_topic_configs(overrides),
+            ConfigResourceType::Group if name.is_empty() => refused("Default group resources are not allowed."),
             ConfigResourceType::Group => validate_group_configs(&self.node_config(), overrides)
                 .map_err(|error| ApiError::new(ErrorCode::InvalidConfig, error.message)),
-            ConfigResourceType::ClientMetrics => validate_client_metrics_configs(&resource.name, overrides)
+            ConfigResourceType::ClientMetrics => validate_client_metrics_configs(name, overrides)
                 .map_err(|(error, mistake)| ApiError::new(error, mistake.message)),
-            _ => BrokerConfig::validate_dynamic(overrides, !resource.name.is_empty())
-                .map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.message)),
+            _ => self.check_broker_configs(name, overrides),
         }
+    }
+
+    /// The broker that was asked has checked more, with its own file.
+    fn check_broker_configs(self, name: &Str, overrides: &Overrides) -> Result<(), ApiError> {
+        let mistake = |message: &str| ApiError::new(ErrorCode::InvalidRequest, message);
+        if !name.is_empty() {
+            let id: NodeId = name.parse().map_err(|_| mistake("Unable to parse broker name as a base 10 number."))?;
+            if id < 0 {
+                return Err(mistake("Invalid negative broker ID."));
+            }
+            if self.image.cluster.broker(id).is_none() {
+                let message = format!("No node with id {id} found.");
+                return Err(ApiError::new(ErrorCode::BrokerIdNotRegistered, message));
+            }
+        }
+        BrokerConfig::validate_dynamic(overrides, !name.is_empty()).map_err(|error| mistake(&error.message))
+    }
+
+    /// Checks overrides of a topic.
+    pub(super) fn check_topic_configs(self, overrides: &Overrides) -> Result<(), ApiError> {
+        validate_topic_configs(&self.node_config(), overrides)
+            .map_err(|error| ApiError::new(ErrorCode::InvalidConfig, error.message))
     }
 
     /// The records from what `resource` has to `altered`.
@@ -264,18 +200,101 @@ impl Decision<'_> {
     }
 }
 
+/// All overrides of `resource` after the changes; whether they make sense is not checked.
+///
+/// # Errors
+/// The changes are no changes to make, in Kafka's words.
+pub fn altered_configs(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+    changes: &[AlterableConfig],
+) -> Result<Overrides, ApiError> {
+    check_named_once(changes.iter().map(|change| change.name.as_str()).collect())?;
+    let missing: Vec<&str> = changes
+        .iter()
+        .filter(|change| change.config_operation != AlterOperation::Delete as i8 && change.value.is_none())
+        .map(|change| change.name.as_str())
+        .collect();
+    check_values_given(&missing)?;
+    let current = image.configs.of(resource);
+    let mut altered: Overrides = current.map(|(name, value)| (name.clone(), value.clone())).collect();
+    for change in changes {
+        let Some(operation) = AlterOperation::from_code(change.config_operation) else {
+            let message = format!("Unknown operations type {}", change.config_operation);
+            return Err(ApiError::new(ErrorCode::InvalidRequest, message));
+        };
+        let value = change.value.clone().unwrap_or_default();
+        let value = match operation {
+            AlterOperation::Set => value,
+            AlterOperation::Delete => {
+                altered.remove(&change.name);
+                continue;
+            }
+            AlterOperation::Append | AlterOperation::Subtract => {
+                altered_list(image, resource, &change.name, &value, operation)?
+            }
+        };
+        altered.insert(change.name.clone(), value);
+    }
+    Ok(altered)
+}
+
+/// A list with entries added or taken away. Without an override the list it starts from is the default's.
+fn altered_list(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+    name: &Str,
+    value: &Str,
+    operation: AlterOperation,
+) -> Result<Str, ApiError> {
+    let is_topic = resource.kind == ConfigResourceType::Topic;
+    let key = if is_topic { topic_key(name) } else { broker_key(name) };
+    let Some(key) = key.filter(|key| key.value_type == ValueType::List) else {
+        let word = if operation == AlterOperation::Append { "APPEND" } else { "SUBTRACT" };
+        let message = format!("Can't {word} to key {name} because its type is not LIST.");
+        return Err(ApiError::new(ErrorCode::InvalidConfig, message));
+    };
+    let default = || Str::from(key.default_value().print().unwrap_or_default());
+    let current = image.configs.value(resource, name).cloned().unwrap_or_else(default);
+    let entries = |list: &Str| -> Vec<String> {
+        list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(String::from).collect()
+    };
+    let mut list = entries(&current);
+    for entry in entries(value) {
+        match operation {
+            AlterOperation::Append if !list.contains(&entry) => list.push(entry),
+            AlterOperation::Subtract => list.retain(|other| *other != entry),
+            _ => {}
+        }
+    }
+    Ok(Str::from(list.join(",")))
+}
+
+/// The resource, if it is of a known kind and the request names it once.
+fn named_once(code: i8, name: &Str, named: &[(i8, &Str)]) -> Result<ConfigResource, ApiError> {
+    if named.iter().filter(|other| **other == (code, name)).count() > 1 {
+        return Err(ApiError::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."));
+    }
+    // Log levels are nobody's but the broker's.
+    let kind = ConfigResourceType::from_code(code).filter(|kind| *kind != ConfigResourceType::BrokerLogger);
+    let kind = kind.ok_or_else(|| ApiError::new(ErrorCode::InvalidRequest, format!("Unknown resource type {code}")))?;
+    Ok(ConfigResource { kind, name: name.clone() })
+}
+
+fn check_named_once(mut keys: Vec<&str>) -> Result<(), ApiError> {
+    let count = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.len() == count {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::InvalidRequest, "Error due to duplicate config keys"))
+}
+
 fn check_values_given(missing: &[&str]) -> Result<(), ApiError> {
     if missing.is_empty() {
         return Ok(());
     }
-    let message = format!("Null value not supported for : {}", missing.join(","));
+    let message = format!("Null value not supported for : {}", missing.join(", "));
     Err(ApiError::new(ErrorCode::InvalidRequest, message))
-}
-
-/// Checks overrides of a topic.
-pub(super) fn check_topic_configs(overrides: &Overrides) -> Result<(), ApiError> {
-    for (name, value) in overrides {
-        validate_topic_config(name, value).map_err(|error| ApiError::new(ErrorCode::InvalidConfig, error.message))?;
-    }
-    Ok(())
 }

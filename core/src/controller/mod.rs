@@ -33,6 +33,7 @@ mod scram_control;
 #[cfg(test)]
 mod tests;
 
+pub use configuration_control::altered_configs;
 pub use decision::{ApiError, ControllerConfig, ControllerRequestContext};
 pub use quorum_controller::{ControllerOutput, QuorumController};
 pub use replication_control::invalid_topic_name;

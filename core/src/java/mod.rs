@@ -129,7 +129,6 @@ impl SplittableRandom {
 #[cfg(test)]
 mod tests {
     use super::{SplittableRandom, fixed, hash_map_order, string_hash};
-    use alloc::string::String;
     use alloc::vec::Vec;
 
     #[test]

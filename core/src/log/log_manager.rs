@@ -62,6 +62,8 @@ impl Default for LogManagerConfig {
 struct Directory {
     path: Str,
     online: bool,
+    /// Takes nothing new (KIP-1066).
+    cordoned: bool,
 }
 
 /// A range to load while the logs are opened.
@@ -107,7 +109,11 @@ pub struct LogManager {
 impl LogManager {
     /// Begins to open what `directories` hold.
     pub fn new(now: Now, config: LogManagerConfig, directories: &[LogDirectory]) -> Self {
-        let online = directories.iter().map(|directory| Directory { path: directory.path.clone(), online: true });
+        let online = directories.iter().map(|directory| Directory {
+            path: directory.path.clone(),
+            online: true,
+            cordoned: false,
+        });
         Self {
             directories: online.collect(),
             logs: SortedMap::new(),
@@ -207,6 +213,18 @@ impl LogManager {
     /// True where some directory failed.
     pub fn has_offline_directory(&self) -> bool {
         self.directories.iter().any(|directory| !directory.online)
+    }
+
+    /// Lets these directories, and no others, take nothing new (`cordoned.log.dirs`, KIP-1066).
+    pub fn cordon(&mut self, paths: &[Str]) {
+        for directory in &mut self.directories {
+            directory.cordoned = paths.contains(&directory.path);
+        }
+    }
+
+    /// False for a directory that takes new logs.
+    pub fn is_cordoned(&self, index: usize) -> bool {
+        self.directories.get(index).is_some_and(|directory| directory.cordoned)
     }
 
     /// A batch of a directory is stored; answers the partitions whose recovery point moved.
@@ -376,9 +394,12 @@ impl LogManager {
         }
     }
 
-    /// The online directory with the fewest logs; the first of equals.
+    /// The online directory with the fewest logs, of those that are not cordoned if there are some; the first of equals.
     fn emptiest(&self) -> Option<usize> {
-        let online = self.directories.iter().enumerate().filter(|(_, directory)| directory.online);
+        let is_open = |directory: &Directory| directory.online && !directory.cordoned;
+        let none_is_open = !self.directories.iter().any(is_open);
+        let online = self.directories.iter().enumerate();
+        let online = online.filter(|(_, directory)| is_open(directory) || directory.online && none_is_open);
         online
             .map(|(index, _)| index)
             .min_by_key(|&index| self.logs.values().filter(|log| log.directory() == index).count())

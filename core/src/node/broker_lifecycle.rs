@@ -81,6 +81,8 @@ pub(super) struct BrokerLifecycle {
     /// The controller asked last was none, or not yet: the next attempt waits for news rather than for its time.
     controller_inactive: bool,
     offline_log_dirs: Vec<Uuid>,
+    /// Nothing before there was one.
+    cordoned_log_dirs: Option<Vec<Uuid>>,
     shutdown_deadline: Option<Instant>,
 }
 
@@ -103,6 +105,7 @@ impl BrokerLifecycle {
             failures: 0,
             controller_inactive: false,
             offline_log_dirs: Vec::new(),
+            cordoned_log_dirs: None,
             shutdown_deadline: None,
         }
     }
@@ -124,6 +127,14 @@ impl BrokerLifecycle {
     pub(super) fn log_directory_failed(&mut self, now: Instant, directory: Uuid) {
         if !self.offline_log_dirs.contains(&directory) {
             self.offline_log_dirs.push(directory);
+            self.next_at = now;
+        }
+    }
+
+    /// These log directories take nothing new: as for [`Self::log_directory_failed`], the controller hears of it at once.
+    pub(super) fn log_directories_cordoned(&mut self, now: Instant, directories: Vec<Uuid>) {
+        if directories.as_slice() != self.cordoned_log_dirs.as_deref().unwrap_or_default() {
+            self.cordoned_log_dirs = Some(directories);
             self.next_at = now;
         }
     }
@@ -158,6 +169,7 @@ impl BrokerLifecycle {
                 want_fence: false,
                 want_shut_down: self.state == BrokerState::PendingControlledShutdown,
                 offline_log_dirs: self.offline_log_dirs.clone(),
+                cordoned_log_dirs: self.cordoned_log_dirs.clone(),
                 ..Default::default()
             })
         })

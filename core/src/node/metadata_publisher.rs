@@ -103,6 +103,11 @@ impl Broker {
     fn apply(&mut self, delta: &MetadataDelta, provenance: Provenance) {
         let image = delta.clone().apply(provenance);
         self.replica_manager.apply(self.now, &mut self.stores, delta, &image);
+        if let Some(lifecycle) = self.lifecycle.as_mut() {
+            let cordoned = self.directory_ids.iter().enumerate();
+            let cordoned = cordoned.filter(|(index, _)| self.replica_manager.logs().is_cordoned(*index));
+            lifecycle.log_directories_cordoned(self.now.monotonic, cordoned.map(|(_, id)| *id).collect());
+        }
         let deleted = delta.changes().deleted_topics.iter();
         let deleted: Vec<(Str, crate::ids::Uuid)> = deleted.map(|(id, topic)| (topic.name.clone(), *id)).collect();
         if !deleted.is_empty() {

@@ -7,7 +7,7 @@ use broker_tests::oracle::judge::{Verdict, judge};
 use broker_tests::oracle::kafka::{Distribution, KafkaCluster, KafkaTools};
 use broker_tests::oracle::ours::{OurCluster, OurTools};
 use broker_tests::oracle::table::{Entry, Printed, Scenario, scenarios};
-use broker_tests::oracle::{Tools, Way, play};
+use broker_tests::oracle::{Cluster, Tools, Way, play};
 use broker_tests::tcp::free_port;
 use lexopt::prelude::*;
 use std::error::Error;
@@ -132,20 +132,20 @@ impl Host {
         let (files, data) = (folder.join("files"), folder.join("data"));
         std::fs::create_dir_all(&files)?;
         std::fs::create_dir_all(&data)?;
-        let port = free_port(FIRST_PORT, scenario.nodes)?;
-        let (ours, kafkas);
-        let places = if way.our_cluster {
-            ours = OurCluster::start(scenario.nodes, port, &data)?;
-            &ours.places
+        let port = free_port(FIRST_PORT, scenario.shape.nodes)?;
+        let (mut ours, mut kafkas);
+        let cluster: &mut dyn Cluster = if way.our_cluster {
+            ours = OurCluster::start(scenario.shape, port, &data)?;
+            &mut ours
         } else {
-            kafkas = KafkaCluster::start(&mut self.kafka_tools, scenario.nodes, port, &data)?;
-            &kafkas.places
+            kafkas = KafkaCluster::start(&mut self.kafka_tools, scenario.shape, port, &data)?;
+            &mut kafkas
         };
         let tools: &mut dyn Tools = match &mut self.our_tools {
             Some(tools) if way.our_tools => tools,
             _ => &mut self.kafka_tools,
         };
-        play(scenario, places, &files, tools)
+        play(scenario, cluster, &files, tools)
     }
 }
 

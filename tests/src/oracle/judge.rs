@@ -66,12 +66,14 @@ pub fn judge(scenario: &Scenario, way: Way, printed: &[Printed], known: &[Known]
 #[cfg(test)]
 mod tests {
     use super::{Known, Printed, Scenario, Way, judge};
+    use crate::oracle::table::Shape;
 
     #[test]
     fn a_difference_is_known_unknown_or_gone() {
         let text =
             "$ kafka-topics.sh a\n1> x\n= 0\n$ kafka-topics.sh b\n= 0\n$ kafka-topics.sh c\n= 0\n$ kafka-none.sh\n";
-        let scenario = Scenario::parse("one_node/x.txt", 1, text).expect("it is well-formed");
+        let shape = Shape { nodes: 1, log_dirs: 1 };
+        let scenario = Scenario::parse("one_node/x.txt", shape, text).expect("it is well-formed");
         let known = |line: &str| Known {
             scenario: "one_node/x.txt".into(),
             line: format!("kafka-topics.sh {line}"),

@@ -2,7 +2,8 @@
 
 use super::normalize::Places;
 use super::ready::wait_for_brokers;
-use super::{LIMIT, Raw, Tools, ours};
+use super::table::Shape;
+use super::{Cluster, LIMIT, Raw, Tools, ours};
 use broker_core::config::Properties;
 use broker_core::config::playground::playground_properties;
 use std::fmt::Write as _;
@@ -119,37 +120,77 @@ fn logging(level: &str, target: &str) -> String {
 /// A fresh cluster of Apache Kafka; gone when dropped.
 #[derive(Debug)]
 pub struct KafkaCluster {
-    /// Where things are in it.
-    pub places: Places,
+    places: Places,
+    folder: PathBuf,
+    distribution: Distribution,
     nodes: Vec<Child>,
 }
 
 impl KafkaCluster {
     /// Formats and starts one below `folder` and waits until it has all its brokers.
-    pub fn start(tools: &mut KafkaTools, nodes: u16, port: u16, folder: &Path) -> io::Result<Self> {
-        let log_dirs = (0..nodes).map(|id| folder.join(format!("log-{id}")).display().to_string()).collect::<Vec<_>>();
-        let mut cluster =
-            Self { places: super::places(nodes, port, &log_dirs, log_dirs[0].clone()), nodes: Vec::new() };
-        let mut logs = Vec::new();
-        for (id, log_dir) in (0..nodes).zip(&log_dirs) {
-            let file = folder.join(format!("server-{id}.properties"));
-            fs::write(&file, server_properties(id, nodes, port, log_dir)?)?;
+    pub fn start(tools: &mut KafkaTools, shape: Shape, port: u16, folder: &Path) -> io::Result<Self> {
+        let log_dirs = super::log_dirs(shape, |name| folder.join(format!("log-{name}")).display().to_string());
+        let mut cluster = Self {
+            places: super::places(port, &log_dirs, log_dirs[0][0].clone()),
+            folder: folder.to_owned(),
+            distribution: tools.distribution.clone(),
+            nodes: Vec::new(),
+        };
+        let mut starting = Vec::new();
+        for (id, log_dirs) in (0..shape.nodes).zip(&log_dirs) {
+            let file = cluster.file(id, "properties");
+            fs::write(&file, server_properties(id, shape.nodes, port, &log_dirs.join(","))?)?;
             format(tools, &file, folder)?;
-            let mut java = tools.distribution.java("node.properties", &["-Xmx512m", "-XX:+UseSerialGC"]);
-            java.arg("kafka.Kafka").arg(file).stdin(Stdio::null()).stdout(Stdio::piped());
-            let mut child = java.stderr(fs::File::create(folder.join(format!("server-{id}.err")))?).spawn()?;
-            logs.extend(child.stdout.take().map(|stdout| watch(stdout, folder.join(format!("server-{id}.log")))));
-            cluster.nodes.push(child);
+            let (node, started) = cluster.node(id)?;
+            cluster.nodes.push(node);
+            starting.push(started);
         }
-        for (id, started) in logs.into_iter().enumerate() {
-            let died =
-                |_| io::Error::other(format!("node {id} of Apache Kafka did not start, see {}", folder.display()));
-            started.recv_timeout(NODE_LIMIT).map_err(died)?;
+        for (id, started) in (0..shape.nodes).zip(&starting) {
+            cluster.wait(id, started)?;
         }
-        for id in 0..nodes {
-            wait_for_brokers(&format!("localhost:{}", port + id), nodes)?;
+        for broker in &cluster.places.brokers {
+            wait_for_brokers(broker, shape.nodes)?;
         }
         Ok(cluster)
+    }
+
+    fn file(&self, id: u16, extension: &str) -> PathBuf {
+        self.folder.join(format!("server-{id}.{extension}"))
+    }
+
+    /// Starts the process of a node; what is told of when it serves.
+    fn node(&self, id: u16) -> io::Result<(Child, Receiver<()>)> {
+        let mut java = self.distribution.java("node.properties", &["-Xmx512m", "-XX:+UseSerialGC"]);
+        java.arg("kafka.Kafka").arg(self.file(id, "properties")).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = java.stderr(fs::File::create(self.file(id, "err"))?).spawn()?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("a stream was not piped"))?;
+        Ok((child, watch(stdout, self.file(id, "log"))))
+    }
+
+    fn wait(&self, id: u16, started: &Receiver<()>) -> io::Result<()> {
+        started.recv_timeout(NODE_LIMIT).map_err(|_| {
+            io::Error::other(format!("node {id} of Apache Kafka did not start, see {}", self.folder.display()))
+        })
+    }
+}
+
+impl Cluster for KafkaCluster {
+    fn places(&self) -> &Places {
+        &self.places
+    }
+
+    fn kill(&mut self, id: u16) -> io::Result<()> {
+        let node = self.nodes.get_mut(usize::from(id));
+        let node = node.ok_or_else(|| io::Error::other(format!("there is no node {id}")))?;
+        node.kill().and_then(|()| node.wait()).map(|_| ())
+    }
+
+    fn start_again(&mut self, id: u16) -> io::Result<()> {
+        let (node, started) = self.node(id)?;
+        if let Some(ended) = self.nodes.get_mut(usize::from(id)) {
+            *ended = node;
+        }
+        self.wait(id, &started)
     }
 }
 
@@ -163,7 +204,7 @@ impl Drop for KafkaCluster {
     }
 }
 
-fn server_properties(id: u16, nodes: u16, port: u16, log_dir: &str) -> io::Result<String> {
+fn server_properties(id: u16, nodes: u16, port: u16, log_dirs: &str) -> io::Result<String> {
     let text = playground_properties(i32::from(id), nodes);
     let mut properties = Properties::parse(&text).map_err(|error| io::Error::other(error.to_string()))?;
     let controller = |id: u16| port + super::CONTROLLER_PORTS + id;
@@ -172,7 +213,7 @@ fn server_properties(id: u16, nodes: u16, port: u16, log_dir: &str) -> io::Resul
     properties.set("controller.quorum.voters", voters.join(","));
     properties.set("listeners", format!("{client},CONTROLLER://localhost:{}", controller(id)));
     properties.set("advertised.listeners", client);
-    properties.set("log.dirs", log_dir.to_owned());
+    properties.set("log.dirs", log_dirs.to_owned());
     Ok(properties.iter().fold(String::new(), |mut text, property| {
         let _infallible = writeln!(text, "{}={}", property.key, property.value);
         text

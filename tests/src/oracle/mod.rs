@@ -29,7 +29,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use table::{Entry, Printed, Scenario, split};
+use table::{Entry, Event, Printed, Scenario, Shape, split};
 
 /// Longest a command may take before it is ended.
 pub const LIMIT: Duration = Duration::from_secs(90);
@@ -90,10 +90,28 @@ pub trait Tools {
     fn program(&self, words: &[String], folder: &Path) -> io::Result<Command>;
 }
 
+/// Nodes that serve, Kafka's or ours.
+pub trait Cluster {
+    /// Where things are in it.
+    fn places(&self) -> &Places;
+
+    /// Ends a node as `kill -9` does.
+    fn kill(&mut self, id: u16) -> io::Result<()>;
+
+    /// Starts a node that was ended, with what its log directories hold.
+    fn start_again(&mut self, id: u16) -> io::Result<()>;
+}
+
 /// What each command of a scenario printed on a fresh cluster, in order.
-pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn Tools) -> io::Result<Vec<Printed>> {
+pub fn play(
+    scenario: &Scenario,
+    cluster: &mut dyn Cluster,
+    folder: &Path,
+    tools: &mut dyn Tools,
+) -> io::Result<Vec<Printed>> {
     let usage = if scenario.is_help() { Usage::Names } else { Usage::Mention };
-    let mut places = places.clone();
+    let mut places = cluster.places().clone();
+    let all_brokers = places.brokers.clone();
     let folder_name = folder.to_string_lossy().into_owned();
     places.placeholders.push(("{dir}", folder_name.clone()));
     places.printed.push((folder_name, "{dir}"));
@@ -107,8 +125,27 @@ pub fn play(scenario: &Scenario, places: &Places, folder: &Path, tools: &mut dyn
                 std::fs::write(folder.join(name), text)?;
             }
             Entry::Background(line) => background.start(&words(line, &places)?, &places, folder, tools)?,
-            Entry::Reassigned => {
-                ready::wait_for_reassignments(&places.brokers)?;
+            Entry::Event(event) => {
+                let address = |id: u16| {
+                    let address = all_brokers.get(usize::from(id)).cloned();
+                    address.ok_or_else(|| io::Error::other(format!("there is no node {id}")))
+                };
+                match *event {
+                    Event::Reassigned => ready::wait_for_reassignments(&places.brokers)?,
+                    Event::Moved => ready::wait_for_moves(&places.brokers)?,
+                    Event::Killed(id) => {
+                        let address = address(id)?;
+                        cluster.kill(id)?;
+                        places.brokers.retain(|broker| *broker != address);
+                        ready::wait_for_fencing(&places.brokers)?;
+                    }
+                    Event::Started(id) => {
+                        let address = address(id)?;
+                        cluster.start_again(id)?;
+                        places.brokers.push(address);
+                        ready::wait_for_replicas(&places.brokers)?;
+                    }
+                }
                 ready::wait_for_metadata(&places.brokers)?;
             }
             Entry::Command(command) => {
@@ -162,24 +199,39 @@ impl Drop for Background {
 /// Controllers listen so far above their brokers.
 const CONTROLLER_PORTS: u16 = 100;
 
-/// The places of a cluster of nodes `0..nodes` whose first broker listens on `port`; `files` is where the files of its
-/// log directory are on this machine.
-fn places(nodes: u16, port: u16, log_dirs: &[String], files: String) -> Places {
+/// Log directories of each node: `name` makes one of a node's id and what follows it.
+fn log_dirs(shape: Shape, name: impl Fn(&str) -> String) -> Vec<Vec<String>> {
+    let of_node = |id: u16| {
+        let suffixes = (0..shape.log_dirs).map(|number| if number == 0 { String::new() } else { format!("-{number}") });
+        suffixes.map(|suffix| name(&format!("{id}{suffix}"))).collect()
+    };
+    (0..shape.nodes).map(of_node).collect()
+}
+
+/// The places of a cluster whose first broker listens on `port`; `files` is where the files of its log directory are on
+/// this machine.
+fn places(port: u16, log_dirs: &[Vec<String>], files: String) -> Places {
+    const LOG_DIRS: [&str; 2] = ["{log.dirs}", "{other.dir}"];
     let nobody = format!("localhost:{}", port + CONTROLLER_PORTS / 2);
     let address = |port: u16| format!("localhost:{port}");
-    let mut printed = vec![(nobody.clone(), "{nobody}"), (files.clone(), "{log.dirs}")];
+    let nodes = log_dirs.len() as u16;
+    let named = || log_dirs.iter().flat_map(|paths| paths.iter().zip(LOG_DIRS));
+    // Of two paths one may begin with the other.
+    let mut printed: Vec<_> = named().map(|(path, name)| (path.clone(), name)).rev().collect();
+    printed.push((files.clone(), LOG_DIRS[0]));
+    printed.push((nobody.clone(), "{nobody}"));
     for id in 0..nodes {
         printed.push((address(port + id), "{bootstrap}"));
         printed.push((address(port + CONTROLLER_PORTS + id), "{controller}"));
     }
-    printed.extend(log_dirs.iter().map(|path| (path.clone(), "{log.dirs}")));
-    let placeholders = vec![
+    let mut placeholders = vec![
         ("{bootstrap}", address(port)),
         ("{controller}", address(port + CONTROLLER_PORTS)),
         ("{nobody}", nobody),
         ("{files}", files),
-        ("{log.dirs}", log_dirs.first().cloned().unwrap_or_default()),
     ];
+    let first_node = log_dirs.iter().take(1).flatten();
+    placeholders.extend(first_node.zip(LOG_DIRS).map(|(path, name)| (name, path.clone())));
     let brokers = (0..nodes).map(|id| address(port + id)).collect();
     Places { placeholders, printed, brokers, has_several_nodes: nodes > 1 }
 }

@@ -203,6 +203,12 @@ static UNORDERED: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     ])
 });
 
+/// Log directories of a broker as `kafka-log-dirs.sh` prints them, in the order of their names' hashes.
+static LOG_DIRS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let directory = r#"\{"partitions":\[[^\]]*\],"error":(?:null|"[^"]*"),"logDir":"([^"]*)"\}"#;
+    Regex::new(directory).ok()
+});
+
 static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z0-9_-]+").ok());
 
 fn replaced(line: &str, places: &Places) -> Replaced {
@@ -228,11 +234,31 @@ fn replaced(line: &str, places: &Places) -> Replaced {
     for (list, ..) in UNORDERED.iter() {
         line = list.replace_all(&line, |found: &Captures<'_>| sorted(&found[0])).into_owned();
     }
+    if let Some(directory) = LOG_DIRS.as_ref().filter(|_| line.starts_with("{\"brokers\":")) {
+        line = with_sorted_directories(&line, directory);
+    }
     if let Some(word) = WORD.as_ref() {
         let by = |found: &Captures<'_>| if is_uuid(&found[0]) { "<uuid>".to_owned() } else { found[0].to_owned() };
         line = word.replace_all(&line, by).into_owned();
     }
     Replaced { line, may_shift }
+}
+
+/// Directories that follow each other, by their names.
+fn with_sorted_directories(line: &str, directory: &Regex) -> String {
+    let found: Vec<_> =
+        directory.captures_iter(line).filter_map(|found| Some((found.get(0)?, found.get(1)?))).collect();
+    let mut sorted = String::new();
+    let mut end = 0;
+    for broker in found.chunk_by(|(left, _), (right, _)| &line[left.end()..right.start()] == ",") {
+        let mut directories: Vec<_> = broker.iter().map(|(all, name)| (name.as_str(), all.as_str())).collect();
+        directories.sort_unstable();
+        let (first, last) = (broker[0].0, broker[broker.len() - 1].0);
+        sorted += &line[end..first.start()];
+        sorted += &directories.iter().map(|(_, all)| *all).collect::<Vec<_>>().join(",");
+        end = last.end();
+    }
+    sorted + &line[end..]
 }
 
 fn sorted(list: &str) -> String {
@@ -415,6 +441,21 @@ mod tests {
         check("takes [topic], [group]", &["takes [group], [topic]"]);
         check("[single]", &["[single]"]);
         check("Valid types are: Consumer, Classic", &["Valid types are: Classic, Consumer"]);
+    }
+
+    #[test]
+    fn log_directories_of_a_broker_are_sorted() {
+        let directory = |name: &str, partitions: &str| {
+            format!("{{\"partitions\":[{partitions}],\"error\":null,\"logDir\":\"{name}\"}}")
+        };
+        let brokers = |first: &str, second: &str, other: &str| {
+            format!(
+                "{{\"brokers\":[{{\"broker\":0,\"logDirs\":[{first},{second}]}},{{\"broker\":1,\"logDirs\":[{other}]}}],\"version\":1}}"
+            )
+        };
+        let (a, b) = (directory("/a", "{\"partition\":\"x-0\"}"), directory("/b", ""));
+        check(&brokers(&b, &a, &a), &[&brokers(&a, &b, &a)]);
+        check(&brokers(&a, &b, &b), &[&brokers(&a, &b, &b)]);
     }
 
     #[test]

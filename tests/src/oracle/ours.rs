@@ -2,7 +2,8 @@
 
 use super::normalize::Places;
 use super::ready::wait_for_brokers;
-use super::{LIMIT, Raw, Tools};
+use super::table::Shape;
+use super::{Cluster, LIMIT, Raw, Tools};
 use crate::tcp::{ClusterOptions, End, TcpCluster};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,35 +14,47 @@ use std::time::{Duration, Instant};
 /// A fresh cluster of ours; gone when dropped.
 #[derive(Debug)]
 pub struct OurCluster {
-    /// Where things are in it.
-    pub places: Places,
+    places: Places,
     cluster: TcpCluster,
-    nodes: u16,
+    running: Vec<u16>,
 }
 
 impl OurCluster {
     /// Starts one below `folder` and waits until it has all its brokers.
-    pub fn start(nodes: u16, port: u16, folder: &Path) -> io::Result<Self> {
-        let options = ClusterOptions {
-            brokers: nodes,
-            port,
-            data: folder.to_owned(),
-            properties: String::new(),
-            seed: 1,
-            verbose: false,
-        };
+    pub fn start(shape: Shape, port: u16, folder: &Path) -> io::Result<Self> {
+        let nodes = shape.nodes;
+        let log_dirs = super::log_dirs(shape, |name| format!("/tmp/kafka-logs-{name}"));
+        // The properties of one node are those of all: only a node of its own gets log directories of its own.
+        let properties = if shape.log_dirs > 1 { format!("log.dirs={}", log_dirs[0].join(",")) } else { String::new() };
+        let options =
+            ClusterOptions { brokers: nodes, port, data: folder.to_owned(), properties, seed: 1, verbose: false };
         let cluster = TcpCluster::start(&options)?;
         wait_for_brokers(&format!("localhost:{port}"), nodes)?;
-        let log_dirs = (0..nodes).map(|id| format!("/tmp/kafka-logs-{id}")).collect::<Vec<_>>();
-        let files = folder.join(log_dirs[0].trim_start_matches('/')).display().to_string();
-        Ok(Self { places: super::places(nodes, port, &log_dirs, files), cluster, nodes })
+        let files = folder.join(log_dirs[0][0].trim_start_matches('/')).display().to_string();
+        Ok(Self { places: super::places(port, &log_dirs, files), cluster, running: (0..nodes).collect() })
+    }
+}
+
+impl Cluster for OurCluster {
+    fn places(&self) -> &Places {
+        &self.places
+    }
+
+    fn kill(&mut self, id: u16) -> io::Result<()> {
+        self.running.retain(|other| *other != id);
+        self.cluster.end(id.into(), End::Kill)
+    }
+
+    fn start_again(&mut self, id: u16) -> io::Result<()> {
+        self.running.push(id);
+        self.cluster.restart(id.into())
     }
 }
 
 impl Drop for OurCluster {
     fn drop(&mut self) {
-        for id in 0..i32::from(self.nodes) {
-            if let Err(error) = self.cluster.end(id, End::Kill) {
+        for &id in &self.running {
+            if let Err(error) = self.cluster.end(id.into(), End::Kill) {
                 eprintln!("{error}");
             }
         }

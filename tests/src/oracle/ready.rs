@@ -1,11 +1,11 @@
-//! Waits until a cluster has all its brokers, until all of them know what its controller decided, and until what it
-//! began is done.
+//! Waits until a cluster has all its brokers or misses one, until all of them know what its controller decided, and
+//! until what it began is done.
 
 use broker_core::ids::CLUSTER_METADATA_TOPIC;
 use broker_core::protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use broker_core::protocol::messages::{
-    ApiVersionsRequest, DescribeGroupsRequest, DescribeQuorumRequest, ListPartitionReassignmentsRequest,
-    MetadataRequest,
+    ApiVersionsRequest, DescribeGroupsRequest, DescribeLogDirsRequest, DescribeQuorumRequest,
+    ListPartitionReassignmentsRequest, MetadataRequest,
 };
 use broker_core::protocol::{Request, decode_response, encode_request, frame_prefix};
 use bytes::Bytes;
@@ -22,6 +22,7 @@ const DESCRIBE_QUORUM_VERSION: i16 = 0;
 const API_VERSIONS_VERSION: i16 = 3;
 const LIST_PARTITION_REASSIGNMENTS_VERSION: i16 = 0;
 const DESCRIBE_GROUPS_VERSION: i16 = 5;
+const DESCRIBE_LOG_DIRS_VERSION: i16 = 4;
 const STABLE: &str = "Stable";
 
 /// Asks `address` until it knows of so many brokers.
@@ -63,34 +64,81 @@ pub fn wait_for_metadata(brokers: &[String]) -> io::Result<()> {
 
 /// Waits until a group of the classic protocol has so many members and all of them their partitions.
 pub fn wait_for_group(brokers: &[String], group: &str, members: usize) -> io::Result<()> {
-    let deadline = Instant::now() + LIMIT;
     let request = DescribeGroupsRequest { groups: vec![group.into()], ..Default::default() };
-    while Instant::now() < deadline {
+    wait_until(&format!("group {group} does not get {members} members"), || {
         // Only its coordinator knows it.
         for broker in brokers {
             let described = ask(broker, DESCRIBE_GROUPS_VERSION, &request)?.groups;
             if described.iter().any(|group| &*group.group_state == STABLE && group.members.len() == members) {
-                return Ok(());
+                return Ok(true);
             }
         }
-        std::thread::sleep(PAUSE);
-    }
-    Err(io::Error::other(format!("group {group} does not get {members} members")))
+        Ok(false)
+    })
 }
 
 /// Waits until no partition is on its way to other brokers.
 pub fn wait_for_reassignments(brokers: &[String]) -> io::Result<()> {
     let Some(first) = brokers.first() else { return Ok(()) };
-    let deadline = Instant::now() + LIMIT;
     let request = ListPartitionReassignmentsRequest { topics: None, ..Default::default() };
-    while Instant::now() < deadline {
+    wait_until("partitions are still on their way to other brokers", || {
         let ongoing = ask(first, LIST_PARTITION_REASSIGNMENTS_VERSION, &request)?;
-        if ongoing.error_code == 0 && ongoing.topics.is_empty() {
-            return Ok(());
+        Ok(ongoing.error_code == 0 && ongoing.topics.is_empty())
+    })
+}
+
+/// Waits until no replica is on its way to another log directory.
+pub fn wait_for_moves(brokers: &[String]) -> io::Result<()> {
+    let request = DescribeLogDirsRequest { topics: None };
+    wait_until("replicas are still on their way to other log directories", || {
+        for broker in brokers {
+            let described = ask(broker, DESCRIBE_LOG_DIRS_VERSION, &request)?;
+            let mut topics = described.results.iter().flat_map(|directory| &directory.topics);
+            if topics.any(|topic| topic.partitions.iter().any(|partition| partition.is_future_key)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Waits until brokers know of no others: whoever died is fenced, and leads nothing any more.
+pub fn wait_for_fencing(brokers: &[String]) -> io::Result<()> {
+    wait_until("a broker that died is not fenced", || {
+        for broker in brokers {
+            if brokers_known_at(broker)? != brokers.len() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Waits until every broker knows of all, and every replica of every partition is in sync.
+pub fn wait_for_replicas(brokers: &[String]) -> io::Result<()> {
+    let request = MetadataRequest { topics: None, ..Default::default() };
+    wait_until("replicas do not get in sync", || {
+        for broker in brokers {
+            let metadata = ask(broker, METADATA_VERSION, &request)?;
+            let mut partitions = metadata.topics.iter().flat_map(|topic| &topic.partitions);
+            let in_sync = partitions.all(|partition| partition.isr_nodes.len() == partition.replica_nodes.len());
+            if metadata.brokers.len() != brokers.len() || !in_sync {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+}
+
+fn wait_until(otherwise: &str, mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so()? {
+        if Instant::now() > deadline {
+            return Err(io::Error::other(otherwise.to_owned()));
         }
         std::thread::sleep(PAUSE);
     }
-    Err(io::Error::other("partitions are still on their way to other brokers"))
+    Ok(())
 }
 
 fn brokers_known_at(address: &str) -> io::Result<usize> {

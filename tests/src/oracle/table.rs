@@ -14,7 +14,8 @@
 //! ```
 //!
 //! A line with `&` starts a consumer that goes on until the scenario ends; what it prints is not compared. The next
-//! command runs when its group is stable. `~ reassigned` waits until no partition is on its way to other brokers. Whatever else a line holds is an error that names file and line.
+//! command runs when its group is stable. Lines with `~` are [`Event`]s. Whatever else a line holds is an error that
+//! names file and line.
 
 use std::fmt::Write as _;
 use std::io;
@@ -25,10 +26,32 @@ use std::path::{Path, PathBuf};
 pub struct Scenario {
     /// Path below the folder of golden files, with `/`: `one_node/topics.txt`.
     pub name: String,
-    /// Nodes of its cluster, by its folder.
-    pub nodes: u16,
+    /// Its cluster, by its folder.
+    pub shape: Shape,
     /// Its parts in order.
     pub entries: Vec<Entry>,
+}
+
+/// What a cluster is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Nodes, each of them broker and controller.
+    pub nodes: u16,
+    /// Log directories of each node.
+    pub log_dirs: u16,
+}
+
+/// What happens to a cluster between commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// `~ reassigned`: no partition is on its way to other brokers any more.
+    Reassigned,
+    /// `~ moved`: no replica is on its way to another log directory any more.
+    Moved,
+    /// `~ killed 2`: node 2 dies as by `kill -9`, and the others know.
+    Killed(u16),
+    /// `~ started 2`: node 2 is started again, and in sync again.
+    Started(u16),
 }
 
 /// A part of a golden file.
@@ -47,8 +70,8 @@ pub enum Entry {
     },
     /// A consumer of a group that goes on until the end: its command line.
     Background(String),
-    /// A wait until no partition is on its way to other brokers.
-    Reassigned,
+    /// What happens to the cluster; the next command runs when it is over.
+    Event(Event),
     /// A command and what is expected of it.
     Command(Command),
 }
@@ -75,10 +98,12 @@ pub struct Printed {
     pub code: Option<i32>,
 }
 
-/// The line of [`Entry::Reassigned`].
-const REASSIGNED: &str = "~ reassigned";
-/// Folders of golden files and how many nodes their clusters have.
-const FOLDERS: [(&str, u16); 2] = [("one_node", 1), ("three_nodes", 3)];
+/// Folders of golden files and their clusters.
+const FOLDERS: [(&str, Shape); 3] = [
+    ("one_node", Shape { nodes: 1, log_dirs: 1 }),
+    ("two_log_dirs", Shape { nodes: 1, log_dirs: 2 }),
+    ("three_nodes", Shape { nodes: 3, log_dirs: 1 }),
+];
 
 /// The folder of golden files of this repository.
 pub fn golden_folder() -> PathBuf {
@@ -88,7 +113,7 @@ pub fn golden_folder() -> PathBuf {
 /// Reads every golden file, in the order of their names.
 pub fn scenarios() -> io::Result<Vec<Scenario>> {
     let mut found = Vec::new();
-    for (folder, nodes) in FOLDERS {
+    for (folder, shape) in FOLDERS {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(golden_folder().join(folder)).into_iter().flatten() {
             names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -97,7 +122,7 @@ pub fn scenarios() -> io::Result<Vec<Scenario>> {
         for name in names {
             let name = format!("{folder}/{name}");
             let text = std::fs::read_to_string(golden_folder().join(&name))?;
-            found.push(Scenario::parse(&name, nodes, &text)?);
+            found.push(Scenario::parse(&name, shape, &text)?);
         }
     }
     Ok(found)
@@ -105,7 +130,7 @@ pub fn scenarios() -> io::Result<Vec<Scenario>> {
 
 impl Scenario {
     /// Reads a golden file.
-    pub fn parse(name: &str, nodes: u16, text: &str) -> io::Result<Self> {
+    pub fn parse(name: &str, shape: Shape, text: &str) -> io::Result<Self> {
         let mut entries: Vec<Entry> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             match entry_of(line) {
@@ -114,7 +139,7 @@ impl Scenario {
                 None => return Err(io::Error::other(format!("{name}:{}: what is `{line}`?", index + 1))),
             }
         }
-        Ok(Self { name: name.to_owned(), nodes, entries })
+        Ok(Self { name: name.to_owned(), shape, entries })
     }
 
     /// Writes a golden file.
@@ -159,18 +184,40 @@ fn entry_of(line: &str) -> Option<Entry> {
     if let Some(line) = line.strip_prefix("& ") {
         return Some(Entry::Background(line.to_owned()));
     }
-    if line == REASSIGNED {
-        return Some(Entry::Reassigned);
+    if let Some(event) = line.strip_prefix("~ ") {
+        return Event::parse(event).map(Entry::Event);
     }
     let line = line.strip_prefix("$ ")?.to_owned();
     Some(Entry::Command(Command { line, input: Vec::new(), expected: Printed::default() }))
+}
+
+impl Event {
+    fn parse(text: &str) -> Option<Self> {
+        let (word, node) = text.split_once(' ').map_or((text, None), |(word, node)| (word, node.parse().ok()));
+        match (word, node) {
+            ("reassigned", None) => Some(Self::Reassigned),
+            ("moved", None) => Some(Self::Moved),
+            ("killed", Some(node)) => Some(Self::Killed(node)),
+            ("started", Some(node)) => Some(Self::Started(node)),
+            _ => None,
+        }
+    }
+
+    fn format(self) -> String {
+        match self {
+            Self::Reassigned => "reassigned".into(),
+            Self::Moved => "moved".into(),
+            Self::Killed(node) => format!("killed {node}"),
+            Self::Started(node) => format!("started {node}"),
+        }
+    }
 }
 
 impl Entry {
     /// Takes a line that belongs to it; false if it does not.
     fn take(&mut self, line: &str) -> bool {
         match self {
-            Self::Blank | Self::Comment(_) | Self::Background(_) | Self::Reassigned => false,
+            Self::Blank | Self::Comment(_) | Self::Background(_) | Self::Event(_) => false,
             Self::File { lines, .. } => content(line, "@<").is_some_and(|content| {
                 lines.push(content);
                 true
@@ -184,7 +231,7 @@ impl Entry {
             Self::Blank => text.push('\n'),
             Self::Comment(comment) => line(text, "#", comment),
             Self::Background(command) => line(text, "& ", command),
-            Self::Reassigned => line(text, REASSIGNED, ""),
+            Self::Event(event) => line(text, "~ ", &event.format()),
             Self::File { name, lines } => {
                 line(text, "@ ", name);
                 for content in lines {
@@ -299,7 +346,9 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scenario, split};
+    use super::{Scenario, Shape, split};
+
+    const ONE_NODE: Shape = Shape { nodes: 1, log_dirs: 1 };
 
     const TEXT: &str = "\
 # first
@@ -314,12 +363,15 @@ $ kafka-topics.sh --list
 2>  two
 = 1
 ~ reassigned
+~ moved
+~ killed 2
+~ started 2
 $ kafka-topics.sh
 ";
 
     #[test]
     fn what_is_read_is_written_again() {
-        let scenario = Scenario::parse("one_node/x.txt", 1, TEXT).expect("it is well-formed");
+        let scenario = Scenario::parse("one_node/x.txt", ONE_NODE, TEXT).expect("it is well-formed");
         assert_eq!(scenario.format(), TEXT);
         let expected: Vec<_> = scenario.commands().map(|command| command.expected.clone()).collect();
         assert_eq!(expected[0].output, ["a", ""]);
@@ -338,8 +390,10 @@ $ kafka-topics.sh
             ("$ a\n1>x", 2),
             ("@ f\n1> x", 2),
             ("words", 1),
+            ("~ killed", 1),
+            ("~ moved 1", 1),
         ] {
-            let error = Scenario::parse("one_node/x.txt", 1, text).expect_err(text).to_string();
+            let error = Scenario::parse("one_node/x.txt", ONE_NODE, text).expect_err(text).to_string();
             assert!(error.starts_with(&format!("one_node/x.txt:{line}: ")), "{error}");
         }
     }

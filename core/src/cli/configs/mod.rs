@@ -5,10 +5,12 @@ mod quotas;
 mod scram;
 
 use super::arguments::jopt::{OptionSpec, Options, flag, value};
-use super::cluster::{groups, metadata};
+use super::cluster::{describe_cluster, groups, metadata};
 use super::failure::{Exception, Failure, thrown, wrapped};
 use super::properties_file::{admin_config, read};
 use super::terminal::Terminal;
+use crate::controller::invalid_topic_name;
+use crate::ids::NodeId;
 use crate::protocol::messages::describe_configs_request::DescribeConfigsResource;
 use crate::protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
@@ -72,6 +74,7 @@ const DEFAULTS: [(&str, &str); 4] = [
     ("ips", "ip-defaults"),
 ];
 /// `ConfigResource.Type`.
+const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 /// `AlterConfigOp.OpType`.
@@ -136,7 +139,7 @@ impl Entity {
             "topics" => Some((2, 1)),
             "brokers" if self.name() == Some("") => Some((4, 3)),
             "brokers" => Some((4, 2)),
-            "broker-loggers" => Some((8, 6)),
+            "broker-loggers" => Some((BROKER_LOGGER, 6)),
             "client-metrics" => Some((CLIENT_METRICS, 7)),
             "groups" => Some((GROUP, 8)),
             _ => None,
@@ -272,8 +275,7 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
     };
     let changes = if options.has("alter") { changes(terminal, options).await? } else { Vec::new() };
     let mut config = admin_config(terminal, options.value("command-config")?, server).await?;
-    // Quotas and credentials are asked of brokers alone, and Kafka's admin knows.
-    config.is_for_controllers = options.has("bootstrap-controller") && entity.resource().is_none();
+    config.is_for_controllers = options.has("bootstrap-controller");
     terminal.start_admin(config);
     if options.has("alter") && entity.kinds.len() != entity.names.len() {
         return Err(Exception::illegal_argument("An entity name must be specified for every entity type").into());
@@ -286,7 +288,13 @@ async fn execute(terminal: &Terminal, options: &Options, entity: &Entity) -> Res
         };
     };
     if options.has("alter") {
+        if entity.kind() == "broker-loggers" {
+            check_loggers(terminal, entity, &changes).await?;
+        }
         return alter(terminal, entity, resource_type, changes).await;
+    }
+    if let Some(message) = entity.name().filter(|_| entity.kind() == "topics").and_then(invalid_topic_name) {
+        return Err(Exception::new("org.apache.kafka.common.errors.InvalidConfigurationException", message).into());
     }
     let names = match entity.name() {
         Some(name) if !exists(terminal, entity, name).await? => {
@@ -316,7 +324,7 @@ async fn all(terminal: &Terminal, entity: &Entity, dynamic: i8) -> Result<Vec<(S
             let topics = cluster(terminal).await?.topics.into_iter();
             topics.filter_map(|topic| topic.name).map(|name| name.to_string()).collect()
         }
-        _ => cluster(terminal).await?.brokers.iter().map(|broker| broker.node_id.to_string()).collect(),
+        _ => nodes(terminal).await?.iter().map(ToString::to_string).collect(),
     };
     if matches!(entity.kind(), "groups" | "client-metrics") {
         sort(&mut names);
@@ -333,10 +341,29 @@ async fn exists(terminal: &Terminal, entity: &Entity, name: &str) -> Result<bool
         "topics" => cluster(terminal).await?.topics.iter().any(|topic| topic.name.as_deref() == Some(name)),
         "groups" => known_groups(terminal).await?.iter().any(|group| group == name),
         "client-metrics" => with_configs(terminal, CLIENT_METRICS).await?.iter().any(|known| known == name),
-        _ => {
-            name.is_empty() || cluster(terminal).await?.brokers.iter().any(|broker| broker.node_id.to_string() == name)
-        }
+        _ => name.is_empty() || nodes(terminal).await?.iter().any(|id| id.to_string() == name),
     })
+}
+
+/// The nodes there are: brokers, or controllers where these are asked.
+async fn nodes(terminal: &Terminal) -> Result<Vec<NodeId>, Failure> {
+    if terminal.is_for_controllers() {
+        let described = describe_cluster(terminal, false).await?;
+        return Ok(described.brokers.iter().map(|node| node.broker_id).collect());
+    }
+    Ok(cluster(terminal).await?.brokers.iter().map(|broker| broker.node_id).collect())
+}
+
+/// Levels can be set of loggers that a broker has.
+async fn check_loggers(terminal: &Terminal, entity: &Entity, changes: &[AlterableConfig]) -> Result<(), Failure> {
+    let known = described(terminal, BROKER_LOGGER, entity.name().unwrap_or_default()).await?;
+    let unknown = changes.iter().filter(|change| !known.iter().any(|logger| logger.name == change.name));
+    let unknown: Vec<&str> = unknown.map(|change| change.name.as_str()).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Invalid broker logger(s): {}", unknown.join(","));
+    Err(Exception::new("org.apache.kafka.common.errors.InvalidConfigurationException", message).into())
 }
 
 async fn cluster(terminal: &Terminal) -> Result<MetadataResponse, Failure> {
@@ -377,6 +404,19 @@ async fn describe(
         "" => format!("Default configs for {} in the cluster are:", entity.kind()),
         name => format!("{word} configs for {} {name} are:", entity.singular()),
     });
+    let mut configs = described(terminal, resource_type, name).await?;
+    sort_by(&mut configs, |one, other| one.name.cmp(&other.name));
+    for config in configs.iter().filter(|config| options.has("all") || config.config_source == dynamic) {
+        terminal.line(&line(config));
+    }
+    Ok(())
+}
+
+async fn described(
+    terminal: &Terminal,
+    resource_type: i8,
+    name: &str,
+) -> Result<Vec<DescribeConfigsResourceResult>, Failure> {
     let resource = DescribeConfigsResource { resource_type, resource_name: name.into(), configuration_keys: None };
     let request = DescribeConfigsRequest {
         resources: vec![resource],
@@ -384,15 +424,12 @@ async fn describe(
         ..DescribeConfigsRequest::default()
     };
     let response = terminal.ask(request).await.map_err(|cause| execution(&cause))?;
+    let mut configs = Vec::new();
     for result in response.results {
         thrown(result.error_code, result.error_message.as_deref()).map_err(|cause| execution(&cause))?;
-        let mut configs = result.configs;
-        sort_by(&mut configs, |one, other| one.name.cmp(&other.name));
-        for config in configs.iter().filter(|config| options.has("all") || config.config_source == dynamic) {
-            terminal.line(&line(config));
-        }
+        configs.extend(result.configs);
     }
-    Ok(())
+    Ok(configs)
 }
 
 fn line(config: &DescribeConfigsResourceResult) -> String {

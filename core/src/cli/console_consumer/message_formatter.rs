@@ -199,6 +199,10 @@ impl Format {
                 parts.push(part);
             }
         }
+        // Of a record of which nothing is shown there is no line either.
+        if parts.is_empty() {
+            return Ok(());
+        }
         for (index, part) in parts.iter().enumerate() {
             if index > 0 {
                 out.extend_from_slice(self.separator.as_bytes());

@@ -24,8 +24,7 @@ use crate::protocol::messages::{
     ListPartitionReassignmentsRequest, MetadataResponse,
 };
 use crate::rng::Rng;
-use crate::sorted::SortedMap;
-use crate::sorted::sort;
+use crate::sorted::{SortedMap, sort};
 use crate::text::Str;
 use crate::time::Duration;
 use alloc::format;
@@ -625,7 +624,10 @@ impl Command<'_> {
             }
         }
         let count = answered.len();
-        hash_map_order(&mut answered, count, |(replica, _)| replica_hash(replica));
+        // Kafka's admin copies its map.
+        for expected in [count, count * 4 / 3 + 1] {
+            hash_map_order(&mut answered, expected, |(replica, _)| replica_hash(replica));
+        }
         let mut begun = Vec::new();
         for (replica, error_code) in answered {
             match thrown(error_code, None) {
@@ -634,7 +636,7 @@ impl Command<'_> {
                 Err(cause) => return Err(failed(&replica, &cause)),
             }
         }
-        hash_map_order(&mut begun, 16, replica_hash);
+        sort(&mut begun);
         Ok(begun)
     }
 }

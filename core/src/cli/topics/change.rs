@@ -7,7 +7,7 @@ use crate::cli::properties_file::bootstrap;
 use crate::cli::terminal::Terminal;
 use crate::client::AdminConfig;
 use crate::config::table::topic_key;
-use crate::config::validate_topic_config;
+use crate::config::{validate_topic_config, validate_topic_configs_alone};
 use crate::ids::NodeId;
 use crate::protocol::ErrorCode;
 use crate::protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
@@ -186,7 +186,10 @@ fn check_configs(configs: &[(String, String)]) -> Result<(), Exception> {
             Exception::new(class, error.to_string())
         })?;
     }
-    Ok(())
+    let overrides = configs.iter().map(|(key, value)| (Str::from(key.as_str()), Str::from(value.as_str()))).collect();
+    validate_topic_configs_alone(&overrides).map_err(|error| {
+        Exception::new("org.apache.kafka.common.errors.InvalidConfigurationException", error.to_string())
+    })
 }
 
 async fn create(terminal: &Terminal, new: &NewTopic) -> Result<(), Failure> {

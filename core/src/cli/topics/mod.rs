@@ -315,8 +315,9 @@ async fn describe(terminal: &Terminal, options: &Options) -> Result<(), Failure>
     let limit = options.number::<i32>("partition-size-limit-per-response")?.unwrap_or(PARTITIONS_AT_ONCE);
     let configs = topic_configs(terminal, &topics).await?;
     let mut described = described(terminal, &topics, limit).await?;
-    // Kafka's admin has one map of futures, and makes another of their values.
-    for expected in [16, described.len()] {
+    // Kafka's admin has a map of futures, makes a copy of it, and another map of their values.
+    let count = described.len();
+    for expected in [count, count * 4 / 3 + 1, count] {
         hash_map_order(&mut described, expected, |topic| string_hash(topic.name.as_deref().unwrap_or_default()));
     }
     for topic in &described {

@@ -227,7 +227,13 @@ impl Admin {
 
     /// What Kafka's client would warn of in its log.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.network.poll_notice()
+        // Kafka's admin keeps no metadata of topics: it asks for it, and keeps errors to itself.
+        while let Some(notice) = self.network.poll_notice() {
+            if !matches!(notice, Notice::MetadataErrors { .. }) {
+                return Some(notice);
+            }
+        }
+        None
     }
 
     /// Closes the connections.
@@ -249,9 +255,9 @@ impl Admin {
             self.tasks.iter().filter(|(_, task)| task.deadline <= now.monotonic).map(|(id, _)| *id).collect();
         for id in late {
             if let Some(task) = self.tasks.remove(&id) {
+                let lookup = task.request.lookup(self.network.metadata());
                 let unassigned = || {
-                    let coordinator = if task.request.is_for_coordinator() { "(api=FIND_COORDINATOR)" } else { "" };
-                    let call = format!("{}{coordinator}", task.request.call());
+                    let call = format!("{}{lookup}", task.request.call());
                     Str::from(format!("Timed out waiting for a node assignment. Call: {call}"))
                 };
                 let error = if task.was_sent { task.last_error } else { ErrorCode::RequestTimedOut };

@@ -27,6 +27,8 @@ pub enum Route {
     EachBroker,
     /// The active controller where the admin speaks to controllers; any broker otherwise.
     Controller,
+    /// As [`Route::Controller`] where the admin speaks to controllers; this broker otherwise.
+    NodeOrController(NodeId),
     /// Leaders, each about its partitions.
     Leaders(Vec<(NodeId, AdminRequest)>),
     /// These topics have partitions whose leaders are not known yet.
@@ -104,8 +106,13 @@ impl AdminRequest {
         self.0.call()
     }
 
-    pub(super) fn is_for_coordinator(&self) -> bool {
-        self.0.is_for_coordinator()
+    /// How Kafka's admin names what it asks first, to learn whom to ask.
+    pub(super) fn lookup(&self, metadata: &ClusterMetadata) -> &'static str {
+        match self.0.route(metadata) {
+            _ if self.0.is_for_coordinator() => "(api=FIND_COORDINATOR)",
+            Route::Leaders(_) | Route::Unknown(_) => "(api=METADATA)",
+            _ => "",
+        }
     }
 
     pub(super) fn is_for_brokers(&self) -> bool {
@@ -133,11 +140,13 @@ impl AdminRequest {
     pub(super) fn plan(&self, network: &mut NetworkClient<Purpose>, coordinator: Option<NodeId>) -> Plan {
         let to = |target| Plan::Send(vec![(target, self.clone())]);
         match (self.0.route(network.metadata()), coordinator) {
-            (Route::Coordinator(_), Some(node)) | (Route::Node(node), _) => to(Target::Node(node)),
             (Route::Coordinator(group), None) => Plan::FindCoordinator(group),
-            (Route::Controller, _) if network.is_for_controllers() => {
+            (Route::Controller | Route::NodeOrController(_), _) if network.is_for_controllers() => {
                 let leader = network.metadata().controller_id;
                 if network.metadata().brokers.contains_key(&leader) { to(Target::Node(leader)) } else { Plan::Wait }
+            }
+            (Route::Coordinator(_), Some(node)) | (Route::Node(node) | Route::NodeOrController(node), _) => {
+                to(Target::Node(node))
             }
             (Route::Any | Route::Controller, _) => to(Target::Any),
             (Route::EachBroker, _) => {

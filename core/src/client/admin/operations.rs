@@ -31,6 +31,8 @@ use alloc::vec::Vec;
 
 /// The resource type of a broker's configs.
 const BROKER_RESOURCE: i8 = 4;
+/// `ConfigResource.Type.BROKER_LOGGER`.
+const BROKER_LOGGER_RESOURCE: i8 = 8;
 /// The last version of `OffsetFetch` and of `OffsetCommit` that names topics.
 const LAST_WITH_NAMES: i16 = 9;
 
@@ -69,6 +71,7 @@ impl Operation for CreatePartitionsRequest {
 
 impl Operation for MetadataRequest {
     const CALL: &'static str = "describeTopics";
+    const IS_FOR_BROKERS: bool = true;
 
     fn call(&self) -> &'static str {
         if self.topics.is_none() { "listTopics" } else { Self::CALL }
@@ -93,12 +96,16 @@ impl Operation for IncrementalAlterConfigsRequest {
     const CALL: &'static str = "incrementalAlterConfigs";
 
     fn route(&self, _: &ClusterMetadata) -> Route {
-        of_resource(self.resources.first().map(|resource| (resource.resource_type, &resource.resource_name)))
+        match of_resource(self.resources.first().map(|resource| (resource.resource_type, &resource.resource_name))) {
+            Route::Node(broker) => Route::NodeOrController(broker),
+            _ => Route::Controller,
+        }
     }
 }
 
 impl Operation for ListConfigResourcesRequest {
     const CALL: &'static str = "listConfigResources";
+    const IS_FOR_BROKERS: bool = true;
 }
 
 impl Operation for AlterClientQuotasRequest {
@@ -424,7 +431,7 @@ impl Operation for RemoveRaftVoterRequest {
 /// The broker a config resource is of, or any.
 fn of_resource(first: Option<(i8, &Str)>) -> Route {
     match first {
-        Some((BROKER_RESOURCE, name)) => name.parse().map_or(Route::Any, Route::Node),
+        Some((BROKER_RESOURCE | BROKER_LOGGER_RESOURCE, name)) => name.parse().map_or(Route::Any, Route::Node),
         _ => Route::Any,
     }
 }

@@ -1,6 +1,5 @@
 //! `CreateTopics`.
 
-use super::super::configuration_control::check_topic_configs;
 use super::super::decision::{ApiError, ControllerResult, Decision};
 use super::super::replica_placer;
 use super::MAX_PARTITIONS_PER_BATCH;
@@ -74,7 +73,7 @@ impl Decision<'_> {
         quota: &mut ControllerMutationQuota,
     ) -> Result<NewTopic, ApiError> {
         self.check_new_name(&topic.name)?;
-        let overrides = new_configs(topic)?;
+        let overrides = self.new_configs(topic)?;
         let partitions = if topic.assignments.is_empty() {
             self.place_new_topic(topic, partitions_left, rng)?
         } else {
@@ -234,6 +233,20 @@ impl Decision<'_> {
         Some(PartitionRegistration { replicas, directories, isr, leader, ..PartitionRegistration::default() })
     }
 
+    /// The configurations asked for, checked.
+    fn new_configs(self, topic: &CreatableTopic) -> Result<Overrides, ApiError> {
+        let without_value: Vec<&str> =
+            topic.configs.iter().filter(|config| config.value.is_none()).map(|config| config.name.as_str()).collect();
+        if !without_value.is_empty() {
+            let message = format!("Null value not supported for topic configs: {}", without_value.join(","));
+            return Err(ApiError::new(ErrorCode::InvalidConfig, message));
+        }
+        let given = topic.configs.iter().filter_map(|config| Some((config.name.clone(), config.value.clone()?)));
+        let overrides: Overrides = given.collect();
+        self.check_topic_configs(&overrides)?;
+        Ok(overrides)
+    }
+
     fn describe_new_configs(self, overrides: &Overrides) -> Vec<CreatableTopicConfigs> {
         let described = describe_topic(&self.node_config(), overrides).unwrap_or_default();
         let rows = described.into_iter().map(|row| CreatableTopicConfigs {
@@ -260,18 +273,4 @@ pub(super) fn take_partitions(wanted: usize, partitions_left: &mut usize) -> Res
     };
     *partitions_left = left;
     Ok(())
-}
-
-/// The configurations asked for, checked.
-fn new_configs(topic: &CreatableTopic) -> Result<Overrides, ApiError> {
-    let without_value: Vec<&str> =
-        topic.configs.iter().filter(|config| config.value.is_none()).map(|config| config.name.as_str()).collect();
-    if !without_value.is_empty() {
-        let message = format!("Null value not supported for topic configs: {}", without_value.join(","));
-        return Err(ApiError::new(ErrorCode::InvalidConfig, message));
-    }
-    let given = topic.configs.iter().filter_map(|config| Some((config.name.clone(), config.value.clone()?)));
-    let overrides: Overrides = given.collect();
-    check_topic_configs(&overrides)?;
-    Ok(overrides)
 }

@@ -24,6 +24,8 @@ use alloc::vec::Vec;
 
 /// Partitions one request may touch (`MAX_PARTITIONS_PER_BATCH`).
 pub(super) const MAX_PARTITIONS_PER_BATCH: usize = 10_000;
+/// The first `metadata.version` with cordoned log directories, 4.3-IV0.
+const FIRST_WITH_CORDONED_DIRECTORIES: i16 = 30;
 /// Elections of one round of preferred leader balancing.
 const MAX_ELECTIONS_PER_IMBALANCE: usize = 1_000;
 
@@ -101,6 +103,14 @@ impl<'a> Decision<'a> {
             self.with_isr_member(broker).filter(|(_, _, partition)| failed.contains(&partition.directory(broker)));
         self.update_leaders_and_isrs(change, lost, records);
         self.change_registration(broker, records, |record| record.log_dirs = remaining);
+    }
+
+    /// Tells which log directories of a broker take nothing new (KIP-1066).
+    pub(super) fn directories_cordoned(self, broker: NodeId, cordoned: &[Uuid], records: &mut Vec<MetadataRecord>) {
+        let is_news = self.image.cluster.broker(broker).is_some_and(|known| known.cordoned_log_dirs != cordoned);
+        if is_news && self.image.features.metadata_version() >= FIRST_WITH_CORDONED_DIRECTORIES {
+            self.change_registration(broker, records, |record| record.cordoned_log_dirs = Some(cordoned.to_vec()));
+        }
     }
 
     /// Gives partitions their preferred leaders back, where those can lead.

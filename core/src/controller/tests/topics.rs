@@ -434,6 +434,10 @@ fn configurations_change_key_by_key() {
     const DELETE: i8 = 1;
     const APPEND: i8 = 2;
     const SUBTRACT: i8 = 3;
+    const TOO_LONG: &str = match str::from_utf8(&[b'x'; 32_768]) {
+        Ok(text) => text,
+        Err(_) => "",
+    };
     let mut harness = Harness::with_brokers(1);
     harness.create("foo", &[&[0]]);
     let foo = || ConfigResource::topic("foo");
@@ -464,6 +468,33 @@ fn configurations_change_key_by_key() {
         ),
         (foo(), vec![("retention.ms", 9, Some("1"))], 42, "Unknown operations type 9"),
         (ConfigResource::topic("bar"), vec![], 3, "The topic 'bar' does not exist."),
+        (ConfigResource::topic("bar"), vec![("x", SET, Some("5"))], 40, "Unknown topic config name: x"),
+        (
+            ConfigResource::topic("bar"),
+            vec![("a", SET, Some("5")), ("x", DELETE, None)],
+            40,
+            "Unknown topic config name: a",
+        ),
+        (foo(), vec![("retention.ms", SET, Some("x")), ("x", SET, Some("5"))], 40, "Unknown topic config name: x"),
+        (ConfigResource::topic(".."), vec![("x", SET, Some("5"))], 17, "Topic name is invalid: '..' is not allowed"),
+        (
+            foo(),
+            vec![("min.compaction.lag.ms", SET, Some("2")), ("max.compaction.lag.ms", SET, Some("1"))],
+            40,
+            "conflict topic config setting min.compaction.lag.ms (2) > max.compaction.lag.ms (1)",
+        ),
+        (
+            foo(),
+            vec![("remote.storage.enable", SET, Some("true"))],
+            40,
+            "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
+        ),
+        (
+            ConfigResource::broker(""),
+            vec![("x", SET, Some(TOO_LONG))],
+            40,
+            "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.",
+        ),
         (ConfigResource::topic(""), vec![], 42, "Default topic resources are not allowed."),
         (ConfigResource::broker("x"), vec![], 42, "Unable to parse broker name as a base 10 number."),
         (ConfigResource::broker("-1"), vec![], 42, "Invalid negative broker ID."),

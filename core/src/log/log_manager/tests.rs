@@ -470,6 +470,11 @@ fn a_failed_directory_takes_its_logs_with_it() {
     assert!(manager.log(&names[0]).is_none() && !manager.is_online(0));
     let created = manager.log_or_create(now(), &names[0], Uuid::ZERO, Some(0), LogConfig::default(), &mut stores);
     assert_eq!(created.unwrap().directory(), 1);
+    // A cordoned directory takes logs where there is no other.
+    manager.cordon(&["/b".into()]);
+    assert!(manager.is_cordoned(1));
+    let created = manager.log_or_create(now(), &names[2], Uuid::ZERO, None, LogConfig::default(), &mut stores);
+    assert_eq!(created.unwrap().directory(), 1);
     manager.store_failed(1);
     let none = manager.log_or_create(now(), &names[1], Uuid::ZERO, None, LogConfig::default(), &mut stores);
     assert_eq!(none.map(|log| log.directory()), Err(ErrorCode::KafkaStorageError));
@@ -508,6 +513,22 @@ fn a_log_of_a_deleted_topic_does_not_take_the_place_of_the_new_ones() {
         disks[1].apply(&commands);
     }
     assert!(disks[1].files().all(|(path, _)| !path.starts_with("t-0/")), "the old one is gone");
+}
+
+#[test]
+fn a_cordoned_directory_takes_nothing_new() {
+    let directories = ["/a", "/b"].map(|path| LogDirectory { path: path.into(), files: Vec::new() });
+    let mut manager = LogManager::new(now(), config(), &directories);
+    let mut stores = alloc::vec![StoreQueue::default(); 2];
+    let mut place = |manager: &mut LogManager, index| {
+        let name = TopicPartition::new("t", index);
+        let log = manager.log_or_create(now(), &name, Uuid::ZERO, None, LogConfig::default(), &mut stores);
+        log.unwrap().directory()
+    };
+    manager.cordon(&["/a".into()]);
+    assert_eq!([0, 1].map(|index| place(&mut manager, index)), [1, 1]);
+    manager.cordon(&[]);
+    assert_eq!([2, 3, 4].map(|index| place(&mut manager, index)), [0, 0, 0]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, request: &De
             DescribeLogDirsResult {
                 error_code: error.code(),
                 log_dir: directory.path,
+                is_cordoned: directory.cordoned,
                 topics: (topics.into_iter())
                     .map(|(name, partitions)| DescribeLogDirsTopic { name, partitions })
                     .collect(),

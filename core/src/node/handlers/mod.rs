@@ -1,6 +1,7 @@
 //! One file per API, named as the API: decoded request in, typed answer or a part of the node that owes one out. Handlers
 //! keep no state. What a listener serves is a row of [`crate::protocol::api_versions`]; the match below is its other half.
 
+mod alter_configs;
 mod alter_replica_log_dirs;
 mod api_versions;
 mod controller;
@@ -68,7 +69,7 @@ fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Res
     let listener = inbound.listener.clone();
     let client_host = Str::from(alloc::format!("/{}", inbound.peer));
     let is_controller_listener = broker.config.is_controller_listener(&listener);
-    let (header, reader) = decode_request_header(frame)?;
+    let (header, mut reader) = decode_request_header(frame)?;
     let kind = if is_controller_listener { Listener::Controller } else { Listener::Broker };
     let served = match look_up(ReleaseLine::V4_3, kind, header.api_key, header.api_version) {
         Lookup::Served(served) => served,
@@ -97,8 +98,17 @@ fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Res
         is_controller_listener,
     };
     if served.is_forwarded && !is_controller_listener {
+        if served.key == ApiKey::IncrementalAlterConfigs && alter_configs::refuse(broker, &context, &mut reader)? {
+            return Ok(());
+        }
         broker.forward(&context, frame.clone());
         return Ok(());
+    }
+    if served.key == ApiKey::IncrementalAlterConfigs && broker.is_active_controller() {
+        let (_, mut ahead) = decode_request_header(frame)?;
+        if alter_configs::refuse(broker, &context, &mut ahead)? {
+            return Ok(());
+        }
     }
     dispatch(broker, &context, reader)
 }

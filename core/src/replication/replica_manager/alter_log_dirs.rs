@@ -162,6 +162,9 @@ impl ReplicaManager {
         if !self.logs.is_online(directory) {
             return Err(ErrorCode::KafkaStorageError);
         }
+        if self.logs.is_cordoned(directory) {
+            return Err(ErrorCode::InvalidReplicaAssignment);
+        }
         if let Some(hosted) = self.partitions.get(partition) {
             if hosted.offline {
                 return Err(ErrorCode::KafkaStorageError);

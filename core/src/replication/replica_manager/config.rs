@@ -58,6 +58,14 @@ impl ReplicaManagerConfig {
         }
     }
 
+    /// The log directories that take nothing new, in `image`.
+    pub fn cordoned_log_dirs(&self, image: &MetadataImage) -> Vec<Str> {
+        let dynamic = image.configs.dynamic(self.broker);
+        self.given
+            .with_dynamic(dynamic)
+            .map_or_else(|_| self.given.cordoned_log_dirs.clone(), |all| all.cordoned_log_dirs)
+    }
+
     /// The settings of `topic` in `image`. Overrides that make no sense count as not given: the controller refused them
     /// when they were set, so they can only come from another version's log.
     pub fn topic_settings(&self, image: &MetadataImage, topic: &Str) -> TopicSettings {

@@ -20,6 +20,10 @@ impl ReplicaManager {
         if !delta.changes().brokers.is_empty() {
             self.take_standings();
         }
+        // Before new replicas look for their places.
+        if delta.changes().configs.iter().any(|resource| resource.kind == ConfigResourceType::Broker) {
+            self.logs.cordon(&self.config.cordoned_log_dirs(image));
+        }
         let changes = delta.local_changes(self.config.broker);
         for (partition, topic_id) in &changes.deletes {
             self.delete_replica(stores, partition, *topic_id);

@@ -106,7 +106,8 @@ pub struct ReplicaManager {
 
 impl ReplicaManager {
     /// The replicas whose logs `logs` has loaded. They take part once [`Self::apply`] brought the cluster's metadata.
-    pub fn new(now: Now, config: ReplicaManagerConfig, logs: LogManager) -> Self {
+    pub fn new(now: Now, config: ReplicaManagerConfig, mut logs: LogManager) -> Self {
+        logs.cordon(&config.given.cordoned_log_dirs);
         Self {
             broker_epoch: -1,
             rng: Rng::new(config.seed),

@@ -135,6 +135,7 @@ impl ReplicaManager {
             directories.push(LogDirectoryView {
                 path: path.clone(),
                 online,
+                cordoned: self.logs.is_cordoned(index),
                 replicas: current.chain(future).collect(),
             });
         }
@@ -149,6 +150,8 @@ pub struct LogDirectoryView {
     pub path: Str,
     /// It did not fail.
     pub online: bool,
+    /// It takes nothing new (KIP-1066).
+    pub cordoned: bool,
     /// Its replicas, the current ones first.
     pub replicas: Vec<ReplicaView>,
 }

@@ -354,6 +354,9 @@ fn what_cannot_move_is_refused_as_kafka_does() {
         assert_eq!(world.alter(&partition, path), error, "{partition} to {path}");
         assert!(world.manager.logs().futures().next().is_none());
     }
+    world.manager.logs_mut().cordon(&["/b".into()]);
+    assert_eq!(world.alter(&tp(), "/b"), ErrorCode::InvalidReplicaAssignment);
+    world.manager.logs_mut().cordon(&[]);
     // What was asked for counts once the replica comes.
     world.change(&[MetadataRecord::PartitionChange(m::PartitionChangeRecord {
         partition_id: 0,
