@@ -1,7 +1,9 @@
 //! Frames the switch saw: counted by what they are for, and those that tell something put on the lane in their order.
 
+pub(crate) use crate::worker::SeenFrame;
+
+use crate::worker::Seen;
 use crate::worker::link::TERMINALS;
-use crate::worker::{Seen, SeenFrame};
 use broker_core::protocol::{ApiKey, ErrorCode};
 use broker_core::sorted::sort_by_key;
 use std::collections::VecDeque;
