@@ -1,9 +1,8 @@
 //! A frame: what the switch read of it when it passed. Its bytes went on, none are kept.
 
 use super::{facts, head};
-use crate::ui::store::{FrameName, Place, Selection, Store, place};
+use crate::ui::store::{FrameName, Place, SeenFrame, Selection, Store, place};
 use crate::ui::top_bar::clock;
-use crate::worker::SeenFrame;
 use broker_core::protocol::{ApiKey, ErrorCode};
 use leptos::prelude::*;
 

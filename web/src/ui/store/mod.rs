@@ -18,7 +18,7 @@ mod transfer;
 pub(crate) use events::{Line, What};
 pub(crate) use picture::{Picture, Process, counted};
 pub(crate) use terminals::{Completions, Terminal};
-pub(crate) use traffic::{FLIGHT, FrameName, Load, Place, Stream, Token, Track, Traffic, place};
+pub(crate) use traffic::{FLIGHT, FrameName, Load, Place, SeenFrame, Stream, Token, Track, Traffic, place};
 
 use crate::bridge::{Acknowledged, ClientsCommand, ClientsView, Draft, RecordView, Refusal, SwitchCommand};
 use crate::clock::Lease;

@@ -1,7 +1,8 @@
 //! Frames the switch saw: counted by what they are for, and those that tell something put on the lane in their order.
 
+use crate::worker::Seen;
+pub(crate) use crate::worker::SeenFrame;
 use crate::worker::link::TERMINALS;
-use crate::worker::{Seen, SeenFrame};
 use broker_core::protocol::{ApiKey, ErrorCode};
 use broker_core::sorted::sort_by_key;
 use std::collections::VecDeque;
