@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn a_long_table_is_cut_and_an_opened_row_stays_with_its_own() {
-        let none = |_| false;
+        let none = |_: usize| false;
         for (rows, expected) in [(0, vec![0]), (60, vec![0]), (61, vec![0, 30, 60]), (90, vec![0, 30, 60])] {
             assert_eq!(starts(rows, &none), expected, "{rows}");
         }
