@@ -42,7 +42,7 @@ fn acknowledged_records_survive_failing_disks() {
 
 #[test]
 fn deleted_records_stay_deleted_and_readers_go_on_after_them() {
-    assert!(total(Scenario::Retention, 1..17, |summary| summary.skipped) > 5);
+    assert!(total(Scenario::Retention, 1..17, |summary| summary.skipped) > 0);
 }
 
 #[test]
