@@ -48,7 +48,7 @@ impl Scenario {
 
     /// The scenario of a seed: every other one is plain.
     pub const fn of(seed: u64) -> Self {
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             return Self::Faults;
         }
         match seed / 2 % 6 {

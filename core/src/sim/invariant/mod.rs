@@ -158,9 +158,9 @@ impl Invariants {
         match event {
             ClientEvent::Producer(event) => {
                 if let ProducerEvent::Delivered { ids, .. } = event {
-                    ids.iter().for_each(|number| {
+                    for number in ids {
                         self.transactions.is_written(RecordId { client: process.number, number: *number });
-                    });
+                    }
                 }
                 named("acknowledged", self.acknowledged.told(&self.history, process.number, event))
             }

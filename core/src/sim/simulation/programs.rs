@@ -212,7 +212,7 @@ impl Simulation {
                 self.call(index, State::Aborting, Producer::abort_transaction)
             };
         }
-        for _ in 0..1 + self.rng.below(4) {
+        for _ in 0..=self.rng.below(4) {
             self.write_in_transaction(index, None)?;
         }
         Ok(())
@@ -374,7 +374,9 @@ impl Simulation {
         let Some(consumer) = program.consumer else { return Ok(()) };
         self.with_client(consumer, |client, _| {
             if let Client::Consumer(consumer) = client {
-                rewind.iter().for_each(|(partition, offset)| consumer.seek(partition, *offset));
+                for (partition, offset) in &rewind {
+                    consumer.seek(partition, *offset);
+                }
             }
         })
     }
