@@ -170,7 +170,6 @@ impl BrokerLifecycle {
                 want_shut_down: self.state == BrokerState::PendingControlledShutdown,
                 offline_log_dirs: self.offline_log_dirs.clone(),
                 cordoned_log_dirs: self.cordoned_log_dirs.clone(),
-                ..Default::default()
             })
         })
     }
