@@ -21,10 +21,6 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "카프카 도구는 줄 전체를 이름으로 하는 토픽을 물어봅니다. 여기 도구는 그런 토픽이 없다는 것을 압니다",
     ),
     (
-        "Kafka's admin asks for a topic that is not there until its time is over; ours says at once that it is not",
-        "카프카의 관리 클라이언트는 없는 토픽을 제한 시간이 끝날 때까지 물어봅니다. 여기서는 없다고 바로 말합니다",
-    ),
-    (
         "our quorum tells directory ids, Kafka's static one of kraft.version 0 has none to tell",
         "여기 쿼럼은 디렉터리 ID를 알려 줍니다. kraft.version 0인 카프카의 고정 쿼럼에는 알려 줄 ID가 없습니다",
     ),
