@@ -216,9 +216,10 @@ fn places(port: u16, log_dirs: &[Vec<String>], files: String) -> Places {
     let address = |port: u16| format!("localhost:{port}");
     let nodes = log_dirs.len() as u16;
     let named = || log_dirs.iter().flat_map(|paths| paths.iter().zip(LOG_DIRS));
-    // Of two paths one may begin with the other.
-    let mut printed: Vec<_> = named().map(|(path, name)| (path.clone(), name)).rev().collect();
+    let mut printed: Vec<_> = named().map(|(path, name)| (path.clone(), name)).collect();
     printed.push((files.clone(), LOG_DIRS[0]));
+    // One path may be a part of another.
+    printed.sort_by_key(|(path, _)| core::cmp::Reverse(path.len()));
     printed.push((nobody.clone(), "{nobody}"));
     for id in 0..nodes {
         printed.push((address(port + id), "{bootstrap}"));
