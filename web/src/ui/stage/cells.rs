@@ -1,7 +1,7 @@
 //! A replica in the grid.
 
 use crate::ui::icons::{Glyph, Icon};
-use crate::ui::room::{Room, Style};
+use crate::ui::room::Style;
 use crate::ui::store::Store;
 use broker_core::node::{PartitionView, ReplicaView};
 use leptos::prelude::*;
@@ -130,27 +130,59 @@ impl Drawn {
     }
 }
 
+/// What decides of how a replica is drawn; what changes with every record is drawn into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) standing: Standing,
+    is_known: bool,
+    style: Style,
+}
+
+impl Drawn {
+    /// Its form, where there is room for this style.
+    pub(super) fn form(&self, room: Style) -> Form {
+        let style = if room == Style::Cells && self.cells.is_empty() { Style::Bar } else { room };
+        Form { standing: self.standing, is_known: self.is_known, style }
+    }
+}
+
 /// A replica of a row.
-pub(super) fn replica(store: Store, drawn: &Drawn, room: Room) -> AnyView {
-    let (glyph, word) = (drawn.standing.glyph(), drawn.standing.word(store));
-    let class = format!("replica {}", drawn.standing.class());
-    if !drawn.is_known {
+pub(super) fn replica(store: Store, form: Form, drawn: Memo<Option<Drawn>>) -> AnyView {
+    let (glyph, word) = (form.standing.glyph(), form.standing.word(store));
+    let class = format!("replica {}", form.standing.class());
+    if !form.is_known {
         return view! { <div class=class title=word><Icon glyph=glyph /></div> }.into_any();
     }
-    let label = (store.words().replica_label)(word, drawn.end, drawn.high_watermark);
-    let body = match room.style {
-        Style::Cells if !drawn.cells.is_empty() => cells(store, drawn),
-        Style::Cells | Style::Bar => bar(drawn),
-        Style::Number => view! { <span class="data" aria-hidden="true">{drawn.end}</span> }.into_any(),
+    let label = move || {
+        let (end, high_watermark) = ends(drawn);
+        (store.words().replica_label)(word, end, high_watermark)
+    };
+    let end = move || ends(drawn).0;
+    let body = match form.style {
+        Style::Cells => (move || drawn.with(|drawn| drawn.as_ref().map(|drawn| cells(store, drawn)))).into_any(),
+        Style::Bar => {
+            let width = move || drawn.with(|drawn| format!("width:{}%", drawn.as_ref().map_or(0, percent)));
+            view! {
+                <span class="bar" aria-hidden="true"><i style=width></i></span>
+                <span class="data" aria-hidden="true">{end}</span>
+            }
+            .into_any()
+        }
+        Style::Number => view! { <span class="data" aria-hidden="true">{end}</span> }.into_any(),
     };
     view! {
-        <div class=class title=label.clone()>
+        <div class=class title=label>
             <Icon glyph=glyph />
-            <span class="spoken">{label.clone()}</span>
+            <span class="spoken">{label}</span>
             {body}
         </div>
     }
     .into_any()
+}
+
+/// Log end offset and high watermark.
+pub(super) fn ends(drawn: Memo<Option<Drawn>>) -> (i64, i64) {
+    drawn.with(|drawn| drawn.as_ref().map_or((0, 0), |drawn| (drawn.end, drawn.high_watermark)))
 }
 
 /// A cell for each offset, and the high watermark.
@@ -188,12 +220,7 @@ pub(super) fn cells(store: Store, drawn: &Drawn) -> AnyView {
 }
 
 /// How much of the window this replica has.
-fn bar(drawn: &Drawn) -> AnyView {
+fn percent(drawn: &Drawn) -> i64 {
     let (length, count) = ((drawn.end - drawn.first).max(0), drawn.count.max(1));
-    let percent = if length == 0 { 0 } else { (length * 100 / count).clamp(6, 100) };
-    view! {
-        <span class="bar" aria-hidden="true"><i style=format!("width:{percent}%")></i></span>
-        <span class="data" aria-hidden="true">{drawn.end}</span>
-    }
-    .into_any()
+    if length == 0 { 0 } else { (length * 100 / count).clamp(6, 100) }
 }

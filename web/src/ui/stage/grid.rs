@@ -1,6 +1,6 @@
 //! The rows of the grid. Each watches its own part of the picture: a record that comes redraws its row, nothing else.
 
-use super::cells::{Drawn, Standing, replica, standing};
+use super::cells::{Drawn, Form, Standing, ends, replica, standing};
 use super::focus::focus;
 use crate::ui::icons::{Glyph, Icon};
 use crate::ui::room::{Extent, Room, Style};
@@ -408,34 +408,36 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
         // Each is whole on its line, one below the other where the column is narrow.
         view! { <span class="ends"><span>"end "{end}</span>" "<span>"HW "{high_watermark}</span></span> }.into_any()
     };
-    let cells = move || {
-        let room = room.get();
-        shown.with(|shown| {
-            let Some(shown) = shown else { return Vec::new() };
-            let mut all: Vec<AnyView> = Vec::new();
-            for (id, drawn) in &shown.brokers {
-                all.push(match drawn {
-                    None => view! { <td class="none"></td> }.into_any(),
-                    Some(drawn) => {
-                        let class = if drawn.standing.class() == "dead" { "hatched" } else { "" };
-                        let (end, marked) = (drawn.end, drawn.high_watermark);
-                        view! {
-                            <td class=class data-broker=*id data-end=end data-high-watermark=marked>
-                                {replica(store, drawn, room)}
-                            </td>
-                        }
-                        .into_any()
-                    }
-                });
+    // What a record changes is drawn into cells that stay.
+    let forms = Memo::new(move |_| {
+        let style = room.get().style;
+        let form = |(id, drawn): &(i32, Option<Drawn>)| (*id, drawn.as_ref().map(|drawn| drawn.form(style)));
+        shown.with(|shown| shown.as_ref().map(|shown| shown.brokers.iter().map(form).collect::<Vec<_>>()))
+    });
+    let replicas = move || {
+        let cell = |(at, (id, form)): (usize, (i32, Option<Form>))| {
+            let Some(form) = form else { return view! { <td class="none"></td> }.into_any() };
+            let drawn = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.brokers.get(at)?.1.clone()));
+            let class = if form.standing == Standing::Down { "hatched" } else { "" };
+            view! {
+                <td class=class data-broker=id data-end=move || ends(drawn).0 data-high-watermark=move || ends(drawn).1>
+                    {replica(store, form, drawn)}
+                </td>
             }
-            if room.extent != Extent::Narrow {
-                all.extend(shown.groups.iter().map(|reads| group_cell(store, reads.clone())));
-                if shown.groups.is_empty() {
-                    all.push(view! { <td class="group"></td> }.into_any());
-                }
-            }
-            all
-        })
+            .into_any()
+        };
+        forms.get().unwrap_or_default().into_iter().enumerate().map(cell).collect::<Vec<_>>()
+    };
+    let groups = Memo::new(move |_| {
+        let is_shown = room.get().extent != Extent::Narrow;
+        shown.with(|shown| shown.as_ref().filter(|_| is_shown).map(|shown| shown.groups.clone()))
+    });
+    let reads = move || {
+        let mut all: Vec<AnyView> = groups.get().into_iter().flatten().map(|reads| group_cell(store, reads)).collect();
+        if all.is_empty() && groups.with(Option::is_some) {
+            all.push(view! { <td class="group"></td> }.into_any());
+        }
+        all
     };
     let leader = move || shown.with(|shown| shown.as_ref().map(|one| one.leader));
     let in_sync = move || {
@@ -455,7 +457,8 @@ fn partition(store: Store, topic: String, index: i32, low: bool) -> AnyView {
                     {offsets}
                 </button>
             </th>
-            {cells}
+            {replicas}
+            {reads}
         </tr>
     }
     .into_any()

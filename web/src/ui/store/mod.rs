@@ -227,9 +227,8 @@ impl Drafts {
 
 /// How often nodes are asked for what they show.
 const LOOK: Duration = Duration::from_millis(100);
-/// Frames a second from which on the cluster needs the processor more than the picture does: then they are asked at every third
-/// look.
-const BUSY: u32 = 400;
+/// Looks that are left out between two while the cluster is busy.
+const LEFT_OUT: u32 = 2;
 
 impl Store {
     /// Begins to take part, and provides itself to all components.
@@ -414,10 +413,10 @@ impl Store {
         if counts_down {
             self.tick.set(now());
         }
-        let is_busy = self.traffic.with_untracked(|traffic| traffic.per_second.iter().sum::<u32>() > BUSY);
+        let is_busy = self.traffic.with_untracked(Traffic::is_busy);
         let mut skips = false;
         self.numbers.update_value(|numbers| {
-            skips = is_busy && numbers.skipped < 2;
+            skips = is_busy && numbers.skipped < LEFT_OUT;
             numbers.skipped = if skips { numbers.skipped + 1 } else { 0 };
             if !skips {
                 numbers.awaited.clone_from(&living);

@@ -120,6 +120,8 @@ pub(crate) const FLIGHT: f64 = 400.0;
 const LINGER: f64 = 120.0;
 /// Frames of a track a second that can be watched one by one.
 const WATCHABLE: u32 = 20;
+/// Frames a second from which on the cluster needs the processor more than the picture does.
+const BUSY: u32 = 400;
 /// Tokens at once.
 const TOKENS: usize = 24;
 /// Between two that did not wait for each other.
@@ -192,6 +194,12 @@ impl Traffic {
             (other.connection, other.correlation_id) == (name.0, name.1) && other.request != found.request
         };
         Some((found.clone(), all().find(is_other).cloned()))
+    }
+
+    /// More passes than the picture may follow at every look.
+    pub(crate) fn is_busy(&self) -> bool {
+        let passed = |by_track: &[u32; 4]| by_track.iter().sum::<u32>();
+        passed(&self.per_second).max(passed(&self.counted)) > BUSY
     }
 
     /// Takes away what has arrived, and once a second counts anew.
