@@ -146,10 +146,10 @@ impl Store {
             numbers.heard += 1;
             counter = numbers.heard;
         });
-        let mut changed = false;
+        let (mut changed, mut runs) = (false, false);
         self.brokers.update_untracked(|all| {
             let Some(broker) = all.get_mut(&id) else { return };
-            let runs = broker.process == Process::Starting && &*view.state == "RUNNING";
+            runs = broker.process == Process::Starting && &*view.state == "RUNNING";
             if runs {
                 broker.process = Process::Running;
             }
@@ -165,8 +165,8 @@ impl Store {
             numbers.has_news |= changed;
             is_last = numbers.awaited.is_empty();
         });
-        // One picture of all brokers; who does not answer is waited for until the next look.
-        if is_last {
+        // One picture of all brokers; who does not answer is waited for until the next look. That one is up waits for nobody.
+        if is_last || runs {
             self.draw_news();
         }
     }
