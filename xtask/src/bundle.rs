@@ -37,7 +37,7 @@ pub(crate) struct Site {
 
 /// Gzipped bytes a first visit may load, in all: the goal is 500 KB. It only goes down, but for what an issue names: last 20 KB for
 /// what the page shows (frames that open, long grids, phones), 34 KB for brokers that look into compressed batches and compress them.
-const BUDGET: usize = 972_000;
+const BUDGET: usize = 974_000;
 
 /// One of the two modules that `web/` is compiled to: the same sources, with other entry points.
 #[derive(Clone, Copy)]
