@@ -10,6 +10,7 @@
 //! - [`commands`]: what people do on the page as lines of Kafka's tools.
 //! - [`shell_words`]: a line as a shell reads it; [`terminal_text`]: what programs print, in lines; [`mistakes`]: what went wrong,
 //!   known by what is printed.
+//! - [`row_parts`]: where a long table is cut, so that what is far from sight is not drawn.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
 //! - `entry`: where JavaScript starts the page and its workers; `terminals_entry`: the worker of the terminals, a module of its own;

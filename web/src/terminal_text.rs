@@ -94,9 +94,8 @@ impl TerminalText {
         let (mut last, mut lines) = (Vec::new(), 0);
         let runs = self.lines.full.iter().flatten().chain(&self.lines.fresh);
         for run in runs.rev() {
-            let ends = run.text.rmatch_indices('\n').map(|(at, _)| at);
             // The end of the line before the first one that is wanted.
-            let before = ends.into_iter().nth(count - lines);
+            let before = run.text.rmatch_indices('\n').nth(count - lines).map(|(at, _)| at);
             last.push(Run { style: run.style, text: run.text[before.map_or(0, |at| at + 1)..].to_owned() });
             if before.is_some() {
                 break;

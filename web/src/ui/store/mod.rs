@@ -184,8 +184,9 @@ struct Numbers {
     line: u64,
     /// The picture is due with the next animation frame.
     drawing: bool,
-    /// Brokers that were asked for what they show and have not answered, and that one of the others has news.
+    /// Brokers that were asked for what they show and have not answered.
     awaited: Vec<i32>,
+    /// One of the others said what is not drawn yet.
     has_news: bool,
     /// Looks since nodes were asked.
     skipped: u32,
