@@ -2,6 +2,7 @@
 //!
 //! # Code map
 //! - [`time`], [`rng`], [`ids`], [`text`], [`sorted`], [`event`]: the few types everything speaks; `java`: the order of its maps, its numbers.
+//! - [`apart`]: code that stays out of its caller.
 //! - [`client`]: producers, consumers, admin.
 //! - [`cli`]: Kafka's command-line tools.
 //! - [`config`]: `server.properties`, broker and topic configs: one table, typed values, Kafka's error texts.
@@ -22,6 +23,7 @@
 
 extern crate alloc;
 
+pub mod apart;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Modules of the core, lowest first; a module may import those of its own row and of rows above it.
 const LAYERS: &[&[&str]] = &[
-    &["sorted", "time", "ids", "text", "rng", "event", "java", "scram"],
+    &["sorted", "apart", "time", "ids", "text", "rng", "event", "java", "scram"],
     &["config", "protocol", "record"],
     &["log"],
     &["replication", "raft", "metadata", "coordinator", "controller", "quota"],

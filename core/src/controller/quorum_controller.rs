@@ -4,6 +4,7 @@ use super::broker_heartbeat_manager::BrokerHeartbeatManager;
 use super::cluster_control::{BrokerControlState, HeartbeatDecision, register_controller};
 use super::decision::{ApiError, ControllerConfig, ControllerRequestContext, ControllerResult, Decision};
 use super::request::{ControllerRequest, ControllerResponse};
+use crate::apart::apart;
 use crate::event::Event;
 use crate::ids::{BrokerEpoch, NodeId, Offset, TopicPartition};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, Provenance, ReplayError};
@@ -503,10 +504,10 @@ fn decide(
             return Ok((result.map(|heartbeat| Response::BrokerHeartbeat(heartbeat.response)), Some(heartbeat)));
         }
         Request::UnregisterBroker(request) => {
-            let records = decision.unregister_broker(request.broker_id)?;
+            let records = apart(|| decision.unregister_broker(request.broker_id))?;
             ControllerResult::new(records, Response::UnregisterBroker(m::UnregisterBrokerResponse::default()))
         }
-        Request::UpdateFeatures(request) => decision.update_features(request)?.map(Response::UpdateFeatures),
+        Request::UpdateFeatures(request) => apart(|| decision.update_features(request))?.map(Response::UpdateFeatures),
         Request::ControllerRegistration(request) => {
             let response = m::ControllerRegistrationResponse::default();
             ControllerResult::new(register_controller(request), Response::ControllerRegistration(response))
@@ -514,29 +515,33 @@ fn decide(
         Request::AllocateProducerIds(request) => {
             decision.allocate_producer_ids(request)?.map(Response::AllocateProducerIds)
         }
-        Request::AlterPartition(request) => decision.alter_partition(request).map(Response::AlterPartition),
+        Request::AlterPartition(request) => apart(|| decision.alter_partition(request)).map(Response::AlterPartition),
         Request::AssignReplicasToDirs(request) => {
-            decision.assign_replicas_to_dirs(request)?.map(Response::AssignReplicasToDirs)
+            apart(|| decision.assign_replicas_to_dirs(request))?.map(Response::AssignReplicasToDirs)
         }
-        Request::CreateTopics(request) => decision.create_topics(request, rng, quota).map(Response::CreateTopics),
-        Request::DeleteTopics(request) => decision.delete_topics(request, quota).map(Response::DeleteTopics),
+        Request::CreateTopics(request) => {
+            apart(|| decision.create_topics(request, rng, quota)).map(Response::CreateTopics)
+        }
+        Request::DeleteTopics(request) => apart(|| decision.delete_topics(request, quota)).map(Response::DeleteTopics),
         Request::CreatePartitions(request) => {
-            decision.create_partitions(request, rng, quota).map(Response::CreatePartitions)
+            apart(|| decision.create_partitions(request, rng, quota)).map(Response::CreatePartitions)
         }
-        Request::ElectLeaders(request) => decision.elect_leaders(request)?.map(Response::ElectLeaders),
+        Request::ElectLeaders(request) => apart(|| decision.elect_leaders(request))?.map(Response::ElectLeaders),
         Request::IncrementalAlterConfigs(request) => {
-            decision.incremental_alter_configs(request).map(Response::IncrementalAlterConfigs)
+            apart(|| decision.incremental_alter_configs(request)).map(Response::IncrementalAlterConfigs)
         }
-        Request::AlterConfigs(request) => decision.alter_configs(request).map(Response::AlterConfigs),
-        Request::AlterClientQuotas(request) => decision.alter_client_quotas(request).map(Response::AlterClientQuotas),
+        Request::AlterConfigs(request) => apart(|| decision.alter_configs(request)).map(Response::AlterConfigs),
+        Request::AlterClientQuotas(request) => {
+            apart(|| decision.alter_client_quotas(request)).map(Response::AlterClientQuotas)
+        }
         Request::AlterUserScramCredentials(request) => {
-            decision.alter_user_scram_credentials(request).map(Response::AlterUserScramCredentials)
+            apart(|| decision.alter_user_scram_credentials(request)).map(Response::AlterUserScramCredentials)
         }
         Request::AlterPartitionReassignments(request) => {
-            decision.alter_partition_reassignments(request).map(Response::AlterPartitionReassignments)
+            apart(|| decision.alter_partition_reassignments(request)).map(Response::AlterPartitionReassignments)
         }
         Request::ListPartitionReassignments(request) => {
-            let response = decision.list_partition_reassignments(request);
+            let response = apart(|| decision.list_partition_reassignments(request));
             ControllerResult::new(Vec::new(), Response::ListPartitionReassignments(response))
         }
     };

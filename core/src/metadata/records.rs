@@ -150,6 +150,8 @@ impl MetadataRecord {
     }
 }
 
+// Out of line: most kinds of records are rare.
+#[inline(never)]
 fn decode_as<M: Message>(version: u32, body: &Bytes) -> Result<M, RecordError> {
     match i16::try_from(version) {
         Ok(known) if M::VERSIONS.contains(&known) => {

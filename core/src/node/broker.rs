@@ -553,7 +553,8 @@ impl Broker {
         }
     }
 
-    /// Answers a request.
+    /// Answers a request. Out of line: a page loads of an API what it needs when it is first asked.
+    #[inline(never)]
     pub(super) fn respond<R: Request>(&mut self, token: Token, response: &R::Response) {
         match self.inbound.settle(token) {
             Some(Answer::Client(asked)) => {

@@ -129,27 +129,27 @@ fn body<R: Request>(reader: &mut Reader, context: &RequestContext) -> Result<R, 
 pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader: Reader) -> Result<(), DecodeError> {
     let reader = &mut reader;
     match context.api_key {
-        ApiKey::Produce => produce::handle(broker, context, body(reader, context)?),
-        ApiKey::Fetch => fetch::handle(broker, context, body(reader, context)?),
-        ApiKey::ListOffsets => log::list_offsets(broker, context, body(reader, context)?),
-        ApiKey::OffsetForLeaderEpoch => log::offset_for_leader_epoch(broker, context, &body(reader, context)?),
-        ApiKey::DeleteRecords => log::delete_records(broker, context, &body(reader, context)?),
-        ApiKey::AlterReplicaLogDirs => alter_replica_log_dirs::handle(broker, context, &body(reader, context)?),
-        ApiKey::DescribeLogDirs => describe_log_dirs::handle(broker, context, &body(reader, context)?),
-        ApiKey::Metadata => metadata::handle(broker, context, &body(reader, context)?),
-        ApiKey::DescribeCluster => describe_cluster::handle(broker, context, &body(reader, context)?),
-        ApiKey::DescribeConfigs => describe_configs::handle(broker, context, &body(reader, context)?),
-        ApiKey::DescribeClientQuotas => describe_client_quotas::handle(broker, context, &body(reader, context)?),
+        ApiKey::Produce => serve(broker, context, reader, produce::handle),
+        ApiKey::Fetch => serve(broker, context, reader, fetch::handle),
+        ApiKey::ListOffsets => serve(broker, context, reader, log::list_offsets),
+        ApiKey::OffsetForLeaderEpoch => serve_by_ref(broker, context, reader, log::offset_for_leader_epoch),
+        ApiKey::DeleteRecords => serve_by_ref(broker, context, reader, log::delete_records),
+        ApiKey::AlterReplicaLogDirs => serve_by_ref(broker, context, reader, alter_replica_log_dirs::handle),
+        ApiKey::DescribeLogDirs => serve_by_ref(broker, context, reader, describe_log_dirs::handle),
+        ApiKey::Metadata => serve_by_ref(broker, context, reader, metadata::handle),
+        ApiKey::DescribeCluster => serve_by_ref(broker, context, reader, describe_cluster::handle),
+        ApiKey::DescribeConfigs => serve_by_ref(broker, context, reader, describe_configs::handle),
+        ApiKey::DescribeClientQuotas => serve_by_ref(broker, context, reader, describe_client_quotas::handle),
         ApiKey::DescribeUserScramCredentials => {
-            describe_user_scram_credentials::handle(broker, context, &body(reader, context)?);
+            serve_by_ref(broker, context, reader, describe_user_scram_credentials::handle)
         }
-        ApiKey::ListConfigResources => list_config_resources::handle(broker, context, &body(reader, context)?),
-        ApiKey::DescribeTopicPartitions => describe_topic_partitions::handle(broker, context, &body(reader, context)?),
-        ApiKey::ApiVersions => api_versions::handle(broker, context, &body(reader, context)?),
-        ApiKey::FindCoordinator => find_coordinator::handle(broker, context, &body(reader, context)?),
-        ApiKey::InitProducerId => init_producer_id::handle(broker, context, body(reader, context)?),
-        ApiKey::WriteTxnMarkers => write_txn_markers::handle(broker, context, &body(reader, context)?),
-        ApiKey::DescribeProducers => describe_producers::handle(broker, context, &body(reader, context)?),
+        ApiKey::ListConfigResources => serve_by_ref(broker, context, reader, list_config_resources::handle),
+        ApiKey::DescribeTopicPartitions => serve_by_ref(broker, context, reader, describe_topic_partitions::handle),
+        ApiKey::ApiVersions => serve_by_ref(broker, context, reader, api_versions::handle),
+        ApiKey::FindCoordinator => serve_by_ref(broker, context, reader, find_coordinator::handle),
+        ApiKey::InitProducerId => serve(broker, context, reader, init_producer_id::handle),
+        ApiKey::WriteTxnMarkers => serve_by_ref(broker, context, reader, write_txn_markers::handle),
+        ApiKey::DescribeProducers => serve_by_ref(broker, context, reader, describe_producers::handle),
         ApiKey::JoinGroup
         | ApiKey::SyncGroup
         | ApiKey::Heartbeat
@@ -160,21 +160,42 @@ pub(super) fn dispatch(broker: &mut Broker, context: &RequestContext, mut reader
         | ApiKey::ListGroups
         | ApiKey::DeleteGroups
         | ApiKey::OffsetDelete
-        | ApiKey::TxnOffsetCommit => group::handle(broker, context, reader)?,
+        | ApiKey::TxnOffsetCommit => group::handle(broker, context, reader),
         ApiKey::AddPartitionsToTxn
         | ApiKey::AddOffsetsToTxn
         | ApiKey::EndTxn
         | ApiKey::DescribeTransactions
-        | ApiKey::ListTransactions => transaction::handle(broker, context, reader)?,
+        | ApiKey::ListTransactions => transaction::handle(broker, context, reader),
         ApiKey::Vote
         | ApiKey::BeginQuorumEpoch
         | ApiKey::EndQuorumEpoch
         | ApiKey::FetchSnapshot
-        | ApiKey::DescribeQuorum => quorum::handle(broker, context, reader)?,
-        ApiKey::AddRaftVoter => raft_voter::add(broker, context, &body(reader, context)?),
-        ApiKey::RemoveRaftVoter => raft_voter::remove(broker, context, &body(reader, context)?),
-        ApiKey::Envelope => envelope::handle(broker, context, &body::<m::EnvelopeRequest>(reader, context)?),
-        _ => controller::handle(broker, context, reader)?,
+        | ApiKey::DescribeQuorum => quorum::handle(broker, context, reader),
+        ApiKey::AddRaftVoter => serve_by_ref(broker, context, reader, raft_voter::add),
+        ApiKey::RemoveRaftVoter => serve_by_ref(broker, context, reader, raft_voter::remove),
+        ApiKey::Envelope => serve_by_ref::<m::EnvelopeRequest>(broker, context, reader, envelope::handle),
+        _ => controller::handle(broker, context, reader),
     }
+}
+
+/// Decodes the body and hands it over. Out of line, so that a page loads of an API what it needs when it is first asked.
+#[inline(never)]
+fn serve<R: Request>(
+    broker: &mut Broker,
+    context: &RequestContext,
+    reader: &mut Reader,
+    handle: impl FnOnce(&mut Broker, &RequestContext, R),
+) -> Result<(), DecodeError> {
+    handle(broker, context, body(reader, context)?);
     Ok(())
+}
+
+/// The same for handlers that only look at the body.
+fn serve_by_ref<R: Request>(
+    broker: &mut Broker,
+    context: &RequestContext,
+    reader: &mut Reader,
+    handle: impl FnOnce(&mut Broker, &RequestContext, &R),
+) -> Result<(), DecodeError> {
+    serve(broker, context, reader, |broker, context, request: R| handle(broker, context, &request))
 }

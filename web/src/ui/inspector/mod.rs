@@ -11,6 +11,7 @@ mod topic;
 use crate::ui::groups::NewConsumer;
 use crate::ui::store::{Selection, Store};
 use broker::broker;
+use broker_core::apart::apart;
 use consumer::consumer;
 use frame::frame;
 pub(crate) use frame::title as frame_title;
@@ -35,15 +36,15 @@ pub(crate) fn Inspector() -> impl IntoView {
         <div class="sheet" on:keydown=close>
             {move || match store.selection.get() {
                 Selection::Nothing => steps(store),
-                Selection::NewTopic => new_topic(store),
-                Selection::NewConsumer => view! { <NewConsumer /> }.into_any(),
-                Selection::Broker(id) => broker(store, id),
-                Selection::Topic(name) => topic(store, name),
-                Selection::Partition(name, index) => partition(store, name, index),
-                Selection::Consumer(number) => consumer(store, number),
-                Selection::Producer(number) => producer(store, number),
-                Selection::Group(name) => group(store, name),
-                Selection::Frame(name) => frame(store, name),
+                Selection::NewTopic => apart(|| new_topic(store)),
+                Selection::NewConsumer => apart(|| view! { <NewConsumer /> }.into_any()),
+                Selection::Broker(id) => apart(|| broker(store, id)),
+                Selection::Topic(name) => apart(|| topic(store, name)),
+                Selection::Partition(name, index) => apart(|| partition(store, name, index)),
+                Selection::Consumer(number) => apart(|| consumer(store, number)),
+                Selection::Producer(number) => apart(|| producer(store, number)),
+                Selection::Group(name) => apart(|| group(store, name)),
+                Selection::Frame(name) => apart(|| frame(store, name)),
             }}
         </div>
     }

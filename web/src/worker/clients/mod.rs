@@ -16,6 +16,7 @@ mod tool;
 
 use super::program::Program;
 use crate::bridge::{ClientsCommand, ClientsReport, ClientsView, Draft, RecordView, Refusal};
+use broker_core::apart::apart;
 use broker_core::client::{ClientInput, ClientOutput, NetworkConfig};
 use broker_core::ids::ConnectionId;
 use broker_core::node::{Input, Output};
@@ -126,17 +127,17 @@ impl Clients {
     pub fn command(&mut self, now: Now, command: ClientsCommand) {
         let text = |text: String| Str::from(text);
         match command {
-            ClientsCommand::ChangeTopic { ticket, bootstrap, change } => {
+            ClientsCommand::ChangeTopic { ticket, bootstrap, change } => apart(|| {
                 let parameters = self.parameters("adminclient-1");
                 let tool = Tool::change_topic(now, ticket, change, bootstrap, parameters);
                 let range = self.join(Member::Tool(Box::new(tool)));
                 self.collect(range);
-            }
-            ClientsCommand::Browse { ticket, topic, partition, from, limit } => {
+            }),
+            ClientsCommand::Browse { ticket, topic, partition, from, limit } => apart(|| {
                 let browse = Browse::new(text(topic), partition, from, limit);
                 self.desk(|desk| desk.browse(now, ticket, browse));
-            }
-            ClientsCommand::Produce { ticket, draft } => self.produce(now, ticket, &draft),
+            }),
+            ClientsCommand::Produce { ticket, draft } => apart(|| self.produce(now, ticket, &draft)),
             ClientsCommand::RemoveProducer { producer } => {
                 let is_meant = |member: &Member| matches!(member, Member::Sender(sender) if sender.is(producer, None));
                 self.each(is_meant, |member| {
@@ -145,15 +146,15 @@ impl Clients {
                     }
                 });
             }
-            ClientsCommand::AddConsumer { consumer, group, topics, from_beginning } => {
+            ClientsCommand::AddConsumer { consumer, group, topics, from_beginning } => apart(|| {
                 self.add_consumer(now, consumer, group, topics.into_iter().map(text).collect(), from_beginning);
-            }
+            }),
             ClientsCommand::RemoveConsumer { consumer } => self.remove_consumer(now, consumer),
-            ClientsCommand::Load { ticket, load } => {
+            ClientsCommand::Load { ticket, load } => apart(|| {
                 let parameters = self.parameters("load");
                 let range = self.join(Member::Load(Box::new(LoadClient::new(ticket, load, parameters))));
                 self.tick_member(now, range);
-            }
+            }),
             ClientsCommand::TakeView => {
                 let view = self.view();
                 self.reports.push_back(ClientsReport::View(view));
