@@ -50,6 +50,11 @@ impl Browser {
         Self::open_with(width, height, &json!({}))
     }
 
+    /// The same, of somebody who reads this language.
+    pub fn open_in(width: u32, height: u32, language: &str) -> Result<Self> {
+        Self::open_with(width, height, &json!({ "intl.accept_languages": language }))
+    }
+
     /// The same, but the browser denies pages every kind of storage.
     pub fn open_without_storage(width: u32, height: u32) -> Result<Self> {
         Self::open_with(width, height, &json!({ "profile.default_content_setting_values.cookies": 2 }))

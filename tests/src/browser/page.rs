@@ -91,9 +91,7 @@ pub fn until_within<T>(
 impl Page {
     /// A new browser, in which three brokers have come up.
     pub fn open() -> Result<Self> {
-        let page = Self { browser: Browser::open(1440, 900)? };
-        page.browser.goto(&address()?)?;
-        page.wait_for_brokers(&[0, 1, 2])?;
+        let page = Self::visit(Browser::open(1440, 900)?)?;
         match &*page.text(".saved")? {
             "Saved in this browser" => Ok(page),
             other => {
@@ -101,6 +99,13 @@ impl Page {
                 Err(format!("the page says `{other}`: {why}"))
             }
         }
+    }
+
+    /// In this browser, in which three brokers have come up; whatever its language.
+    pub fn visit(browser: Browser) -> Result<Self> {
+        browser.goto(&address()?)?;
+        browser.wait("document.querySelectorAll('th.broker .state.ok').length === 3")?;
+        Ok(Self { browser })
     }
 
     /// Waits until these brokers run, and others see them.

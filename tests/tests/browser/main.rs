@@ -5,6 +5,7 @@ mod crashes;
 mod equivalence;
 mod failover;
 mod hosting;
+mod parts;
 mod phone;
 mod reload;
 mod servers;

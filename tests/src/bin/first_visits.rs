@@ -1,0 +1,63 @@
+//! For `cargo xtask profile`: visits a page that counts the calls of its functions, as different people come to it, and prints two
+//! lines with a number for each function: how often any of those called it who only looked, and how often a busy cluster did.
+
+use broker_tests::browser::{Browser, Page};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Width and height of the window, and the browser's language.
+const VISITORS: [(u32, u32, &str); 4] = [(1440, 900, "en"), (1440, 900, "ko"), (390, 844, "en"), (1000, 700, "en")];
+/// How often each of them comes: no two starts are the same, elections are lost and won again.
+const VISITS: usize = 4;
+/// What a cluster does all the time is seen in this.
+const LOOKS_FOR: Duration = Duration::from_secs(6);
+/// What it does once a minute is seen in this; the first visitor stays so long.
+const LOOKS_LONG: Duration = Duration::from_secs(75);
+/// Loads of a busy cluster, as `playground.load` takes them: many records in a batch, and one in a request.
+const LOADS: [&str; 2] =
+    ["'busy', 100000, 100, 0, -1, 5, 131072, true", "'busy', 5000, 1024, 1000, -1, 0, 16384, true"];
+/// Workers answer within this: they are idle.
+const ANSWER_MILLISECONDS: u32 = 2_000;
+
+fn main() -> ExitCode {
+    match looked().and_then(|looked| Ok((looked, busy()?))) {
+        Ok((looked, busy)) => {
+            for calls in [looked, busy] {
+                println!("{}", calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn looked() -> Result<Vec<u32>, String> {
+    let mut all = Vec::new();
+    let visits = VISITORS.iter().cycle().take(VISITORS.len() * VISITS);
+    for (visit, (width, height, language)) in visits.enumerate() {
+        let page = Page::visit(Browser::open_in(*width, *height, language)?)?;
+        std::thread::sleep(if visit == 0 { LOOKS_LONG } else { LOOKS_FOR });
+        let called = calls(&page)?;
+        all.resize(called.len(), 0);
+        all.iter_mut().zip(called).for_each(|(all, called)| *all = called.max(*all));
+    }
+    Ok(all)
+}
+
+fn busy() -> Result<Vec<u32>, String> {
+    let page = Page::visit(Browser::open(1440, 900)?)?;
+    page.create_topic("busy", 3, 3)?;
+    for load in LOADS {
+        page.browser.run_async(&format!("playground.load({load}).then(done)"))?;
+    }
+    calls(&page)
+}
+
+fn calls(page: &Page) -> Result<Vec<u32>, String> {
+    let calls = page.browser.run_async(&format!("calls({ANSWER_MILLISECONDS}).then(done)"))?;
+    let calls = calls.as_str().ok_or("the page does not tell what was called")?;
+    calls.split(' ').map(|number| number.parse().map_err(|_| format!("not a number: {number}"))).collect()
+}

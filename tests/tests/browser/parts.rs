@@ -1,0 +1,33 @@
+//! The page's module is in two parts: the second is loaded when somebody wants more than to look.
+
+use crate::{Done, TOPIC};
+use broker_tests::browser::{Browser, Page};
+
+/// By what the page loaded the rest: `fetch` ahead of need, `xmlhttprequest` when a function of it was called. A start that goes as
+/// none did in the profile may need it at once.
+const LOADED_BY: &str =
+    "performance.getEntriesByType('resource').filter(one => one.name.includes('-rest-')).map(one => one.initiatorType)";
+
+#[test]
+fn the_rest_is_loaded_at_the_first_touch() -> Done {
+    let page = Page::visit(Browser::open(1440, 900)?)?;
+    page.browser.run("document.body.dispatchEvent(new PointerEvent('pointermove', { bubbles: true }))")?;
+    page.browser.wait(&format!("{LOADED_BY}.includes('fetch')"))?;
+    page.create_topic(TOPIC, 1, 3)?;
+    // Who was here before has it from the start.
+    page.browser.reload()?;
+    page.browser.wait(&format!("{LOADED_BY}.join() === 'fetch'"))?;
+    assert_eq!(page.complaints()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_script_that_touches_nothing_gets_the_rest_with_its_first_call() -> Done {
+    let page = Page::visit(Browser::open(1440, 900)?)?;
+    page.browser.run("document.querySelector('th.corner button').click()")?;
+    page.browser.find(".inspector form")?;
+    page.browser.wait(&format!("{LOADED_BY}.includes('xmlhttprequest')"))?;
+    page.create_topic(TOPIC, 1, 3)?;
+    assert_eq!(page.complaints()?, [""; 0]);
+    Ok(())
+}
