@@ -1,9 +1,12 @@
-//! `cargo xtask serve | build | test | bench | sim | oracle`: everything one types in this repository.
+//! `cargo xtask serve | build | test | bench | profile | sim | oracle`: everything one types in this repository.
 //!
 //! # Code map
 //! - [`bundle`]: compiles `web/` and assembles `dist/`.
 //! - [`optimise`]: wasm-opt, where node is there to run it.
+//! - [`parts`]: the module of the page in what a visit begins with and the rest; [`profile`] says which function is in which,
+//!   from what [`calls`] saw being called.
 //! - [`order`]: functions that look alike side by side, for gzip.
+//! - [`glue`]: the JavaScript of wasm-bindgen made small.
 //! - [`serve`]: the static server of `cargo xtask serve`.
 //! - [`bench`]: the figures of `cargo xtask bench`.
 //! - [`check`]: the steps of `cargo xtask test`.
@@ -14,11 +17,15 @@
 mod bench;
 mod browser;
 mod bundle;
+mod calls;
 mod check;
 mod command;
+mod glue;
 mod optimise;
 mod oracle;
 mod order;
+mod parts;
+mod profile;
 mod serve;
 
 use bundle::Mode;
@@ -30,6 +37,7 @@ cargo xtask serve [--port N] [--dev]   build the playground and serve it; --dev 
 cargo xtask build [--dev]              leave a dist/ for any static host and any sub-path
 cargo xtask test  [--only STEP]        every check and test; STEP is a name it prints
 cargo xtask bench                      the benchmark table
+cargo xtask profile                    finds out anew what a first visit has to load
 cargo xtask sim   [--seeds N] [--scenario NAME] …  the cluster simulator
 cargo xtask oracle cli [--record] [--only NAME] [--way WAY]
                                        Kafka's tools and ours on Kafka and ours; wants a JDK and Maven";
@@ -60,6 +68,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         "build" => bundle::build(mode(rest)).map(|site| println!("{}", site.summary())),
         "test" => check::check(option(rest, "--only")?),
         "bench" => bench::bench(),
+        "profile" => profile::profile(),
         "sim" => run(cargo().args(["run", "--release", "--package", "broker-tests", "--bin", "sim", "--"]).args(rest)),
         "oracle" => oracle::oracle(rest),
         "help" | "--help" | "-h" => {

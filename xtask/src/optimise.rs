@@ -23,7 +23,8 @@ const BAD_FOR_GZIP: [&str; 5] =
 
 /// The arguments of wasm-opt, all but the files.
 pub(crate) fn recipe() -> Vec<String> {
-    let fixed = FEATURES.into_iter().chain(["-Oz", "--strip-producers", "--strip-target-features"]);
+    // -g: names stay, `parts` goes by them.
+    let fixed = FEATURES.into_iter().chain(["-Oz", "-g", "--strip-producers", "--strip-target-features"]);
     fixed.map(str::to_owned).chain(BAD_FOR_GZIP.map(|pass| format!("--skip-pass={pass}"))).collect()
 }
 

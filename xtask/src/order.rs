@@ -129,7 +129,7 @@ impl Reencode for Renumbered {
 }
 
 /// The order: always the function next of which the largest part lies within the window already.
-fn alike_together(bodies: &[&[u8]]) -> Vec<usize> {
+pub(crate) fn alike_together(bodies: &[&[u8]]) -> Vec<usize> {
     let (runs, functions_with) = runs_of(bodies);
     let mut longest: Vec<usize> = (0..bodies.len()).collect();
     longest.sort_by_key(|function| Reverse(bodies[*function].len()));
