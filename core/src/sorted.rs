@@ -143,10 +143,14 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Most of what comes is newer, and so higher, than all that is there.
-        match self.entries.last() {
-            Some((last, _)) if last.borrow() < key => Err(self.entries.len()),
-            _ => self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key)),
+        // Most of what comes is newer, and so higher, than all that is there; and much is asked of the newest.
+        let Some((below, (last, _))) = self.entries.len().checked_sub(1).zip(self.entries.last()) else {
+            return Err(0);
+        };
+        match last.borrow().cmp(key) {
+            Ordering::Less => Err(below + 1),
+            Ordering::Equal => Ok(below),
+            Ordering::Greater => self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key)),
         }
     }
 

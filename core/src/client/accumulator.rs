@@ -351,8 +351,8 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    /// True where the record would go into a batch that is already being filled.
-    pub(super) fn has_room(
+    /// True where a batch is being filled and takes this record no more.
+    pub(super) fn is_full(
         &self,
         to: &TopicPartition,
         record: &ProducerRecord,
@@ -360,7 +360,7 @@ impl Accumulator {
         batch_size: usize,
     ) -> bool {
         let open = self.queues.get(to).and_then(|queue| queue.batches.back());
-        open.is_some_and(|batch| batch.fits(record, timestamp, batch_size))
+        open.is_some_and(|batch| !batch.fits(record, timestamp, batch_size))
     }
 
     /// Puts a record into the open batch, or into a new one.
@@ -372,10 +372,10 @@ impl Accumulator {
         timestamp: i64,
         rules: &AppendRules,
     ) -> Appended {
-        let has_room = self.has_room(to, record, timestamp, rules.batch_size);
         let id = self.new_batch_id();
         let ratio = rules.is_compressed.then(|| self.ratios.get(&to.topic).copied().unwrap_or(1.0));
         let queue = self.queues.entry(to.clone()).or_default();
+        let has_room = queue.batches.back().is_some_and(|batch| batch.fits(record, timestamp, rules.batch_size));
         if !has_room {
             if let Some(full) = queue.batches.back_mut() {
                 full.is_closed = true;
@@ -461,16 +461,19 @@ impl Accumulator {
         linger: Duration,
         delivery_timeout: Duration,
     ) -> Option<(Instant, &'static str)> {
-        let batches = self.queues.values().flat_map(|queue| &queue.batches);
-        let deadlines = batches.flat_map(|batch| {
-            let ready = match batch.state {
-                BatchState::Waiting { not_before } if batch.attempts > 0 => Some((not_before, "retry")),
-                BatchState::Waiting { .. } => Some((batch.created + linger, "linger")),
-                BatchState::InFlight { .. } => None,
-            };
+        let deadlines = self.queues.values().flat_map(|queue| {
+            // Batches stand in the order in which they began, those that were sent before those that never were.
+            let batches = &queue.batches;
+            let expires = batches.front().map(|oldest| (oldest.created + delivery_timeout, "delivery.timeout"));
             // What was due and still is here waits for an answer, not for time.
-            let ready = ready.filter(|deadline| deadline.0 > after);
-            ready.into_iter().chain([(batch.created + delivery_timeout, "delivery.timeout")])
+            let is_past = |batch: &Batch| batch.attempts > 0 || batch.created + linger <= after;
+            let lingers = batches.get(batches.partition_point(is_past)).map(|batch| (batch.created + linger, "linger"));
+            let sent = batches.iter().take_while(|batch| batch.attempts > 0);
+            let retries = sent.filter_map(move |batch| match batch.state {
+                BatchState::Waiting { not_before } if not_before > after => Some((not_before, "retry")),
+                BatchState::Waiting { .. } | BatchState::InFlight { .. } => None,
+            });
+            retries.chain(lingers).chain(expires)
         });
         deadlines.min_by_key(|deadline| deadline.0)
     }

@@ -393,9 +393,7 @@ impl Producer {
         let current = self.sticky_partition(&record.topic, count)?;
         let batch_size = self.config.batch_size;
         let to = TopicPartition { topic: record.topic.clone(), partition: current };
-        let is_full =
-            self.accumulator.queued_batches(&to) > 0 && !self.accumulator.has_room(&to, record, timestamp, batch_size);
-        if is_full {
+        if self.accumulator.is_full(&to, record, timestamp, batch_size) {
             // The open batch takes no more: a moment to change partition without breaking one off.
             self.sticky.entry(record.topic.clone()).or_default().appended(0, batch_size, true);
             return self.sticky_partition(&record.topic, count);

@@ -83,6 +83,8 @@ impl SplittableRandom {
         Self(seed)
     }
 
+    #[allow(clippy::inline_always, reason = "a call takes as long as the rest of a letter")]
+    #[inline(always)]
     fn next(&mut self) -> u32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0x62a9_d9ed_7997_05f5);
@@ -112,15 +114,18 @@ impl SplittableRandom {
         // Finds the quotient of any 31 bits; a division takes longer than all the rest.
         const RECIPROCAL: u64 = (1_u64 << 35).div_ceil(BOUND as u64);
         let mut random = self.clone();
-        let letter = || loop {
-            let drawn = random.next() >> 1;
-            let quotient = ((u64::from(drawn) * RECIPROCAL) >> 35) as u32;
-            let run = quotient * BOUND;
-            if run <= i32::MAX as u32 - (BOUND - 1) {
-                break b'A' + (drawn - run) as u8;
+        let mut letters = alloc::vec![0; count];
+        for letter in &mut letters {
+            loop {
+                let drawn = random.next() >> 1;
+                let quotient = ((u64::from(drawn) * RECIPROCAL) >> 35) as u32;
+                let run = quotient * BOUND;
+                if run <= i32::MAX as u32 - (BOUND - 1) {
+                    *letter = b'A' + (drawn - run) as u8;
+                    break;
+                }
             }
-        };
-        let letters = core::iter::repeat_with(letter).take(count).collect();
+        }
         *self = random;
         letters
     }

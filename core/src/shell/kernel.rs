@@ -485,13 +485,17 @@ impl State {
 
     /// Takes what a program wants and tells it what there is for it; the process that it is then.
     fn step_program(&mut self, mut id: ProcessId, program: &mut Program) -> ProcessId {
+        let mut has_timed_out = false;
         for _ in 0..INPUTS_A_ROUND {
             if !self.take_outputs(&mut id, program) {
                 break;
             }
-            let Some(input) = self.next_input(id, program) else { break };
+            let Some(input) = self.next_input(id, program, !has_timed_out) else { break };
+            // Who pauses leaves it to others, and to the host: what comes with time alone is no reason for another round.
+            let is_timeout = matches!(input, ProgramInput::Timeout);
             program.handle(self.now, input);
-            self.stirred = true;
+            has_timed_out |= is_timeout;
+            self.stirred |= !is_timeout;
         }
         id
     }
@@ -548,7 +552,7 @@ impl State {
     }
 
     /// What a program is to be told next.
-    fn next_input(&mut self, id: ProcessId, program: &Program) -> Option<ProgramInput> {
+    fn next_input(&mut self, id: ProcessId, program: &Program, may_time_out: bool) -> Option<ProgramInput> {
         let now = self.now.monotonic;
         let process = self.processes.get_mut(&id)?;
         if let Some(input) = process.inputs.pop_front() {
@@ -571,7 +575,7 @@ impl State {
             }
         }
         let process = self.processes.get_mut(&id)?;
-        process.deadline.take_if(|deadline| *deadline <= now).map(|_| ProgramInput::Timeout)
+        process.deadline.take_if(|deadline| may_time_out && *deadline <= now).map(|_| ProgramInput::Timeout)
     }
 
     fn client_wants(&mut self, id: ProcessId, wanted: ClientOutput) {

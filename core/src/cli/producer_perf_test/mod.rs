@@ -78,8 +78,8 @@ const PAYLOAD_FILE: Argument =
 const TRANSACTION_MS: u64 = 3000;
 
 /// What is sent before the host gets its turn: neither more records nor more bytes than this.
-const SLICE_RECORDS: usize = 256;
-const SLICE_BYTES: usize = 1 << 14;
+const SLICE_RECORDS: usize = 1000;
+const SLICE_BYTES: usize = 1 << 18;
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {

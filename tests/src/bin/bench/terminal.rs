@@ -147,7 +147,8 @@ fn producer(page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// Enters a command that may take long; what it printed.
+/// Enters a command that may take long; what it printed. The page itself tells of the prompt behind it: who asks for the screen
+/// again and again takes time from what is measured.
 fn timed_command(page: &Page, command: &str) -> Result<String> {
     page.enter(0, "clear")?;
     page.until("an empty screen", || {
@@ -155,9 +156,20 @@ fn timed_command(page: &Page, command: &str) -> Result<String> {
         Ok((screen.ends_with("$ ") && !screen.trim_start().contains('\n')).then_some(()))
     })?;
     page.enter(0, command)?;
-    let (printed, _) = page.until_within(PATIENCE, command, || {
-        let screen = page.screen(0)?;
-        Ok(screen.trim_start().split_once('\n').and_then(|(_, printed)| printed.strip_suffix("$ ")).map(str::to_owned))
-    })?;
-    Ok(printed)
+    page.browser.run_async(
+        "const terminal = document.querySelector('.terminal');
+         const look = () => {
+             const chunks = [...terminal.querySelectorAll('.output > .chunk')].map(chunk => chunk.textContent);
+             const screen = chunks.join('').trimStart();
+             if (!screen.includes('\\n') || !terminal.querySelector('.open-line').textContent.endsWith('$ ')) return;
+             observer.disconnect();
+             done(null);
+         };
+         const observer = new MutationObserver(look);
+         observer.observe(terminal, { childList: true, subtree: true, characterData: true });
+         look();",
+    )?;
+    let screen = page.screen(0)?;
+    let printed = screen.trim_start().split_once('\n').and_then(|(_, printed)| printed.strip_suffix("$ "));
+    printed.map(str::to_owned).ok_or_else(|| format!("`{command}` ended with:\n{screen}"))
 }
