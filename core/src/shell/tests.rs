@@ -128,6 +128,17 @@ fn who_waits_for_the_screen_is_not_woken_by_the_clock() {
 }
 
 #[test]
+fn the_host_has_its_turn_in_every_pause_of_a_program() {
+    let mut typist = Typist::new();
+    typist.turns = 0;
+    typist.types_all(&[
+        "bin/kafka-storage.sh format --standalone -t 4L6g3nShT-eMCtK--X86sw -c config/server.properties \\",
+        "--add-scram 'SCRAM-SHA-256=[name=alice,iterations=16384,password=secret]'",
+    ]);
+    assert!(typist.turns >= 15, "a thousand of 16384 iterations a turn; there were {}", typist.turns);
+}
+
+#[test]
 fn the_host_reads_files_that_it_keeps_itself_through_the_machine() {
     let now = Now { monotonic: Instant::ZERO, wall_ms: 0 };
     let mut machine = Machine::new(now, 1, 0, Vec::new());

@@ -21,6 +21,8 @@ pub(super) struct Typist {
     pub(super) awaits: Awaits,
     /// When the machine wants to be woken.
     pub(super) deadline: Option<Instant>,
+    /// How often it wanted to go on at once, and others had their turn before.
+    pub(super) turns: usize,
 }
 
 impl Typist {
@@ -41,6 +43,7 @@ impl Typist {
             reports: Vec::new(),
             awaits: Awaits::Nothing,
             deadline: None,
+            turns: 0,
         };
         typist.tell(MachineInput::Open { terminal: TERMINAL, credit });
         typist
@@ -63,6 +66,7 @@ impl Typist {
                 MachineOutput::Report(report) => self.reports.push(report),
                 MachineOutput::Wait { until: Some(until), .. } if until <= self.now.monotonic && turns < TURNS => {
                     turns += 1;
+                    self.turns += 1;
                     self.machine.handle(self.now, MachineInput::Timeout);
                 }
                 MachineOutput::Wait { until, .. } => {
