@@ -5,11 +5,18 @@ let rest;
 
 /** Loads the rest; resolves to it, for workers. */
 export async function loadRest() {
-  const response = () => fetch(restAddress);
+  const response = async () => found(await fetch(restAddress));
   const compiled = await WebAssembly.compileStreaming(response())
     .catch(async () => WebAssembly.compile(await (await response()).arrayBuffer()));
   takeRest(compiled);
   return compiled;
+}
+
+// A page that was opened long ago is of a version that its host may not have any more: what is there now can go on with its cluster.
+function found(answer) {
+  if (answer.status === 200) return answer;
+  if (answer.status) globalThis.document?.location.reload();
+  throw new Error(`${restAddress}: ${answer.status}`);
 }
 
 /** Takes the rest, compiled already. */
@@ -32,8 +39,7 @@ function loadRestNow() {
     // The only way to get bytes at once that a page has, too: text in which every character is a byte.
     request.overrideMimeType("text/plain; charset=x-user-defined");
     request.send();
-    if (request.status !== 200) throw new Error(`${restAddress}: ${request.status}`);
-    rest = new WebAssembly.Module(Uint8Array.from(request.responseText, (byte) => byte.charCodeAt(0) & 0xff));
+    rest = new WebAssembly.Module(Uint8Array.from(found(request).responseText, (byte) => byte.charCodeAt(0) & 0xff));
   }
   linkRest();
 }

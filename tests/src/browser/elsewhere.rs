@@ -1,4 +1,4 @@
-//! The page under another address: below a folder, and in a frame of somebody else's page.
+//! The page under another address: below a folder, of a host with a newer version, and in a frame of somebody else's page.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -6,6 +6,8 @@ use std::thread;
 
 /// The folder.
 const FOLDER: &str = "/some/where/else/";
+/// The same folder of a host that has a newer version.
+const OF_BEFORE: &str = "/of-before/";
 /// A page with the playground in a frame.
 const FRAME: &str = "/frame.html";
 
@@ -36,6 +38,11 @@ impl Elsewhere {
         format!("http://localhost:{}{FOLDER}", self.port)
     }
 
+    /// The page below a folder whose host has a newer version: the part of the module that comes later is not there any more.
+    pub fn of_before(&self) -> String {
+        format!("http://localhost:{}{OF_BEFORE}", self.port)
+    }
+
     /// A page with a frame that holds the playground.
     pub fn frame(&self) -> String {
         format!("http://localhost:{}{FRAME}", self.port)
@@ -46,7 +53,8 @@ fn answer(mut stream: TcpStream, origin: &str) -> std::io::Result<()> {
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line)?;
     let path = line.split(' ').nth(1).unwrap_or_default();
-    if let Some(path) = path.strip_prefix(FOLDER) {
+    let of_before = path.strip_prefix(OF_BEFORE).filter(|path| !path.contains("-rest-"));
+    if let Some(path) = path.strip_prefix(FOLDER).or(of_before) {
         return stream.write_all(&fetch(origin, path)?);
     }
     let (status, body) = if path == FRAME {

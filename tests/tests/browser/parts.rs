@@ -1,7 +1,7 @@
 //! The page's module is in two parts: the second is loaded when somebody wants more than to look.
 
 use crate::{Done, TOPIC};
-use broker_tests::browser::{Browser, Page};
+use broker_tests::browser::{Browser, Elsewhere, Page, address};
 
 /// By what the page loaded the rest: `fetch` ahead of need, `xmlhttprequest` when a function of it was called. A start that goes as
 /// none did in the profile may need it at once.
@@ -30,4 +30,15 @@ fn a_script_that_touches_nothing_gets_the_rest_with_its_first_call() -> Done {
     page.create_topic(TOPIC, 1, 3)?;
     assert_eq!(page.complaints()?, [""; 0]);
     Ok(())
+}
+
+#[test]
+fn a_page_whose_rest_its_host_does_not_have_any_more_begins_anew() -> Done {
+    let page = Page { browser: Browser::open(1440, 900)? };
+    let elsewhere = Elsewhere::serve(&address()?).map_err(|error| error.to_string())?;
+    page.browser.goto(&elsewhere.of_before())?;
+    page.wait_for_brokers(&[0, 1, 2])?;
+    page.browser.run("window.isOfBefore = true")?;
+    page.browser.run("document.body.dispatchEvent(new PointerEvent('pointermove', { bubbles: true }))")?;
+    page.browser.wait("!window.isOfBefore")
 }
