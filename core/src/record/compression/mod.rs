@@ -14,8 +14,8 @@ use super::RecordError;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Bytes that the records of one batch may have uncompressed, 64 MiB. Kafka has no such limit: it reads them as a stream. Here
-/// they are held, and a few kilobytes of zeros from anyone must not fill the memory.
+/// Bytes that the records of one batch may have uncompressed where they are held as a whole, 64 MiB: a few kilobytes of zeros from
+/// anyone must not fill the memory. Kafka has no such limit: its clients read them as a stream.
 pub const MAX_UNCOMPRESSED: usize = 64 << 20;
 
 /// Configurations of clients that do not do here what they do in Kafka, and what they do.
@@ -24,7 +24,7 @@ pub const DEVIATIONS: [(&str, &str); 3] = [
     ("compression.zstd.level", "Checked as in Kafka. Every level compresses about as well as Kafka's level 1."),
     (
         "compression.type",
-        "A batch whose records have more than 64 MiB uncompressed is not read, and brokers refuse it as too large.",
+        "A batch whose records have more than 64 MiB uncompressed is not read by clients here, and brokers that have to compress it anew refuse it as too large.",
     ),
 ];
 
