@@ -81,7 +81,7 @@ impl UnifiedLog {
     /// be done at once. `None` where that is not so, or it is refused before it is unpacked.
     pub fn client_batch_check(&self, now: Now, records: &[u8]) -> Option<ClientBatchCheck> {
         let header = BatchHeader::parse(records).ok()?;
-        let is_unpacked = header.compression().is_ok_and(|codec| codec != Compression::None)
+        let is_unpacked = header.compression() != Ok(Compression::None)
             && header.base_offset == 0
             && header.size() as u64 <= self.config.max_message_bytes;
         if !is_unpacked {

@@ -53,30 +53,30 @@ fn header_checksum(descriptor: &[u8]) -> u8 {
 #[derive(Clone, Copy, Default)]
 pub(super) enum Reader {
     #[default]
-    BeforeFrame,
-    InFrame {
+    Before,
+    Within {
         has_checksums: bool,
         /// The most bytes of a block.
         largest: usize,
     },
-    BehindFrame,
+    Behind,
 }
 
 impl Reader {
     /// Puts the next block out and answers how many bytes; `None` at the end.
     pub(super) fn piece(&mut self, rest: &mut &[u8], output: &mut Output<'_>) -> Result<Option<usize>, Reason> {
         let (has_checksums, largest) = match *self {
-            Self::BeforeFrame => {
+            Self::Before => {
                 *self = Self::begin(rest)?;
                 return Ok(Some(0));
             }
-            Self::InFrame { has_checksums, largest } => (has_checksums, largest),
-            Self::BehindFrame => return Ok(None),
+            Self::Within { has_checksums, largest } => (has_checksums, largest),
+            Self::Behind => return Ok(None),
         };
         let length = u32::from_le_bytes(array(rest)?);
         if length == 0 {
             // A checksum of all content may follow; Kafka does not look at it either.
-            *self = Self::BehindFrame;
+            *self = Self::Behind;
             return Ok(None);
         }
         let stored = take(rest, (length & !INCOMPRESSIBLE) as usize)?;
@@ -118,6 +118,6 @@ impl Reader {
         if array(rest)? != [header_checksum(descriptor)] {
             return Err("the header of the lz4 frame is damaged");
         }
-        Ok(Self::InFrame { has_checksums: flags & BLOCK_CHECKSUMS != 0, largest })
+        Ok(Self::Within { has_checksums: flags & BLOCK_CHECKSUMS != 0, largest })
     }
 }

@@ -10,6 +10,7 @@ use crate::log::storage::StoreQueue;
 use crate::protocol::Records;
 use crate::protocol::messages::ProduceRequest;
 use crate::record::validate::{ClientBatchCheck, Rejection, Validated, check_produce_records};
+use crate::record::{BatchHeader, Compression};
 use crate::sorted::SortedMap;
 use crate::time::{Instant, Now};
 use alloc::vec::Vec;
@@ -114,9 +115,13 @@ impl ReplicaManager {
                 continue;
             }
             for (place, data) in topic.partition_data.iter().enumerate() {
+                let bytes = data.records.as_ref().map(Records::to_bytes).unwrap_or_default();
+                let codec = BatchHeader::parse(&bytes).and_then(|header| header.compression());
+                if matches!(codec, Ok(Compression::None) | Err(_)) {
+                    continue;
+                }
                 let partition = TopicPartition { topic: name.clone(), partition: data.index };
                 let (Ok((_, log)), Ok(_)) = (self.led(&partition), verified.guard(&partition)) else { continue };
-                let bytes = data.records.as_ref().map(Records::to_bytes).unwrap_or_default();
                 if check_produce_records(context.version, &bytes).is_ok()
                     && let Some(check) = log.client_batch_check(now, &bytes)
                 {
