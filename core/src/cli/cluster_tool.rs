@@ -1,6 +1,6 @@
 //! `kafka-cluster.sh`: a cluster's id, its endpoints, and brokers to be forgotten (`org.apache.kafka.tools.ClusterTool`).
 
-use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, store, store_true};
+use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, WIDTH, store, store_true};
 use super::cluster::describe_cluster;
 use super::failure::{Exception, Failure, thrown, wrapped};
 use super::properties_file;
@@ -62,12 +62,13 @@ const PARSER: Parser = Parser {
         },
     ],
     command_name: "",
+    width: WIDTH,
 };
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     // Kafka's tool ends with 1 after its help as well.
-    let arguments = PARSER.parse(&terminal.arguments()).map_err(|stopped| stopped.end(&terminal, 1))?;
+    let arguments = PARSER.on(&terminal).parse(&terminal.arguments()).map_err(|stopped| stopped.end(&terminal, 1))?;
     terminal.catch(execute(&terminal, &arguments).await)
 }
 

@@ -87,6 +87,7 @@ impl From<&TransactionError> for Exception {
             TransactionErrorKind::Api(error) => class_of(error),
             TransactionErrorKind::Kafka => KAFKA_EXCEPTION.to_string(),
             TransactionErrorKind::IllegalState => "java.lang.IllegalStateException".to_string(),
+            TransactionErrorKind::IllegalArgument => "java.lang.IllegalArgumentException".to_string(),
             TransactionErrorKind::CommitFailed => "org.apache.kafka.clients.consumer.CommitFailedException".to_string(),
             TransactionErrorKind::Aborted => format!("{ERRORS}TransactionAbortedException"),
         };

@@ -1,6 +1,8 @@
 //! `kafka-features.sh`: the features of a cluster and their levels (`org.apache.kafka.tools.FeatureCommand`).
 
-use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, Stopped, append, store, store_true};
+use super::arguments::argparse::{
+    Argument, Arguments, Command, Group, Parser, Stopped, WIDTH, append, store, store_true,
+};
 use super::failure::{Exception, Failure, terse, thrown, wrapped};
 use super::feature_versions::{
     FEATURES, METADATA_VERSION, level_of, name_and_level, print_dependencies, print_version_mapping, version_of,
@@ -79,6 +81,7 @@ const PARSER: Parser = Parser {
         },
     ],
     command_name: "",
+    width: WIDTH,
 };
 
 /// `FeatureUpdate.UpgradeType`.
@@ -92,7 +95,7 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
         terminal.print_error(&format!("Command line error: {message}. Type --help for help."));
         Failure::Exit(1)
     };
-    let arguments = match PARSER.parse(&terminal.arguments()) {
+    let arguments = match PARSER.on(&terminal).parse(&terminal.arguments()) {
         Ok(arguments) => arguments,
         Err(Stopped::Wrong { message, .. }) => return Err(command_line(&message)),
         Err(help) => return Err(help.end(&terminal, 0)),

@@ -1,6 +1,6 @@
 //! `kafka-metadata-quorum.sh`: the quorum of controllers (`org.apache.kafka.tools.MetadataQuorumCommand`).
 
-use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, store, store_true};
+use super::arguments::argparse::{Argument, Arguments, Command, Group, Parser, WIDTH, store, store_true};
 use super::cluster::describe_cluster;
 use super::controller_file;
 use super::failure::{Exception, Failure, terse, thrown, wrapped};
@@ -66,11 +66,12 @@ const PARSER: Parser = Parser {
         },
     ],
     command_name: "",
+    width: WIDTH,
 };
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
-    let arguments = PARSER.parse(&terminal.arguments()).map_err(|stopped| stopped.end(&terminal, 0))?;
+    let arguments = PARSER.on(&terminal).parse(&terminal.arguments()).map_err(|stopped| stopped.end(&terminal, 0))?;
     terminal.catch_terse(execute(&terminal, &arguments).await)
 }
 

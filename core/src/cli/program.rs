@@ -32,6 +32,8 @@ pub struct Environment {
     pub utc_offset_minutes: i32,
     /// How wide the screen is that standard output goes to; `None` where it goes into a file or to another program.
     pub columns: Option<u16>,
+    /// The environment variable `COLUMNS`: how wide some tools take the screen to be for what they print of their arguments.
+    pub columns_variable: Option<String>,
     /// Standard input is a keyboard: a console producer shows its prompt.
     pub is_interactive: bool,
     /// The path by which it was called, as a script sees it in `$0`; empty where only its name is known.
@@ -48,6 +50,7 @@ impl Default for Environment {
             seed: 0,
             utc_offset_minutes: 0,
             columns: None,
+            columns_variable: None,
             is_interactive: false,
             called_as: String::new(),
             is_host_known,

@@ -44,6 +44,7 @@ struct State {
     arguments: Vec<String>,
     utc_offset_minutes: i32,
     columns: Option<u16>,
+    columns_variable: Option<String>,
     is_interactive: bool,
     is_host_known: fn(&str) -> bool,
     rng: Rng,
@@ -96,6 +97,7 @@ impl Terminal {
             arguments,
             utc_offset_minutes: environment.utc_offset_minutes,
             columns: environment.columns,
+            columns_variable: environment.columns_variable.clone(),
             is_interactive: environment.is_interactive,
             is_host_known: environment.is_host_known,
             rng: Rng::new(environment.seed),
@@ -204,6 +206,11 @@ impl Terminal {
     /// The arguments behind the tool's name.
     pub(crate) fn arguments(&self) -> Vec<String> {
         self.0.borrow().arguments.clone()
+    }
+
+    /// The environment variable `COLUMNS`.
+    pub(super) fn columns_variable(&self) -> Option<String> {
+        self.0.borrow().columns_variable.clone()
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -162,6 +162,36 @@ fn options_are_read_as_jopt_simple_reads_them() {
     }
 }
 
+/// As the tool of Apache Kafka 4.3 printed it with the same variable.
+#[test]
+fn argparse_heeds_the_width_of_the_screen_where_a_variable_tells_it() {
+    let shown = |columns: Option<&str>| {
+        let environment = Environment { columns_variable: columns.map(String::from), ..Environment::default() };
+        let mut program = start("kafka-storage.sh format", &environment);
+        drain(&mut program).error
+    };
+    let usage = |words: &str| alloc::format!("usage: kafka-storage format{words}\n");
+    let indent = "\n                     ";
+    let wide = " [-h] --config CONFIG --cluster-id CLUSTER_ID [--add-scram ADD_SCRAM]/[--ignore-formatted] \
+                [--release-version RELEASE_VERSION] [--feature FEATURE] [--standalone |/--no-initial-controllers | \
+                --initial-controllers INITIAL_CONTROLLERS]";
+    assert_eq!(
+        shown(Some("120")),
+        usage(&wide.replace('/', indent)) + "kafka-storage: error: argument --cluster-id/-t is required\n"
+    );
+    let narrow = "|[-h]|--config CONFIG|--cluster-id CLUSTER_ID|[--add-scram ADD_SCRAM]|[--ignore-formatted]|\
+                  [--release-version RELEASE_VERSION]|[--feature FEATURE]|[--standalone|/|--no-initial-controllers|/|\
+                  --initial-controllers INITIAL_CONTROLLERS]";
+    assert_eq!(
+        shown(Some("20")),
+        usage(&narrow.replace('|', indent).replace('/', "|"))
+            + "kafka-storage:\nerror:\nargument     --\ncluster-id/-t\nis required\n"
+    );
+    for useless in ["wide", "5", "", "-80"] {
+        assert_eq!(shown(Some(useless)), shown(None), "{useless}");
+    }
+}
+
 #[test]
 fn ids_are_drawn_anew() {
     let draw = |seed| {

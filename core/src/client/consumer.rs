@@ -26,6 +26,7 @@ pub use config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
 pub use event::{ConsumerEvent, ConsumerView, MemberState, PartitionView};
 
 use super::network_client::Notice;
+use super::transactions::ConsumerGroupMetadata;
 use super::{Answer, ClientInput, ClientOutput, ClusterMetadata, NetworkClient, NetworkConfig};
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
@@ -247,6 +248,19 @@ impl Consumer {
     /// The cluster as it last heard of it.
     pub fn metadata(&self) -> &ClusterMetadata {
         self.network.metadata()
+    }
+
+    /// Who it is in its group, for offsets that are committed in a transaction (`groupMetadata`); `None` without a `group.id`. It
+    /// changes with every assignment, so it is asked for each time.
+    pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
+        let (generation_id, member_id) = self.member.joined().clone();
+        let group_instance_id = self.config.group_instance_id.clone();
+        Some(ConsumerGroupMetadata {
+            group_id: self.config.group_id.clone()?,
+            generation_id,
+            member_id,
+            group_instance_id,
+        })
     }
 
     /// Its state, for tools.

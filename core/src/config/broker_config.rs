@@ -128,8 +128,16 @@ impl BrokerConfig {
         })
     }
 
-    /// The same file with other dynamic values over it.
-    pub fn with_dynamic(&self, dynamic: DynamicConfigs) -> Result<Self, ConfigError> {
+    /// The same file with other dynamic values over it. Those that no broker could be given are ignored: a controller that is
+    /// asked itself does not look at them.
+    ///
+    /// # Errors
+    /// What is wrong with all of it together; then nothing that is set dynamically counts.
+    pub fn with_dynamic(&self, mut dynamic: DynamicConfigs) -> Result<Self, ConfigError> {
+        dynamic.broker.retain(|name, value| is_possible(name, value));
+        dynamic.cluster_default.retain(|name, value| {
+            is_possible(name, value) && broker_key(name).is_none_or(|key| key.update_mode != UpdateMode::PerBroker)
+        });
         Self::derive(self.given.clone(), dynamic)
     }
 
@@ -150,8 +158,7 @@ impl BrokerConfig {
         warnings
     }
 
-    /// Checks a dynamic change of broker keys, as the controller does before it writes it; `per_broker` where it is for
-    /// one broker, not for all.
+    /// Checks a dynamic change of broker keys by itself; `per_broker` where it is for one broker, not for all.
     pub fn validate_dynamic(changed: &Overrides, per_broker: bool) -> Result<(), ConfigError> {
         let with_mode = |refused: fn(UpdateMode) -> bool| -> Vec<&str> {
             let refused = |name: &&Str| broker_key(name).is_some_and(|key| refused(key.update_mode));
@@ -264,6 +271,11 @@ impl BrokerConfig {
         config.topic_defaults = TopicConfig::of(&config.topic_values());
         Ok(config)
     }
+}
+
+/// Whether a key could have this value; of keys nobody knows it is not asked.
+fn is_possible(name: &str, value: &str) -> bool {
+    broker_key(name).or_else(|| dynamic_key(name)).is_none_or(|key| key.parse(value).is_ok())
 }
 
 /// The log directories that take nothing new (KIP-1066).

@@ -243,7 +243,7 @@ fn topic_mistakes_are_answered_in_kafkas_words() {
 }
 
 #[test]
-fn dynamic_changes_are_checked_as_the_controller_does() {
+fn dynamic_changes_are_checked_by_themselves() {
     let check = |pairs: &[(&str, &str)], per_broker| {
         let changed = pairs.iter().map(|(key, value)| (Str::from(*key), Str::from(*value))).collect();
         BrokerConfig::validate_dynamic(&changed, per_broker).map_err(|error| error.to_string())
@@ -307,6 +307,21 @@ fn a_dynamic_value_counts_before_the_file() {
     assert_eq!(config.topic_defaults.retention_ms, 5);
     assert_eq!(config.topic_defaults.max_message_bytes, 8);
     assert_eq!(config.topics.num_partitions, 1, "num.partitions cannot change without a restart");
+}
+
+#[test]
+fn of_what_was_set_without_a_check_that_counts_which_can() {
+    let dynamic = DynamicConfigs {
+        broker: Overrides::from([("log.retention.ms".into(), "soon".into()), ("message.max.bytes".into(), "9".into())]),
+        cluster_default: Overrides::from([
+            ("log.retention.ms".into(), "7".into()),
+            ("log.cleaner.threads".into(), "none".into()),
+            ("no.such.key".into(), "x".into()),
+        ]),
+    };
+    let config = config("message.max.bytes=100").with_dynamic(dynamic).unwrap();
+    assert_eq!(config.topic_defaults.retention_ms, 7);
+    assert_eq!(config.topic_defaults.max_message_bytes, 9);
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub struct ControllerRequestContext {
     pub client: QuotaClient,
     /// Version of the request.
     pub version: i16,
+    /// It was asked itself: no broker has looked at the request before.
+    pub is_direct: bool,
 }
 
 /// Records to append, as one atomic batch, and what to answer once they are committed.
@@ -115,6 +117,8 @@ pub(super) struct Decision<'a> {
     pub(super) now: Now,
     /// Offset the first record of this decision will get.
     pub(super) next_offset: Offset,
+    /// Nobody has looked at the request before.
+    pub(super) is_direct: bool,
 }
 
 impl<'a> Decision<'a> {

@@ -33,7 +33,7 @@ mod scram_control;
 #[cfg(test)]
 mod tests;
 
-pub use configuration_control::altered_configs;
+pub use configuration_control::{altered_configs, check_changes, check_keys, check_loggers};
 pub use decision::{ApiError, ControllerConfig, ControllerRequestContext};
 pub use quorum_controller::{ControllerOutput, QuorumController};
 pub use replication_control::invalid_topic_name;

@@ -187,7 +187,8 @@ impl QuorumController {
             self.renew_session(now, heartbeat);
         }
         let mut quota = self.mutation_quota(now, &request, context);
-        let Some((decision, rng)) = self.decision(now) else { return };
+        let Some((mut decision, rng)) = self.decision(now) else { return };
+        decision.is_direct = context.is_direct;
         let decided = decide(decision, rng, &mut quota, &request);
         let throttle_ms = quota.throttle_ms();
         if let Some(active) = &mut self.active {
@@ -313,6 +314,7 @@ impl QuorumController {
             heartbeats: &active.heartbeats,
             now,
             next_offset: active.next_offset,
+            is_direct: false,
         };
         Some((decision, &mut self.rng))
     }

@@ -23,5 +23,5 @@ pub use leader_epoch_cache::{EpochEndOffset, LeaderEpochCache};
 pub use log_config::LogConfig;
 pub use segment::{Cold, TimestampAndOffset};
 pub use transaction_index::AbortedTransaction;
-pub use unified_log::{AppendError, AppendInfo, AppendOrigin, Read, UnifiedLog};
+pub use unified_log::{AppendError, AppendInfo, AppendOrigin, Read, SeenRecord, TailMemory, UnifiedLog};
 pub use verification::{TransactionContext, VerificationGuard};

@@ -6,6 +6,7 @@ use super::log_config::LogConfig;
 use super::storage::{FilePath, FileRange, StoreCommand, StoreQueue, Ticket};
 use super::transaction_index::{AbortedTransaction, TRANSACTION_INDEX_SUFFIX, TransactionIndex};
 use crate::ids::Offset;
+use crate::record::walk::{RecordWalk, Walked};
 use crate::record::{BatchHeader, NO_TIMESTAMP, RecordError};
 use alloc::format;
 use alloc::vec::Vec;
@@ -380,13 +381,19 @@ fn records_of(header: &BatchHeader) -> u64 {
 /// The first record of a batch that qualifies; of one that cannot be decompressed, its first offset.
 fn first_record(header: &BatchHeader, bytes: &[u8], timestamp: i64, from: Offset) -> Option<TimestampAndOffset> {
     let leader_epoch = header.partition_leader_epoch;
-    let Ok(uncompressed) = header.uncompressed(bytes) else {
-        let offset = header.base_offset.max(from);
-        return Some(TimestampAndOffset { timestamp: header.max_timestamp, offset, leader_epoch });
-    };
-    header.views(&uncompressed).map_while(Result::ok).find_map(|record| {
-        let offset = header.base_offset + i64::from(record.offset_delta);
-        let time = header.timestamp_of(&record);
-        (time >= timestamp && offset >= from).then_some(TimestampAndOffset { timestamp: time, offset, leader_epoch })
-    })
+    let unknown =
+        TimestampAndOffset { timestamp: header.max_timestamp, offset: header.base_offset.max(from), leader_epoch };
+    let (Ok(mut walk), Ok(section)) = (RecordWalk::new(header, 0), header.section(bytes)) else { return Some(unknown) };
+    let mut all = usize::MAX;
+    loop {
+        let record = match walk.next(section, &mut all) {
+            Ok(Walked::Record(record)) => record,
+            Ok(_) | Err(RecordError::InvalidRecord { .. }) => return None,
+            Err(_) => return Some(unknown),
+        };
+        let (offset, time) = (record.offset(header), header.timestamp_at(record.timestamp_delta));
+        if time >= timestamp && offset >= from {
+            return Some(TimestampAndOffset { timestamp: time, offset, leader_epoch });
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod append;
 mod change;
 mod read;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use bytes::Bytes;
 pub use append::{AppendError, AppendInfo, AppendOrigin};
 pub use change::DeletedSegments;
 pub use read::Read;
+pub use tail::{SeenRecord, TailMemory};
 
 /// Name of the file with the topic id in a partition's directory.
 pub const PARTITION_METADATA: &str = "partition.metadata";

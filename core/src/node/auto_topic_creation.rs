@@ -45,7 +45,7 @@ impl Broker {
             frame.extend_from_slice(part);
         }
         self.auto_topics.under_way.insert(token, name.detached());
-        self.forward_frame(token, frame.freeze());
+        self.forward_frame(token, frame.freeze(), None);
     }
 
     fn creatable(&self, name: &Str) -> CreatableTopic {

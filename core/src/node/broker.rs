@@ -179,6 +179,21 @@ impl Broker {
 
     /// Passes outputs of parts on until there are none, then hands stores and frames to the host.
     fn settle(&mut self) {
+        self.pass_on();
+        self.replica_manager.tick(self.now, &mut self.stores);
+        // Whoever was answered by that may have asked more.
+        self.pass_on();
+        self.maybe_snapshot();
+        self.channels.flush(self.now.monotonic, &mut self.outputs);
+        for (directory, store) in self.stores.iter_mut().enumerate() {
+            if let Some((ticket, commands)) = store.take() {
+                self.outputs.push_back(Output::Store { directory, ticket, commands });
+            }
+        }
+    }
+
+    /// Passes outputs of parts on, and takes requests, until there are none.
+    fn pass_on(&mut self) {
         loop {
             let mut moved = false;
             while let Some(output) = self.raft.poll_output() {
@@ -209,17 +224,6 @@ impl Broker {
             }
             if !moved {
                 break;
-            }
-        }
-        self.replica_manager.tick(self.now, &mut self.stores);
-        while let Some(output) = self.replica_manager.poll_output() {
-            self.replica_output(output);
-        }
-        self.maybe_snapshot();
-        self.channels.flush(self.now.monotonic, &mut self.outputs);
-        for (directory, store) in self.stores.iter_mut().enumerate() {
-            if let Some((ticket, commands)) = store.take() {
-                self.outputs.push_back(Output::Store { directory, ticket, commands });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::broker::{Broker, Purpose};
 use super::channels::{Channel, Endpoint, Sent};
-use super::handlers::RequestContext;
+use super::handlers::{Altering, altered_configs};
 use super::inbound::{Answer, Asked, Token};
 use crate::config::quota_config::CONTROLLER_MUTATION_RATE;
 use crate::ids::NodeId;
@@ -21,6 +21,8 @@ use bytes::{Bytes, BytesMut};
 pub(super) struct Forward {
     token: Token,
     frame: Bytes,
+    /// What else the client is told, where this is a part of what it asked.
+    altering: Option<Altering>,
     deadline: Instant,
 }
 
@@ -99,15 +101,11 @@ impl Broker {
         }
     }
 
-    /// Sends a client's request on to the active controller; it waits while none is known.
-    pub(super) fn forward(&mut self, context: &RequestContext, frame: Bytes) {
-        self.forward_frame(context.token, frame);
-    }
-
-    /// The same for a frame made here.
-    pub(super) fn forward_frame(&mut self, token: Token, frame: Bytes) {
+    /// Sends a client's request, or one made here, on to the active controller; it waits while none is known. With `altering`
+    /// the answer is a part of what the client is told.
+    pub(super) fn forward_frame(&mut self, token: Token, frame: Bytes, altering: Option<Altering>) {
         let deadline = self.now.monotonic + self.config.network.request_timeout;
-        self.forwarding.waiting.push_back(Forward { token, frame, deadline });
+        self.forwarding.waiting.push_back(Forward { token, frame, altering, deadline });
         self.forwarding.not_before = self.now.monotonic;
     }
 
@@ -142,7 +140,14 @@ impl Broker {
     /// The envelope came back.
     pub(super) fn forward_answered(&mut self, forward: Forward, response: EnvelopeResponse) {
         match (ErrorCode::from_code(response.error_code), response.response_data) {
-            (Some(ErrorCode::None), Some(data)) => self.forwarded_response(forward.token, data),
+            (Some(ErrorCode::None), Some(data)) => match forward.altering {
+                None => self.forwarded_response(forward.token, data),
+                Some(altering) => {
+                    if !altered_configs(self, forward.token, altering, &data) {
+                        self.forward_failed(forward.token);
+                    }
+                }
+            },
             (Some(ErrorCode::NotController), _) => self.forward_again(forward),
             _ => self.forward_failed(forward.token),
         }

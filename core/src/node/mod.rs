@@ -41,6 +41,7 @@ pub use view::{
 
 use crate::config::BrokerConfig;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
+use crate::log::TailMemory;
 use crate::time::Now;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -90,11 +91,16 @@ impl Node {
         })
     }
 
-    /// What the node shows of itself; `None` until its recovery is done.
+    /// What the node shows of itself at one look; `None` until its recovery is done.
     pub fn view(&self) -> Option<NodeView> {
+        self.view_again(&mut TailMemory::default())
+    }
+
+    /// The same for who looks again and again, with what it remembers of its last looks: no record is unpacked twice for it.
+    pub fn view_again(&self, memory: &mut TailMemory) -> Option<NodeView> {
         match &self.phase {
             Phase::Starting(_) => None,
-            Phase::Running(broker) => Some(broker.view()),
+            Phase::Running(broker) => Some(broker.view(memory)),
         }
     }
 

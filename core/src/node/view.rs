@@ -2,6 +2,7 @@
 
 use super::broker::Broker;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex};
+use crate::log::TailMemory;
 use crate::metadata::ConfigResource;
 use crate::text::Str;
 use crate::time::Instant;
@@ -124,7 +125,8 @@ pub struct ReplicaView {
     pub size: u64,
     /// Its records, without the markers of transactions, which take offsets as well; `None` where that would have to be read.
     pub records: Option<u64>,
-    /// Its newest records, oldest first: [`TAIL_RECORDS`] at most, none for internal topics.
+    /// Its newest records, oldest first: [`TAIL_RECORDS`] at most, none for internal topics. Those of compressed batches may come
+    /// with later views: no view unpacks much.
     pub tail: Vec<TailRecord>,
 }
 
@@ -183,7 +185,7 @@ const PARTITIONS_WITH_TAIL: usize = 64;
 
 impl Broker {
     /// What this node shows of itself.
-    pub(super) fn view(&self) -> NodeView {
+    pub(super) fn view(&self, memory: &mut TailMemory) -> NodeView {
         let (leader, epoch) = self.raft.leader_and_epoch();
         let state = self.lifecycle.as_ref().map_or("", |lifecycle| lifecycle.state().name());
         NodeView {
@@ -202,7 +204,7 @@ impl Broker {
             },
             brokers: self.broker_views(),
             topics: self.topic_views(),
-            replicas: self.replica_views(),
+            replicas: self.replica_views(memory),
             groups: self.group_views(),
         }
     }
@@ -243,7 +245,8 @@ impl Broker {
             .collect()
     }
 
-    fn replica_views(&self) -> Vec<ReplicaView> {
+    fn replica_views(&self, memory: &mut TailMemory) -> Vec<ReplicaView> {
+        memory.begin();
         let views = self.replica_manager.view(self.now.monotonic);
         let shown =
             |view: &crate::replication::replica_manager::PartitionView| !super::is_internal(&view.partition.topic);
@@ -251,7 +254,7 @@ impl Broker {
         (views.into_iter())
             .map(|view| ReplicaView {
                 tail: if with_tails && shown(&view) {
-                    self.tail(&view.partition, view.log_end_offset)
+                    self.tail(&view.partition, view.log_end_offset, memory)
                 } else {
                     Vec::new()
                 },
@@ -293,14 +296,20 @@ impl Broker {
             .collect()
     }
 
-    fn tail(&self, partition: &crate::ids::TopicPartition, log_end_offset: Offset) -> Vec<TailRecord> {
+    fn tail(
+        &self,
+        partition: &crate::ids::TopicPartition,
+        log_end_offset: Offset,
+        memory: &mut TailMemory,
+    ) -> Vec<TailRecord> {
         let Some(log) = self.replica_manager.logs().log(partition) else { return Vec::new() };
-        let records = log.warm_records(log_end_offset - TAIL_RECORDS as i64);
+        let records = log.tail(log_end_offset - TAIL_RECORDS as i64, memory);
         (records.into_iter())
-            .map(|(record, is_marker)| TailRecord {
+            .map(|record| TailRecord {
                 offset: record.offset,
-                key: record.key.filter(|_| !is_marker).map(|key| String::from_utf8_lossy(&key).into_owned().into()),
-                is_marker,
+                key: (record.key.filter(|_| !record.is_control))
+                    .map(|key| String::from_utf8_lossy(&key).into_owned().into()),
+                is_marker: record.is_control,
             })
             .collect()
     }

@@ -205,15 +205,20 @@ impl BatchHeader {
         RecordViews::new(uncompressed, self.records_count)
     }
 
-    /// What is behind the header.
-    fn section<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], RecordError> {
+    /// What is behind the header, as it stands in `bytes`, those this header was parsed from.
+    pub(crate) fn section<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], RecordError> {
         bytes.get(HEADER_LENGTH..self.size()).ok_or(RecordError::Incomplete { available: bytes.len() })
     }
 
     /// Timestamp of a record of this batch.
-    pub fn timestamp_of(&self, record: &RecordView<'_>) -> i64 {
+    pub const fn timestamp_of(&self, record: &RecordView<'_>) -> i64 {
+        self.timestamp_at(record.timestamp_delta)
+    }
+
+    /// Timestamp of a record of this batch with this delta.
+    pub const fn timestamp_at(&self, timestamp_delta: i64) -> i64 {
         match self.timestamp_type() {
-            TimestampType::CreateTime => self.base_timestamp.wrapping_add(record.timestamp_delta),
+            TimestampType::CreateTime => self.base_timestamp.wrapping_add(timestamp_delta),
             TimestampType::LogAppendTime => self.max_timestamp,
         }
     }

@@ -173,28 +173,29 @@ impl<'a> Iterator for RecordViews<'a> {
 }
 
 /// Reads the fields of one record.
-struct Cursor<'a> {
-    rest: &'a [u8],
-    index: i32,
+pub(super) struct Cursor<'a> {
+    pub(super) rest: &'a [u8],
+    /// Of the record in its batch.
+    pub(super) index: i32,
 }
 
 impl<'a> Cursor<'a> {
-    const fn invalid(&self, reason: &'static str) -> RecordError {
+    pub(super) const fn invalid(&self, reason: &'static str) -> RecordError {
         RecordError::InvalidRecord { index: self.index, reason }
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], RecordError> {
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], RecordError> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(self.invalid("field longer than its record"))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn varint(&mut self) -> Result<i32, RecordError> {
+    pub(super) fn varint(&mut self) -> Result<i32, RecordError> {
         // A varint of five bytes can exceed 32 bits; Kafka's reader refuses those.
         i32::try_from(self.zigzag(5)?).map_err(|_| self.invalid("varint out of range"))
     }
 
-    fn varlong(&mut self) -> Result<i64, RecordError> {
+    pub(super) fn varlong(&mut self) -> Result<i64, RecordError> {
         self.zigzag(10)
     }
 

@@ -1,8 +1,8 @@
 //! Record batches of magic 2: a checked view, a builder, CRC-32C, compression, control records and the leader's validation.
 //!
 //! Everything that reads bytes here reads bytes of clients, other nodes or files, so every length is checked and every
-//! failure is a [`RecordError`]. A leader looks into every batch that it appends, compressed or not ([`validate`]); followers
-//! take them as they are.
+//! failure is a [`RecordError`]. A leader looks into every batch that it appends, compressed or not ([`validate`], which unpacks
+//! in turns: [`walk`]); followers take them as they are.
 
 pub mod batch;
 pub mod batches;
@@ -15,6 +15,7 @@ mod fields;
 #[cfg(test)]
 mod tests;
 pub mod validate;
+pub mod walk;
 
 pub use batch::{BatchHeader, HEADER_LENGTH, RecordBatch, TimestampType};
 pub use batches::Batches;

@@ -3,7 +3,8 @@
 //! Offsets are not assigned here; the checks see the batch as the client sent it. The first failing check wins.
 
 use super::compression::{TOO_LARGE, TargetCompression};
-use super::{BatchBuilder, BatchHeader, Compression, NO_TIMESTAMP, RecordError, RecordView, TimestampType};
+use super::walk::{PassedRecord, RecordWalk, Walked};
+use super::{BatchBuilder, BatchHeader, Compression, NO_TIMESTAMP, RecordError, TimestampType};
 use crate::ids::TopicPartition;
 use crate::protocol::ErrorCode;
 use alloc::format;
@@ -99,12 +100,11 @@ pub fn check_produce_records(version: i16, records: &[u8]) -> Result<(), Rejecti
     }
 }
 
-/// Checks header and records of one batch from a client, compressed or not, and compresses it anew where the topic wants
-/// another codec, or where its records do not count their offsets from 0. `bytes` is the batch; `now_ms` the wall clock.
+/// Checks header and records of one batch from a client, compressed or not, all at once. `bytes` is the batch; `now_ms` the
+/// wall clock.
 ///
 /// # Errors
-/// As Kafka refuses it; `MESSAGE_TOO_LARGE` where its records have more than
-/// [`MAX_UNCOMPRESSED`](super::compression::MAX_UNCOMPRESSED) bytes, which Kafka would take.
+/// As of [`ClientBatchCheck`].
 pub fn validate_client_batch(
     header: &BatchHeader,
     bytes: &[u8],
@@ -112,35 +112,159 @@ pub fn validate_client_batch(
     partition: &TopicPartition,
     now_ms: i64,
 ) -> Result<Validated, Rejection> {
-    validate_header(header, partition)?;
-    let (source, mut is_in_place) = plan(header, rules)?;
-    // What Kafka calls a record in its texts depends on how much of it was read.
-    let kind = if is_in_place && source != Compression::None { "PartialDefaultRecord" } else { "DefaultRecord" };
-    let records = header.uncompressed(bytes).map_err(|error| unreadable(&error))?;
-    let mut max_timestamp = NO_TIMESTAMP;
-    let mut faults = Vec::new();
-    for record in header.views(&records) {
-        let record = record.map_err(|error| unreadable(&error))?;
-        let fault = if rules.compacted && record.key.is_none() {
+    let mut check = ClientBatchCheck::new(header, rules, partition, now_ms)?;
+    loop {
+        let mut all = usize::MAX;
+        if let Some(validated) = check.go_on(bytes, &mut all) {
+            return validated;
+        }
+    }
+}
+
+/// The check of one batch from a client, compressed or not; one that is compressed as the topic wants is unpacked in turns. What
+/// is to be compressed anew, because the topic wants another codec or because its records do not count their offsets from 0, is
+/// held as a whole for that.
+///
+/// # Errors
+/// As Kafka refuses it; `MESSAGE_TOO_LARGE` where what is compressed anew has more than
+/// [`MAX_UNCOMPRESSED`](super::compression::MAX_UNCOMPRESSED) bytes, which Kafka would take.
+#[derive(Clone, Debug)]
+pub struct ClientBatchCheck {
+    header: BatchHeader,
+    rules: Rules,
+    partition: TopicPartition,
+    now_ms: i64,
+    source: Compression,
+    is_in_place: bool,
+    /// What Kafka calls a record in its texts, which depends on how much of it was read.
+    kind: &'static str,
+    /// Where it is, of a batch that may stay compressed as it is.
+    walk: Option<RecordWalk>,
+    max_timestamp: i64,
+    faults: Vec<(ErrorCode, RejectedRecord)>,
+}
+
+impl ClientBatchCheck {
+    /// Checks the header; the records follow with [`ClientBatchCheck::go_on`].
+    pub fn new(
+        header: &BatchHeader,
+        rules: &Rules,
+        partition: &TopicPartition,
+        now_ms: i64,
+    ) -> Result<Self, Rejection> {
+        validate_header(header, partition)?;
+        let (source, is_in_place) = plan(header, rules)?;
+        let is_walked = is_in_place && source != Compression::None;
+        let walk = if is_walked { Some(RecordWalk::new(header, 0).map_err(|error| unreadable(&error))?) } else { None };
+        Ok(Self {
+            header: *header,
+            rules: rules.clone(),
+            partition: partition.clone(),
+            now_ms,
+            source,
+            is_in_place,
+            kind: if is_walked { "PartialDefaultRecord" } else { "DefaultRecord" },
+            walk,
+            max_timestamp: NO_TIMESTAMP,
+            faults: Vec::new(),
+        })
+    }
+
+    /// Checks on, as far as `budget` bytes that are unpacked go, which becomes less by them; `None` where there is more to do.
+    /// `bytes` is the batch, always the same.
+    pub fn go_on(&mut self, bytes: &[u8], budget: &mut usize) -> Option<Result<Validated, Rejection>> {
+        let checked = if self.walk.is_some() { self.walk_on(bytes, budget) } else { self.check_all(bytes).map(Some) };
+        checked.unwrap_or_else(|error| Some(Err(unreadable(&error))))
+    }
+
+    /// Goes through records that are held as a whole.
+    fn check_all(&mut self, bytes: &[u8]) -> Result<Result<Validated, Rejection>, RecordError> {
+        let header = self.header;
+        let records = header.uncompressed(bytes)?;
+        for record in header.views(&records) {
+            self.look_at(&PassedRecord::of(&record?));
+        }
+        Ok(self.validated(&records))
+    }
+
+    /// Goes on through the records of a compressed batch; `None` where some are left.
+    fn walk_on(
+        &mut self,
+        bytes: &[u8],
+        budget: &mut usize,
+    ) -> Result<Option<Result<Validated, Rejection>>, RecordError> {
+        let Some(mut walk) = self.walk.take() else { return Ok(None) };
+        let section = self.header.section(bytes)?;
+        loop {
+            match walk.next(section, budget)? {
+                Walked::Record(record) => self.look_at(&record),
+                Walked::Ended if self.is_in_place || !self.faults.is_empty() => return Ok(Some(self.validated(&[]))),
+                Walked::Ended => return Ok(Some(self.validated(&self.header.uncompressed(bytes)?))),
+                Walked::Paused => {
+                    self.walk = Some(walk);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn look_at(&mut self, record: &PassedRecord) {
+        let partition = &self.partition;
+        let fault = if self.rules.compacted && record.key_size.is_none() {
             let message = format!("Compacted topic cannot accept message without key in topic partition {partition}");
             Some((ErrorCode::InvalidRecord, message))
         } else {
-            timestamp_fault(header, &record, kind, rules, now_ms).map(|message| (ErrorCode::InvalidTimestamp, message))
+            self.timestamp_fault(record).map(|message| (ErrorCode::InvalidTimestamp, message))
         };
         if let Some((code, message)) = fault {
-            faults.push((code, RejectedRecord { batch_index: record.index, message }));
+            self.faults.push((code, RejectedRecord { batch_index: record.index, message }));
         }
-        max_timestamp = max_timestamp.max(header.timestamp_of(&record));
+        self.max_timestamp = self.max_timestamp.max(self.header.timestamp_at(record.timestamp_delta));
         // Of records that nobody compresses Kafka believes the offsets.
-        if source != Compression::None && record.offset_delta != record.index {
-            is_in_place = false;
+        if self.source != Compression::None && record.offset_delta != record.index {
+            self.is_in_place = false;
         }
     }
-    if !faults.is_empty() {
-        return Err(summarize(faults));
+
+    /// What came of it; `records` are to be compressed anew where they may not stay as they are.
+    fn validated(&mut self, records: &[u8]) -> Result<Validated, Rejection> {
+        if !self.faults.is_empty() {
+            return Err(summarize(core::mem::take(&mut self.faults)));
+        }
+        let rebuilt =
+            if self.is_in_place { None } else { Some(rebuild(&self.header, records, self.source, &self.rules)?) };
+        Ok(Validated { max_timestamp: self.max_timestamp, rebuilt })
     }
-    let rebuilt = if is_in_place { None } else { Some(rebuild(header, &records, source, rules)?) };
-    Ok(Validated { max_timestamp, rebuilt })
+
+    /// What is wrong with the timestamp of `record`.
+    fn timestamp_fault(&self, record: &PassedRecord) -> Option<String> {
+        let (rules, now_ms, kind) = (&self.rules, self.now_ms, self.kind);
+        let timestamp = self.header.timestamp_at(record.timestamp_delta);
+        let offset = record.offset(&self.header);
+        let (before, after) = (rules.timestamp_before_max_ms, rules.timestamp_after_max_ms);
+        // Numbers wrap as Java's do: the default of `before` is the largest there is.
+        if rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
+            let age = now_ms.wrapping_sub(timestamp);
+            return (age > before || age.wrapping_neg() > after).then(|| {
+                format!(
+                    "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should be \
+                     within [{}, {}]",
+                    now_ms.wrapping_sub(before),
+                    now_ms.wrapping_add(after)
+                )
+            });
+        }
+        (self.header.timestamp_type() == TimestampType::LogAppendTime).then(|| {
+            let absent = if kind == "DefaultRecord" { 0 } else { -1 };
+            let size = |field: Option<usize>| field.map_or(absent, |bytes| bytes as i64);
+            format!(
+                "Invalid timestamp type in message {kind}(offset={offset}, timestamp={timestamp}, key={} bytes, \
+                 value={} bytes). Producer should not set timestamp type to LogAppendTime.",
+                size(record.key_size),
+                size(record.value_size)
+            )
+        })
+    }
 }
 
 /// Compresses one batch of a coordinator anew where the topic wants another codec; it is taken at its word else.
@@ -207,41 +331,6 @@ fn validate_header(header: &BatchHeader, partition: &TopicPartition) -> Result<(
         ));
     }
     Ok(())
-}
-
-/// What is wrong with the timestamp of `record`, which Kafka's texts call `kind`.
-fn timestamp_fault(
-    header: &BatchHeader,
-    record: &RecordView<'_>,
-    kind: &str,
-    rules: &Rules,
-    now_ms: i64,
-) -> Option<String> {
-    let timestamp = header.timestamp_of(record);
-    let offset = header.base_offset.saturating_add(i64::from(record.offset_delta));
-    let (before, after) = (rules.timestamp_before_max_ms, rules.timestamp_after_max_ms);
-    // Numbers wrap as Java's do: the default of `before` is the largest there is.
-    if rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
-        let age = now_ms.wrapping_sub(timestamp);
-        return (age > before || age.wrapping_neg() > after).then(|| {
-            format!(
-                "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should be within \
-                 [{}, {}]",
-                now_ms.wrapping_sub(before),
-                now_ms.wrapping_add(after)
-            )
-        });
-    }
-    (header.timestamp_type() == TimestampType::LogAppendTime).then(|| {
-        let absent = if kind == "DefaultRecord" { 0 } else { -1 };
-        let size = |field: Option<&[u8]>| field.map_or(absent, |bytes| bytes.len() as i64);
-        format!(
-            "Invalid timestamp type in message {kind}(offset={offset}, timestamp={timestamp}, key={} bytes, value={} \
-             bytes). Producer should not set timestamp type to LogAppendTime.",
-            size(record.key),
-            size(record.value)
-        )
-    })
 }
 
 /// Kafka's summary of the records at fault: one wrong timestamp among them makes it that of timestamps.

@@ -95,17 +95,17 @@ impl Kernel {
     // Processes.
 
     /// Starts a program.
-    pub(super) fn execute(&self, start: Start, Execute { tool, arguments }: Execute) -> ProcessId {
+    pub(super) fn execute(&self, start: Start, Execute { tool, arguments, columns }: Execute) -> ProcessId {
         let state = &mut *self.state();
-        let environment = state.environment(&start, tool.name);
+        let environment = Environment { columns_variable: columns, ..state.environment(&start, tool.name) };
         let program = Program::of(state.now, tool, arguments, &environment);
         state.add(start, |_| Code::Program(Box::new(program)))
     }
 
     /// Makes a process that runs a script run a program as soon as the script ends, as `exec` does.
-    pub(super) fn replace(&self, id: ProcessId, start: Start, Execute { tool, arguments }: Execute) {
+    pub(super) fn replace(&self, id: ProcessId, start: Start, Execute { tool, arguments, columns }: Execute) {
         let state = &mut *self.state();
-        let environment = state.environment(&start, tool.name);
+        let environment = Environment { columns_variable: columns, ..state.environment(&start, tool.name) };
         let program = Program::of(state.now, tool, arguments, &environment);
         if let Some(process) = state.processes.get_mut(&id) {
             let parent = process.start.parent;

@@ -178,13 +178,14 @@ impl Shell {
             match runnable {
                 Runnable::Tool(tool) => {
                     let arguments = fields.into_iter().skip(1).collect();
+                    let columns = self.exported("COLUMNS");
                     if self.is_last_act {
                         let start = self.start(command, Some(self.group));
-                        self.kernel.replace(self.id, start, Execute { tool, arguments });
+                        self.kernel.replace(self.id, start, Execute { tool, arguments, columns });
                         return Err(Flow::Exit);
                     }
                     let start = self.start(command.clone(), self.group_of_children());
-                    let id = self.kernel.execute(start, Execute { tool, arguments });
+                    let id = self.kernel.execute(start, Execute { tool, arguments, columns });
                     self.foreground(Vec::from([id]), command).await
                 }
                 Runnable::Builtin(builtin) => self.program_of_shell(builtin, fields).await,

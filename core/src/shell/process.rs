@@ -146,6 +146,8 @@ impl Process {
 pub(super) struct Execute {
     pub(super) tool: &'static Tool,
     pub(super) arguments: Vec<String>,
+    /// The variable `COLUMNS`, where it is exported.
+    pub(super) columns: Option<String>,
 }
 
 /// A process as `ps` and `jobs` see it.

@@ -62,7 +62,7 @@ fn execute(kernel: &Kernel, command: &str) -> ProcessId {
     let mut words = command.split(' ').map(ToString::to_string);
     let path = words.next().unwrap_or_default();
     let tool: &'static Tool = find(path.rsplit('/').next().unwrap_or_default()).expect("a tool");
-    let id = kernel.execute(start(command, SHELL), Execute { tool, arguments: words.collect() });
+    let id = kernel.execute(start(command, SHELL), Execute { tool, arguments: words.collect(), columns: None });
     kernel.run();
     id
 }

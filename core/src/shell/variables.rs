@@ -40,6 +40,11 @@ impl Shell {
         self.assign("BASH_VERSION", "5.2.15(1)-release".to_string());
     }
 
+    /// The value of a variable as the programs that are started see it.
+    pub(super) fn exported(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|variable| variable.is_exported)?.values.first().cloned()
+    }
+
     /// The value of a variable, or of `$?` and the like.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         if let Some(variable) = self.variables.get(name) {

@@ -1,5 +1,6 @@
 //! Whole clusters.
 
+mod configs;
 mod dynamic_quorum;
 mod failing_disks;
 mod quotas;

@@ -31,8 +31,13 @@ pub fn run_tool(name: &str, arguments: Vec<String>) -> io::Result<Option<i32>> {
     let started = std::time::Instant::now();
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
     let is_interactive = io::stdin().is_terminal();
-    let environment =
-        Environment { seed, is_interactive, is_host_known: |host| resolve(host, 0).is_ok(), ..Environment::default() };
+    let environment = Environment {
+        seed,
+        is_interactive,
+        columns_variable: std::env::var("COLUMNS").ok(),
+        is_host_known: |host| resolve(host, 0).is_ok(),
+        ..Environment::default()
+    };
     let Some(program) = Program::start(now(started), name, arguments, &environment) else { return Ok(None) };
     read_standard_input(sender.clone(), Arc::clone(&waker));
     let interrupted = move || {

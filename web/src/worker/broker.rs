@@ -15,6 +15,7 @@ use crate::locks::{self, Held};
 use crate::post_message::{end_worker, pause, sleep};
 use broker_core::cli::file::{FileAnswer, FileError, FileRequest};
 use broker_core::event::Event;
+use broker_core::log::TailMemory;
 use broker_core::log::storage::{StoreCommand, Ticket};
 use broker_core::node::Input;
 use broker_core::text::Str;
@@ -46,6 +47,8 @@ pub struct BrokerWorker<P> {
     locks: RefCell<Vec<Held>>,
     in_memory: Cell<bool>,
     killed: Cell<bool>,
+    /// What was unpacked to look at the node's logs.
+    looks: RefCell<TailMemory>,
     report: Box<dyn Fn(BrokerReport)>,
 }
 
@@ -59,6 +62,7 @@ impl<P: Program + 'static> BrokerWorker<P> {
             locks: RefCell::default(),
             in_memory: Cell::new(false),
             killed: Cell::new(false),
+            looks: RefCell::default(),
             report: Box::new(report),
         })
     }
@@ -77,7 +81,8 @@ impl<P: Program + 'static> BrokerWorker<P> {
                 self.with_host(Host::kill);
             }
             BrokerCommand::TakeView => {
-                let view = self.host().and_then(|host| host.view(Program::view).flatten());
+                let memory = &mut *self.looks.borrow_mut();
+                let view = self.host().and_then(|host| host.view(|program| program.view(memory)).flatten());
                 (self.report)(BrokerReport::View(view));
             }
             BrokerCommand::Files { ticket, directory, request } => self.files(*ticket, directory, request),

@@ -1,6 +1,8 @@
 //! What a frame tells at a glance: how many records it carries, of which key, which error. The bytes stay where they lie: a
-//! few small windows of them are read, never the records themselves.
+//! few small windows of them are read, never the records themselves; but for a small one that is compressed.
 
+use broker_core::record::walk::first_key;
+use broker_core::record::{BatchHeader, HEADER_LENGTH};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a frame, wherever they are.
@@ -35,11 +37,14 @@ const WINDOW: usize = 128;
 const STEPS: u32 = 24;
 /// A longer key has no colour in the lane.
 const KEY: usize = 64;
+/// The largest compressed record whose key is read: bytes of its batch, and of what is unpacked.
+const COMPRESSED: u32 = 4 << 10;
+const UNPACKED: usize = 16 << 10;
 /// Where in a batch its fields begin.
 const LENGTH: u32 = 8;
 const ATTRIBUTES: u32 = 21;
 const COUNT: u32 = 57;
-const RECORDS: u32 = 61;
+const RECORDS: u32 = HEADER_LENGTH as u32;
 /// The attribute of a batch of control records.
 const CONTROL: i16 = 0x20;
 /// `NoOpRecord` in the metadata log: frame version 1, type 20, version 0.
@@ -193,7 +198,13 @@ fn records(eye: &mut Eye<'_>, found: &mut Glance) {
         let is_control = attributes & CONTROL != 0;
         let readable = attributes & (CONTROL | 7) == 0;
         let alone = found.records == 0 && count == 1;
-        let (key, no_op) = if readable && (alone || found.metadata) { first_record(eye) } else { (None, false) };
+        let (key, no_op) = if readable && (alone || found.metadata) {
+            first_record(eye)
+        } else if alone && !is_control && length <= COMPRESSED {
+            (compressed_key(eye.frame, batch, length), false)
+        } else {
+            (None, false)
+        };
         found.quiet &= found.metadata && count == 1 && no_op;
         if is_control {
             found.markers = found.markers.saturating_add(count);
@@ -229,6 +240,15 @@ fn first_record(eye: &mut Eye<'_>) -> (Option<String>, bool) {
     let mut begins = [0; 3];
     eye.frame.read(eye.at, &mut begins);
     (key, value >= 3 && begins == NO_OP)
+}
+
+/// The key of the record that a compressed batch at `at` begins with.
+fn compressed_key(frame: &dyn Frame, at: u32, length: u32) -> Option<String> {
+    let mut bytes = vec![0; (LENGTH + 4 + length) as usize];
+    frame.read(at, &mut bytes);
+    let header = BatchHeader::parse(&bytes).ok()?;
+    let key = first_key(&header, &bytes, KEY + 1, UNPACKED).filter(|key| key.len() <= KEY)?;
+    String::from_utf8(key).ok()
 }
 
 fn unzigzag(number: u32) -> i32 {

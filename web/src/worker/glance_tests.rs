@@ -11,6 +11,7 @@ use broker_core::protocol::messages::vote_response::VoteResponse;
 use broker_core::protocol::messages::{fetch_request::FetchRequest, vote_request::VoteRequest};
 use broker_core::protocol::{encode_request, encode_response};
 use broker_core::record::BatchBuilder;
+use broker_core::record::compression::{gzip, lz4, snappy, zstd};
 use broker_core::record::control::end_transaction_marker;
 use broker_core::text::Str;
 use bytes::Bytes;
@@ -59,6 +60,30 @@ fn a_produce_request_tells_its_records_and_the_key_of_a_single_one() {
     assert_eq!(several, Glance { records: 3, ..Glance::default() });
     let many = vec![batch(&["a"]); 40];
     assert!(glance(&produce(&many), true, 0, 13).more);
+}
+
+#[test]
+fn the_key_of_a_small_compressed_record_is_told_too() {
+    let compressors = [gzip::compressor(-1), snappy::compressor(), lz4::compressor(), zstd::compressor()];
+    for compressor in compressors {
+        let sent = |key: &str, value: &[u8]| {
+            let mut builder = BatchBuilder::new(0);
+            builder.append(7, Some(key.as_bytes()), Some(value), &[]);
+            produce(&[builder.compressed(&compressor).build()])
+        };
+        let seen = |key: &str, value: &[u8]| glance(&sent(key, value), true, 0, 13);
+        let known = Glance { records: 1, key: Some("user-1".into()), ..Glance::default() };
+        assert_eq!(seen("user-1", b"value"), known, "{compressor:?}");
+        let unknown = Glance { records: 1, ..Glance::default() };
+        assert_eq!(seen(&"k".repeat(65), b"value"), unknown, "{compressor:?}");
+        let mut state = 1_u32;
+        let noise = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let noise: Vec<u8> = (0..8192).map(noise).collect();
+        assert_eq!(seen("user-1", &noise), unknown, "{compressor:?}: too large to look into");
+    }
 }
 
 #[test]

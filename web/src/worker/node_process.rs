@@ -5,6 +5,7 @@ use super::link::ToSwitch;
 use super::program::Program;
 use crate::bridge::BrokerStart;
 use broker_core::config::{BrokerConfig, Properties};
+use broker_core::log::TailMemory;
 use broker_core::log::storage::StoreCommand;
 use broker_core::node::{Input, MetaProperties, Node, NodeView, Output};
 use broker_core::rng::Rng;
@@ -21,8 +22,8 @@ impl Program for Node {
         Self::poll_output(self)
     }
 
-    fn view(&self) -> Option<NodeView> {
-        Self::view(self)
+    fn view(&self, memory: &mut TailMemory) -> Option<NodeView> {
+        self.view_again(memory)
     }
 }
 

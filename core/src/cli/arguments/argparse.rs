@@ -210,6 +210,8 @@ pub(in crate::cli) struct Parser {
     pub(in crate::cli) commands: &'static [Command],
     /// What the usage calls a sub-command; empty where it names them all.
     pub(in crate::cli) command_name: &'static str,
+    /// Columns of a line of what is printed.
+    pub(in crate::cli) width: usize,
 }
 
 /// What was given.
@@ -286,7 +288,19 @@ impl Stopped {
     }
 }
 
+/// Columns of a line where nobody says how wide the screen is.
+pub(in crate::cli) const WIDTH: usize = 75;
+
 impl Parser {
+    /// The same for this terminal: argparse4j leaves five columns of `COLUMNS` free. Without that variable it asks a real
+    /// terminal, of which there is none here.
+    pub(in crate::cli) fn on(self, terminal: &Terminal) -> Self {
+        // Java's integers take a sign and nothing else besides digits.
+        let columns = terminal.columns_variable().and_then(|columns| columns.parse::<i32>().ok()).unwrap_or_default();
+        let width = columns.checked_sub(5).and_then(|width| usize::try_from(width).ok()).filter(|width| *width > 0);
+        Self { width: width.unwrap_or(WIDTH), ..self }
+    }
+
     /// Reads arguments.
     ///
     /// # Errors

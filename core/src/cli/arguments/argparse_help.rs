@@ -1,4 +1,4 @@
-//! Usage, help and errors as argparse4j prints them: lines of 75 columns, filled with blanks from both ends.
+//! Usage, help and errors as argparse4j prints them: lines of 75 columns, or of as many as the screen has, filled with blanks from both ends.
 
 use super::argparse::{Action, Argument, Group, Level, Parser};
 use super::line_break::pieces;
@@ -8,8 +8,6 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Columns of a line.
-const WIDTH: usize = 75;
 /// Where the right column of the help begins.
 const INDENT: usize = 25;
 /// A wider name has a line of its own.
@@ -24,7 +22,7 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
     let mut text = usage(parser, level);
     let description = level.command.map_or(parser.description, |command| command.description);
     if !description.is_empty() {
-        text.extend(["\n", &wrap(description, 0, ""), "\n"]);
+        text.extend(["\n", &wrap(parser.width, description, 0, ""), "\n"]);
     }
     if level.command.is_none() && !parser.commands.is_empty() && parser.command_name.is_empty() {
         text += "\npositional arguments:\n";
@@ -39,17 +37,17 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
         .arguments
         .iter()
         .filter(|argument| !is_apart(argument))
-        .for_each(|argument| argument_row(&mut text, argument));
+        .for_each(|argument| argument_row(&mut text, parser.width, argument));
     for (index, group) in level.groups.iter().enumerate() {
         match group {
             Group::Titled(title) => text.extend(["\n", title, ":\n"]),
             Group::Explained(title, description) => {
-                text.extend(["\n", title, ":\n  ", &wrap(description, 2, "  "), "\n\n"]);
+                text.extend(["\n", title, ":\n  ", &wrap(parser.width, description, 2, "  "), "\n\n"]);
             }
-            Group::Described(description) => text.extend(["\n  ", &wrap(description, 2, "  "), "\n\n"]),
+            Group::Described(description) => text.extend(["\n  ", &wrap(parser.width, description, 2, "  "), "\n\n"]),
             Group::Exclusive { .. } => continue,
         }
-        level.members(index).for_each(|argument| argument_row(&mut text, argument));
+        level.members(index).for_each(|argument| argument_row(&mut text, parser.width, argument));
     }
     if level.command.is_none() && !parser.command_name.is_empty() {
         text += "\ncommands:\n";
@@ -59,15 +57,15 @@ pub(in crate::cli) fn help(parser: &Parser, level: &Level<'_>) -> String {
 }
 
 fn list_commands(text: &mut String, parser: &Parser) {
-    row(text, &commands(parser), "");
+    row(text, parser.width, &commands(parser), "");
     for command in parser.commands {
-        row(text, &format!("  {}", command.name), command.help);
+        row(text, parser.width, &format!("  {}", command.name), command.help);
     }
 }
 
 /// A mistake, with the usage before it.
 pub(in crate::cli) fn error(parser: &Parser, level: &Level<'_>, message: &str) -> String {
-    usage(parser, level) + &wrap(&format!("{}: error: {message}\n", parser.name), 0, "")
+    usage(parser, level) + &wrap(parser.width, &format!("{}: error: {message}\n", parser.name), 0, "")
 }
 
 /// Names that look like what was typed, each with what of it is compared.
@@ -132,7 +130,7 @@ fn usage(parser: &Parser, level: &Level<'_>) -> String {
         width = 2 * indent;
     }
     for (index, word) in words.iter().enumerate() {
-        if index > 0 && width + word.len() + 1 > WIDTH {
+        if index > 0 && width + word.len() + 1 > parser.width {
             text.extend(["\n", &blanks(indent)]);
             width = indent;
         }
@@ -195,12 +193,12 @@ fn value_name(argument: &Argument) -> String {
     }
 }
 
-fn argument_row(text: &mut String, argument: &Argument) {
+fn argument_row(text: &mut String, width: usize, argument: &Argument) {
     let flags = argument.flags.iter().map(|flag| format!("{flag}{}", value_name(argument)));
-    row(text, &flags.collect::<Vec<_>>().join(", "), argument.help);
+    row(text, width, &flags.collect::<Vec<_>>().join(", "), argument.help);
 }
 
-fn row(text: &mut String, name: &str, help: &str) {
+fn row(text: &mut String, width: usize, name: &str, help: &str) {
     text.extend(["  ", name]);
     if !help.is_empty() {
         let gap = if name.len() <= WIDEST_NAME {
@@ -209,43 +207,43 @@ fn row(text: &mut String, name: &str, help: &str) {
             *text += "\n";
             INDENT
         };
-        text.extend([&*blanks(gap), &wrap(help, INDENT, &blanks(INDENT))]);
+        text.extend([&*blanks(gap), &wrap(width, help, INDENT, &blanks(INDENT))]);
     }
     *text += "\n";
 }
 
-/// Cuts a text into lines, of which the first begins at column `offset`.
-fn wrap(text: &str, offset: usize, indent: &str) -> String {
+/// Cuts a text into lines of `width`, of which the first begins at column `offset`.
+fn wrap(width: usize, text: &str, offset: usize, indent: &str) -> String {
     let (mut lines, mut line) = (String::new(), String::new());
-    let mut width = offset;
+    let mut at = offset;
     for piece in pieces(text) {
         let length = piece.chars().count();
-        width += length;
-        if width > WIDTH {
-            lines.extend([&*filled(&line, width - length), "\n", indent]);
+        at += length;
+        if at > width {
+            lines.extend([&*filled(&line, at - length, width), "\n", indent]);
             line.clear();
-            width = indent.len() + length;
+            at = indent.len() + length;
         }
         line += piece;
         if piece.ends_with('\n') {
             lines.extend([&line, indent]);
             line.clear();
-            width = indent.len();
+            at = indent.len();
         }
     }
     lines + &line
 }
 
-/// A line of this width with more blanks between its words, so that it ends where lines end. A blank that is left over
+/// A line that ends at column `end` with more blanks between its words, so that it ends at `width`. A blank that is left over
 /// goes to the middle.
-fn filled(line: &str, width: usize) -> String {
+fn filled(line: &str, end: usize, width: usize) -> String {
     let trimmed = line.trim_matches(' ');
-    let width = width - (line.len() - trimmed.len());
+    let end = end - (line.len() - trimmed.len());
     let gaps = trimmed.as_bytes().windows(2).filter(|pair| pair[0] != b' ' && pair[1] == b' ').count();
     if gaps == 0 {
         return trimmed.into();
     }
-    let missing = WIDTH.saturating_sub(width);
+    let missing = width.saturating_sub(end);
     let (each, rest) = (missing / gaps, missing % gaps);
     let first = (gaps - rest).div_ceil(2);
     let (mut text, mut gap, mut before) = (String::new(), 0, ' ');

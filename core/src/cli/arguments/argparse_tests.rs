@@ -26,6 +26,7 @@ const PARSER: Parser = Parser {
         Command { name: "lint", help: "", description: "", arguments: &[], groups: &[] },
     ],
     command_name: "",
+    width: super::WIDTH,
 };
 
 fn parse(line: &str) -> Result<Arguments, Stopped> {

@@ -4,7 +4,7 @@
 
 mod performance;
 
-use super::arguments::argparse::{Argument, Arguments, Group, Number, Parser, several, store, store_true};
+use super::arguments::argparse::{Argument, Arguments, Group, Number, Parser, WIDTH, several, store, store_true};
 use super::failure::{Exception, Failure};
 use super::producer_log::{failure, log_retry, too_large};
 use super::producer_properties::producer_config;
@@ -68,6 +68,7 @@ const PARSER: Parser = Parser {
     )],
     commands: &[],
     command_name: "",
+    width: WIDTH,
 };
 const PAYLOAD_FILE: Argument =
     store(&["--payload-file"], "A file of payloads, of which each record gets one at random.")
@@ -86,7 +87,7 @@ pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     let words = terminal.arguments();
     // Without arguments it shows its help, and all is well; asked for the help it ends as after a mistake.
     let (words, code) = if words.is_empty() { (alloc::vec!["--help".to_string()], 0) } else { (words, 1) };
-    let arguments = PARSER.parse(&words).map_err(|stopped| stopped.end(&terminal, code))?;
+    let arguments = PARSER.on(&terminal).parse(&words).map_err(|stopped| stopped.end(&terminal, code))?;
     let plan = Plan::new(&terminal, &arguments).await?;
     let config = producer_config(&terminal, &plan.properties)?;
     let (client_id, delivery_ms) = (config.client_id.clone(), config.delivery_timeout.as_millis() as u64);
@@ -158,7 +159,7 @@ impl Plan {
         let warmup_records = long("warmup-records").unwrap_or(0).max(0);
         let size = arguments.integer("record-size");
         let reporting_ms = long("reporting-interval").unwrap_or(5000);
-        let wrong = |message: &str| Err(PARSER.wrong(None, message.to_string()).end(terminal, 0));
+        let wrong = |message: &str| Err(PARSER.on(terminal).wrong(None, message.to_string()).end(terminal, 0));
         let is_too_small = |number: Option<i64>| number.is_some_and(|number| number <= 0);
         let sources = ["bootstrap-server", "command-property", "producer-props", "producer.config", "command-config"];
         if num_records <= 0 {

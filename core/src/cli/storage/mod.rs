@@ -3,7 +3,7 @@
 mod formatter;
 mod scram_parser;
 
-use super::arguments::argparse::{Arguments, Command, Group, Parser, Stopped, append, store, store_true};
+use super::arguments::argparse::{Arguments, Command, Group, Parser, Stopped, WIDTH, append, store, store_true};
 use super::controller_file;
 use super::failure::{Exception, Failure, terse};
 use super::feature_versions::{level_of, name_and_level, print_dependencies, print_version_mapping};
@@ -87,12 +87,13 @@ const PARSER: Parser = Parser {
         Command { name: "random-uuid", help: "Makes an id.", description: "", arguments: &[], groups: &[] },
     ],
     command_name: "",
+    width: WIDTH,
 };
 
 /// The tool. What it does not catch Java prints.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     let words = words(&terminal).await.map_err(|stopped| stopped.end(&terminal, 0))?;
-    let arguments = PARSER.parse(&words).map_err(|stopped| stopped.end(&terminal, 0))?;
+    let arguments = PARSER.on(&terminal).parse(&words).map_err(|stopped| stopped.end(&terminal, 0))?;
     match execute(&terminal, &arguments).await {
         Err(Failure::Thrown(exception)) if exception.class == super::failure::TERSE => {
             terminal.error_line(&exception.message);
@@ -116,7 +117,7 @@ async fn words(terminal: &Terminal) -> Result<Vec<String>, Stopped> {
         };
         let Ok(content) = terminal.file(path).await else {
             let command = words.first().map(String::as_str);
-            return Err(PARSER.wrong(command, format!("Could not read arguments from file '{path}'")));
+            return Err(PARSER.on(terminal).wrong(command, format!("Could not read arguments from file '{path}'")));
         };
         left.extend(String::from_utf8_lossy(&content).lines().rev().map(ToString::to_string));
     }

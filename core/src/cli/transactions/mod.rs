@@ -10,7 +10,7 @@ mod abort;
 mod ask;
 mod hanging;
 
-use super::arguments::argparse::{Argument, Arguments, Command, Group, Number, Parser, VERSION, store};
+use super::arguments::argparse::{Argument, Arguments, Command, Group, Number, Parser, VERSION, WIDTH, store};
 use super::failure::{Exception, Failure};
 use super::properties_file;
 use super::table::print_table;
@@ -108,12 +108,13 @@ const PARSER: Parser = Parser {
         },
     ],
     command_name: "COMMAND",
+    width: WIDTH,
 };
 
 /// The tool.
 pub(super) async fn run(terminal: Terminal) -> Result<(), Failure> {
     // Kafka's tool ends with 1 after its help as well.
-    let arguments = PARSER.parse(&terminal.arguments()).map_err(|stopped| stopped.end(&terminal, 1))?;
+    let arguments = PARSER.on(&terminal).parse(&terminal.arguments()).map_err(|stopped| stopped.end(&terminal, 1))?;
     let properties = match arguments.value("command-config") {
         Some(path) => properties_file::read(&terminal, path)
             .await

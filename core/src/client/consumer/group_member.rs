@@ -49,6 +49,8 @@ pub(super) struct GroupMember {
     heartbeat_in_flight: bool,
     /// The last assignment and its generation: the memory of sticky assignors.
     last_assignment: (Vec<TopicPartition>, i32),
+    /// Generation and member id of the last time it got an assignment.
+    joined: (i32, Str),
     /// Partition counts the leader assigned by; other counts make it rejoin.
     assigned_counts: SortedMap<Str, i32>,
     /// All members' subscriptions, while the leader waits for metadata until a time.
@@ -72,6 +74,7 @@ impl Default for GroupMember {
             next_heartbeat: Instant::ZERO,
             heartbeat_in_flight: false,
             last_assignment: (Vec::new(), NO_GENERATION),
+            joined: (NO_GENERATION, Str::default()),
             assigned_counts: SortedMap::new(),
             gathered: None,
         }
@@ -79,6 +82,11 @@ impl Default for GroupMember {
 }
 
 impl GroupMember {
+    /// Generation and member id of the last time it got an assignment; a member that lost its place since still says so.
+    pub(super) const fn joined(&self) -> &(i32, Str) {
+        &self.joined
+    }
+
     pub(super) const fn state(&self) -> MemberState {
         self.state
     }
@@ -377,6 +385,7 @@ impl Consumer {
         self.member.state = MemberState::Stable;
         self.member.next_heartbeat = now.monotonic + self.config.heartbeat_interval;
         self.member.last_assignment = (assigned.clone(), generation_id);
+        self.member.joined = (generation_id, member_id.clone());
         let leader = self.member.is_leader;
         self.events.push_back(ConsumerEvent::Rejoined { generation_id, member_id, leader });
         if !revoked.is_empty() {

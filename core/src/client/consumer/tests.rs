@@ -134,11 +134,18 @@ fn a_member_thrown_out_loses_its_partitions_and_comes_back() {
         (ApiKey::OffsetCommit, ErrorCode::IllegalGeneration),
     ] {
         let mut world = alone();
+        let place = |world: &World| {
+            let group = world.consumers[0].group_metadata().expect("it has a group");
+            (group.generation_id, group.member_id.is_empty())
+        };
+        assert_eq!(place(&world), (-1, true));
         world.subscribe(0, &["orders"]);
         world.run(1000);
+        assert_eq!(place(&world), (1, false));
         world.told(0);
         world.fail_next(key.code(), code);
         world.run(5500);
+        assert_eq!(place(&world), (2, false));
         let told = world.told(0);
         let lost = told.iter().position(|event| event == "lost").expect("lost");
         assert_eq!(told[lost + 1..lost + 3], ["generation 2 leader", "assigned orders-0 orders-1"], "{key:?} {code:?}");
@@ -213,6 +220,7 @@ fn assigned_by_hand_it_needs_no_group_and_obeys_seeks() {
     world.append(("orders", 0), &["a", "b", "c"]);
     world.append(("orders", 0), &["d"]);
     world.consumers[0].assign(vec![orders(0)]);
+    assert_eq!(world.consumers[0].group_metadata(), None);
     world.run(1000);
     assert_eq!(world.values(0), ["a", "b", "c", "d"]);
     world.events[0].clear();

@@ -55,16 +55,17 @@ impl Producer {
         Ok(())
     }
 
-    /// Commits a group's offsets with the transaction.
+    /// Commits a group's offsets with the transaction; of no offsets it is done at once.
     ///
     /// # Errors
-    /// What Kafka's producer throws where none is open.
+    /// What Kafka's producer throws where none is open, or of a generation without a member.
     pub fn send_offsets_to_transaction(
         &mut self,
         now: Now,
         offsets: SortedMap<TopicPartition, TransactionalOffset>,
         group: ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
+        group.check()?;
         self.transactional()?.send_offsets(now.monotonic, offsets, group)?;
         self.flow(now);
         Ok(())

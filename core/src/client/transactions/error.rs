@@ -15,6 +15,8 @@ pub enum TransactionErrorKind {
     Kafka,
     /// `IllegalStateException`.
     IllegalState,
+    /// `IllegalArgumentException`.
+    IllegalArgument,
     /// `CommitFailedException`.
     CommitFailed,
     /// `TransactionAbortedException`, of records that an abort kept from being sent.

@@ -68,7 +68,10 @@ pub struct TransactionalOffset {
     pub metadata: Str,
 }
 
-/// Who commits offsets in a transaction: `ConsumerGroupMetadata`.
+/// Who commits offsets in a transaction: `ConsumerGroupMetadata`. With that of [`Consumer::group_metadata`] the group's
+/// coordinator refuses what a member commits that was put out of its group, or was replaced (KIP-447).
+///
+/// [`Consumer::group_metadata`]: crate::client::Consumer::group_metadata
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerGroupMetadata {
     /// `group.id`.
@@ -79,6 +82,28 @@ pub struct ConsumerGroupMetadata {
     pub member_id: Str,
     /// `group.instance.id`.
     pub group_instance_id: Option<Str>,
+}
+
+impl ConsumerGroupMetadata {
+    /// Of a group of which nothing but the name is known: its coordinator refuses nothing.
+    pub const fn of_group(group_id: Str) -> Self {
+        Self { group_id, generation_id: -1, member_id: Str::from_static(""), group_instance_id: None }
+    }
+
+    /// A generation has members.
+    pub(super) fn check(&self) -> Result<(), TransactionError> {
+        if self.generation_id <= 0 || !self.member_id.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "Passed in group metadata GroupMetadata(groupId = {}, generationId = {}, memberId = , groupInstanceId = {}) has \
+             generationId > 0 but the member.id is unknown",
+            self.group_id,
+            self.generation_id,
+            self.group_instance_id.as_deref().unwrap_or_default()
+        );
+        Err(TransactionError::new(TransactionErrorKind::IllegalArgument, message))
+    }
 }
 
 /// How far a transactional producer is.
@@ -314,6 +339,10 @@ impl TransactionManager {
         group: ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
         let operation = TransactionOperation::SendOffsetsToTransaction;
+        if offsets.is_empty() {
+            self.outcomes.push_back((operation, Ok(())));
+            return Ok(());
+        }
         self.throw_if_pending(operation.name())?;
         self.fail_with_error()?;
         if self.state != State::InTransaction {

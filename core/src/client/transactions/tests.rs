@@ -375,6 +375,15 @@ fn calls_out_of_turn_throw_what_kafka_throws() {
     let message = "Cannot send offsets if a transaction is not in progress (currentState= READY)";
     assert_eq!(error, Err(TransactionError::illegal_state(message)));
 
+    let error = stage.producer.send_offsets_to_transaction(now, SortedMap::new(), group());
+    let done = (TransactionOperation::SendOffsetsToTransaction, Ok(()));
+    assert_eq!((error, stage.producer.poll_transaction()), (Ok(()), Some(done)), "of no offsets nobody is asked");
+    let nobody = ConsumerGroupMetadata { member_id: Str::default(), ..group() };
+    let error = stage.producer.send_offsets_to_transaction(now, offsets(), nobody).expect_err("a generation of nobody");
+    let message = "Passed in group metadata GroupMetadata(groupId = g, generationId = 3, memberId = , groupInstanceId = ) \
+                   has generationId > 0 but the member.id is unknown";
+    assert_eq!((error.kind, &*error.message), (TransactionErrorKind::IllegalArgument, message));
+
     let config = ProducerConfig { transactional_id: None, ..ProducerConfig::default() };
     let mut producer = Producer::new(config, 0, Rng::new(1));
     let message = "Transactional method invoked on a non-transactional producer.";

@@ -105,6 +105,7 @@ fn clients_over_their_quota_of_changes_are_refused_until_it_has_filled_up_again(
     let context = |client_id: &'static str, version| ControllerRequestContext {
         client: QuotaClient { user: "ANONYMOUS".into(), client_id: client_id.into() },
         version,
+        is_direct: false,
     };
     let create = |harness: &mut Harness, context: &ControllerRequestContext, name: &str, num_partitions| {
         let topic = CreatableTopic { name: name.into(), num_partitions, replication_factor: 1, ..Default::default() };

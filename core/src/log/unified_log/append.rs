@@ -10,8 +10,8 @@ use super::{SnapshotFile, UnifiedLog};
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset};
 use crate::protocol::ErrorCode;
 use crate::record::batch::{stamp, stamp_time};
-use crate::record::validate::{Rejection, Validated, compress_own_batch, validate_client_batch};
-use crate::record::{BatchHeader, NO_TIMESTAMP, RecordError, TimestampType};
+use crate::record::validate::{ClientBatchCheck, Rejection, Validated, compress_own_batch, validate_client_batch};
+use crate::record::{BatchHeader, Compression, NO_TIMESTAMP, RecordError, TimestampType};
 use crate::time::Now;
 use alloc::borrow::Cow;
 use alloc::format;
@@ -74,7 +74,33 @@ impl UnifiedLog {
         context: &TransactionContext,
         store: &mut StoreQueue,
     ) -> Result<AppendInfo, AppendError> {
-        let checked = self.check_leader_append(now, records, leader_epoch, origin, context)?;
+        self.append_validated(now, records, leader_epoch, (origin, context), None, store)
+    }
+
+    /// The check of the batch that a client wants appended, where it is compressed, so that it has to be unpacked for that: not to
+    /// be done at once. `None` where that is not so, or it is refused before it is unpacked.
+    pub fn client_batch_check(&self, now: Now, records: &[u8]) -> Option<ClientBatchCheck> {
+        let header = BatchHeader::parse(records).ok()?;
+        let is_unpacked = header.compression() != Ok(Compression::None)
+            && header.base_offset == 0
+            && header.size() as u64 <= self.config.max_message_bytes;
+        if !is_unpacked {
+            return None;
+        }
+        ClientBatchCheck::new(&header, &self.config.rules(), &self.topic_partition, now.wall_ms).ok()
+    }
+
+    /// Appends as [`Self::append_transactional`]; `validated` is what came of [`Self::client_batch_check`], where that was done.
+    pub fn append_validated(
+        &mut self,
+        now: Now,
+        records: &[u8],
+        leader_epoch: LeaderEpoch,
+        (origin, context): (AppendOrigin, &TransactionContext),
+        validated: Option<Result<Validated, Rejection>>,
+        store: &mut StoreQueue,
+    ) -> Result<AppendInfo, AppendError> {
+        let checked = self.check_leader_append(now, records, leader_epoch, (origin, context), validated)?;
         let first_offset = self.log_end_offset;
         if let Some(duplicate) = checked.duplicate {
             return Ok(AppendInfo {
@@ -230,10 +256,10 @@ impl UnifiedLog {
         now: Now,
         records: &'a [u8],
         leader_epoch: LeaderEpoch,
-        origin: AppendOrigin,
-        context: &TransactionContext,
+        (origin, context): (AppendOrigin, &TransactionContext),
+        validated: Option<Result<Validated, Rejection>>,
     ) -> Result<Checked<'a>, AppendError> {
-        let mut checked = self.check_batches(now, records, leader_epoch, origin)?;
+        let mut checked = self.check_batches(now, records, leader_epoch, origin, validated)?;
         if checked.records.len() as u64 > self.config.segment_bytes {
             return Err(Rejection::new(
                 ErrorCode::RecordListTooLarge,
@@ -272,6 +298,7 @@ impl UnifiedLog {
         records: &'a [u8],
         leader_epoch: LeaderEpoch,
         origin: AppendOrigin,
+        mut validated: Option<Result<Validated, Rejection>>,
     ) -> Result<Checked<'a>, AppendError> {
         let append_time = (self.config.message_timestamp_type == TimestampType::LogAppendTime
             && origin != AppendOrigin::RaftLeader)
@@ -289,16 +316,16 @@ impl UnifiedLog {
         while !rest.is_empty() {
             let header = BatchHeader::parse(rest).map_err(|error| corrupt(&error))?;
             let (batch, after) = rest.split_at(header.size());
-            let validated = match origin {
+            let valid = match origin {
                 AppendOrigin::RaftLeader => {
                     self.check_raft_batch(&header, checked.last_offset + 1, leader_epoch)?;
                     Validated { max_timestamp: header.max_timestamp, rebuilt: None }
                 }
                 AppendOrigin::Coordinator => compress_own_batch(&header, batch, &self.config.rules())?,
-                AppendOrigin::Client => self.check_client_batch(&header, batch, now)?,
+                AppendOrigin::Client => self.check_client_batch(&header, batch, now, validated.take())?,
             };
             let mut size = batch.len();
-            if let Some(rebuilt) = validated.rebuilt {
+            if let Some(rebuilt) = valid.rebuilt {
                 self.check_rebuilt_size(&rebuilt)?;
                 size = rebuilt.len();
                 let mut whole = checked.records.get(..position).unwrap_or_default().to_vec();
@@ -307,12 +334,11 @@ impl UnifiedLog {
                 checked.records = Cow::Owned(whole);
             } else if origin == AppendOrigin::Client
                 && append_time.is_none()
-                && (validated.max_timestamp != header.max_timestamp
-                    || header.timestamp_type() != TimestampType::CreateTime)
+                && (valid.max_timestamp != header.max_timestamp || header.timestamp_type() != TimestampType::CreateTime)
             {
-                checked.wrong_timestamps.push((position, validated.max_timestamp));
+                checked.wrong_timestamps.push((position, valid.max_timestamp));
             }
-            checked.max_timestamp = checked.max_timestamp.max(append_time.unwrap_or(validated.max_timestamp));
+            checked.max_timestamp = checked.max_timestamp.max(append_time.unwrap_or(valid.max_timestamp));
             checked.last_offset += i64::from(header.last_offset_delta) + 1;
             position += size;
             rest = after;
@@ -320,7 +346,13 @@ impl UnifiedLog {
         Ok(checked)
     }
 
-    fn check_client_batch(&self, header: &BatchHeader, batch: &[u8], now: Now) -> Result<Validated, AppendError> {
+    fn check_client_batch(
+        &self,
+        header: &BatchHeader,
+        batch: &[u8],
+        now: Now,
+        validated: Option<Result<Validated, Rejection>>,
+    ) -> Result<Validated, AppendError> {
         let partition = &self.topic_partition;
         if header.base_offset != 0 {
             return Err(Rejection::new(
@@ -345,7 +377,7 @@ impl UnifiedLog {
         if header.check_crc(batch).is_err() {
             return Err(self.wrong_crc(header));
         }
-        validate_client_batch(header, batch, &self.config.rules(), partition, now.wall_ms)
+        validated.unwrap_or_else(|| validate_client_batch(header, batch, &self.config.rules(), partition, now.wall_ms))
     }
 
     /// A batch may have become too large by being compressed anew. "topartition" is Kafka's.

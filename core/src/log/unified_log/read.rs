@@ -7,15 +7,13 @@ use super::super::transaction_index::AbortedTransaction;
 use super::UnifiedLog;
 use crate::ids::Offset;
 use crate::protocol::{ErrorCode, Records};
-use crate::record::{Batches, Record, RecordBatch};
+use crate::record::{Batches, RecordBatch};
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// How long what was loaded for a request waits for it to read.
 const PIN: Duration = Duration::from_secs(30);
-/// The most that is decompressed of a batch only to look at it.
-const LOOK_BYTES: usize = 1024 * 1024;
 /// The most that one load asks for.
 const LOAD_BYTES: u64 = 1024 * 1024;
 
@@ -118,28 +116,6 @@ impl UnifiedLog {
             }
         }
         found
-    }
-
-    /// The records from `start_offset` on that are in memory, to look at, and whether each is a control record; a batch that is cold, or has more than 1 MiB when it is
-    /// decompressed, ends the list.
-    pub fn warm_records(&self, start_offset: Offset) -> Vec<(Record, bool)> {
-        let mut records = Vec::new();
-        let start_offset = start_offset.max(self.log_start_offset());
-        for segment in &self.segments[self.segment_of(start_offset)..] {
-            let Ok(found) = segment.find(start_offset) else { return records };
-            let mut position = found.map_or(segment.size(), |(position, _)| position);
-            while position < segment.size() {
-                let Ok(chunk) = segment.chunk_at(position) else { return records };
-                for batch in Batches::new(chunk.clone()) {
-                    let Ok(batch) = batch else { return records };
-                    let Ok(views) = batch.iter_within(LOOK_BYTES) else { return records };
-                    let records_in = views.flatten().filter(|record| record.offset >= start_offset);
-                    records.extend(records_in.map(|record| (record, batch.is_control())));
-                }
-                position += chunk.len() as u64;
-            }
-        }
-        records
     }
 
     /// The batches that hold offsets from `from` on, below `to`, to look at; `stored` reads what is not in memory.

@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 mod compression;
+mod tail;
 mod transactions;
 
 const WALL: i64 = 1_700_000_000_000;

@@ -1,87 +1,254 @@
-//! `IncrementalAlterConfigs` before it is forwarded: a broker itself checks what is to be set on it, with its own file. All
-//! else of this API is the controller's.
+//! `IncrementalAlterConfigs` and `AlterConfigs` before they are forwarded: a broker itself refuses what is no request to make,
+//! and what is to be set on it by what its own file says (Kafka's `ConfigAdminManager`). The controller gets the rest; the answer
+//! has both.
 
 use super::{RequestContext, body};
 use crate::config::Overrides;
-use crate::controller::{ApiError, altered_configs};
+use crate::controller::{ApiError, altered_configs, check_changes, check_keys, check_loggers};
 use crate::ids::NodeId;
 use crate::metadata::{ConfigResource, ConfigResourceType};
 use crate::node::broker::Broker;
-use crate::protocol::messages::IncrementalAlterConfigsRequest;
-use crate::protocol::messages::incremental_alter_configs_response::{
-    AlterConfigsResourceResponse, IncrementalAlterConfigsResponse,
-};
-use crate::protocol::{DecodeError, ErrorCode, Reader};
+use crate::node::inbound::{Answer, Token};
+use crate::protocol::messages as m;
+use crate::protocol::{ApiKey, DecodeError, ErrorCode, Reader, Request, decode_response, encode_request};
 use crate::text::Str;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use bytes::{Bytes, BytesMut};
 
-/// Answers where nothing of the request is left for the controller; false where something is, which then checks all of it.
-pub(super) fn refuse(broker: &mut Broker, context: &RequestContext, reader: &mut Reader) -> Result<bool, DecodeError> {
-    let request: IncrementalAlterConfigsRequest = body(reader, context)?;
-    let is_broker = |code: i8| ConfigResourceType::from_code(code) == Some(ConfigResourceType::Broker);
-    if !request.resources.iter().all(|resource| is_broker(resource.resource_type)) {
-        return Ok(false);
-    }
-    let mut responses = Vec::new();
-    for wanted in &request.resources {
-        let resource = ConfigResource { kind: ConfigResourceType::Broker, name: wanted.resource_name.clone() };
-        let checked = altered_configs(&broker.image, &resource, &wanted.configs).and_then(|altered| {
-            if context.is_controller_listener {
-                check_directly(broker, &resource, &altered)
-            } else {
-                check(broker, &resource.name, &altered)
-            }
-        });
-        let Err(error) = checked else { return Ok(false) };
-        responses.push(AlterConfigsResourceResponse {
-            error_code: error.code(),
-            error_message: Some(error.text()),
-            resource_type: wanted.resource_type,
-            resource_name: wanted.resource_name.clone(),
-        });
-    }
-    if responses.is_empty() {
-        return Ok(false);
-    }
-    let response = IncrementalAlterConfigsResponse { responses, ..Default::default() };
-    broker.respond::<IncrementalAlterConfigsRequest>(context.token, &response);
-    Ok(true)
+/// What a request of which only a part was forwarded is answered with.
+#[derive(Clone, Debug)]
+pub(in crate::node) struct Altering {
+    resources: Vec<Altered>,
 }
 
-/// A controller that is asked itself does not know a broker's directories: it lets fewer be cordoned, not others.
-fn check_directly(broker: &Broker, resource: &ConfigResource, altered: &Overrides) -> Result<(), ApiError> {
-    const KEY: &str = "cordoned.log.dirs";
-    let list = |value: &Str| -> Vec<String> { value.trim().split(',').map(|one| one.trim().into()).collect() };
-    let now = broker.image.configs.value(resource, KEY).map(list).unwrap_or_default();
-    let then = altered.get(KEY).filter(|value| !value.trim().is_empty()).map(list).unwrap_or_default();
-    if then.iter().all(|one| now.contains(one)) {
-        return Ok(());
+/// A resource of it, in the order of the request.
+#[derive(Clone, Debug)]
+struct Altered {
+    resource_type: i8,
+    resource_name: Str,
+    /// Error and text; `None` where the controller is to say.
+    outcome: Option<(i16, Option<Str>)>,
+}
+
+/// What is left to be forwarded, if anything, and who answers for the rest.
+type Rest = (Option<Bytes>, Altering);
+
+/// Takes one of both requests: forwards `frame`, where all of it is for the controller, else what is.
+pub(super) fn handle(
+    broker: &mut Broker,
+    context: &RequestContext,
+    reader: &mut Reader,
+    frame: &Bytes,
+) -> Result<(), DecodeError> {
+    let (rest, altering) = match context.api_key {
+        ApiKey::AlterConfigs => replacing(broker, context, body(reader, context)?),
+        _ => incremental(broker, context, body(reader, context)?),
+    };
+    if altering.resources.iter().all(|resource| resource.outcome.is_none()) && rest.is_some() {
+        broker.forward_frame(context.token, frame.clone(), None);
+    } else if let Some(rest) = rest {
+        broker.forward_frame(context.token, rest, Some(altering));
+    } else {
+        respond(broker, context.token, context.api_key, &altering);
     }
-    // With two spaces, as Kafka says it.
-    let message = format!(
-        "When updating {KEY} via controllers,  the new value must be a subset of the current configuration value."
-    );
-    Err(ApiError::new(ErrorCode::InvalidConfig, message))
+    Ok(())
+}
+
+/// The controller answered what was forwarded; false where that is no answer.
+pub(in crate::node) fn answered(broker: &mut Broker, token: Token, mut altering: Altering, data: &Bytes) -> bool {
+    let Some(Answer::Client(asked)) = broker.inbound.owed(token) else { return true };
+    let (api_key, version) = (asked.api_key, asked.version);
+    let told = match api_key {
+        ApiKey::AlterConfigs => decode_response::<m::AlterConfigsRequest>(version, data).map(|(_, response)| {
+            altering.told(
+                response
+                    .responses
+                    .into_iter()
+                    .map(|one| (one.resource_type, one.resource_name, one.error_code, one.error_message)),
+            );
+        }),
+        _ => decode_response::<m::IncrementalAlterConfigsRequest>(version, data).map(|(_, response)| {
+            altering.told(
+                response
+                    .responses
+                    .into_iter()
+                    .map(|one| (one.resource_type, one.resource_name, one.error_code, one.error_message)),
+            );
+        }),
+    };
+    if told.is_ok() {
+        respond(broker, token, api_key, &altering);
+    }
+    told.is_ok()
+}
+
+impl Altering {
+    fn told(&mut self, told: impl Iterator<Item = (i8, Str, i16, Option<Str>)>) {
+        for (resource_type, resource_name, error_code, message) in told {
+            let asked = self.resources.iter_mut().filter(|one| one.outcome.is_none());
+            let is_it = |one: &&mut Altered| one.resource_type == resource_type && one.resource_name == resource_name;
+            asked.filter(is_it).for_each(|one| one.outcome = Some((error_code, message.clone())));
+        }
+    }
+}
+
+impl Altered {
+    fn new(resource_type: i8, resource_name: &Str, outcome: Option<Result<(), ApiError>>) -> Self {
+        let told = |outcome: Result<(), ApiError>| {
+            outcome.map_or_else(|error| (error.code(), Some(error.text())), |()| (0, None))
+        };
+        Self { resource_type, resource_name: resource_name.clone(), outcome: outcome.map(told) }
+    }
+
+    /// Where the controller did not say, Kafka does not know either.
+    fn outcome(&self) -> (i16, Option<Str>) {
+        let unknown = ErrorCode::UnknownServerError;
+        self.outcome.clone().unwrap_or_else(|| (unknown.code(), Some(Str::from_static(unknown.message()))))
+    }
+}
+
+fn respond(broker: &mut Broker, token: Token, api_key: ApiKey, altering: &Altering) {
+    if api_key == ApiKey::AlterConfigs {
+        let response = |one: &Altered| {
+            let ((error_code, error_message), resource_name) = (one.outcome(), one.resource_name.clone());
+            let resource_type = one.resource_type;
+            m::alter_configs_response::AlterConfigsResourceResponse {
+                error_code,
+                error_message,
+                resource_type,
+                resource_name,
+            }
+        };
+        let responses = altering.resources.iter().map(response).collect();
+        broker.respond::<m::AlterConfigsRequest>(token, &m::AlterConfigsResponse { responses, ..Default::default() });
+    } else {
+        let response = |one: &Altered| {
+            let ((error_code, error_message), resource_name) = (one.outcome(), one.resource_name.clone());
+            let resource_type = one.resource_type;
+            m::incremental_alter_configs_response::AlterConfigsResourceResponse {
+                error_code,
+                error_message,
+                resource_type,
+                resource_name,
+            }
+        };
+        let responses = altering.resources.iter().map(response).collect();
+        let response = m::IncrementalAlterConfigsResponse { responses, ..Default::default() };
+        broker.respond::<m::IncrementalAlterConfigsRequest>(token, &response);
+    }
+}
+
+fn incremental(broker: &Broker, context: &RequestContext, mut request: m::IncrementalAlterConfigsRequest) -> Rest {
+    let named: Vec<_> = request.resources.iter().map(|one| (one.resource_type, one.resource_name.clone())).collect();
+    let outcome = |wanted: &m::incremental_alter_configs_request::AlterConfigsResource| {
+        let checked = resource(&named, wanted.resource_type, &wanted.resource_name).and_then(|resource| {
+            check_changes(&wanted.configs)?;
+            match kind(wanted.resource_type)? {
+                ConfigResourceType::BrokerLogger => {
+                    check_loggers(broker.config.node_id, &resource, &wanted.configs).map(|()| true)
+                }
+                ConfigResourceType::Broker => {
+                    check_name(broker, &resource)?;
+                    let place = ConfigResource { kind: ConfigResourceType::Broker, name: resource.clone() };
+                    let altered = altered_configs(&broker.image, &place, &wanted.configs, true)?;
+                    check(broker, &resource, altered).map(|()| false)
+                }
+                _ => Ok(false),
+            }
+        });
+        Altered::new(wanted.resource_type, &wanted.resource_name, decided(checked))
+    };
+    let resources: Vec<Altered> = request.resources.iter().map(outcome).collect();
+    let mut places = resources.iter();
+    request.resources.retain(|_| places.next().is_none_or(|one| one.outcome.is_none()));
+    let rest = (!request.resources.is_empty()).then(|| frame(broker, context, &request));
+    (rest, Altering { resources })
+}
+
+fn replacing(broker: &Broker, context: &RequestContext, mut request: m::AlterConfigsRequest) -> Rest {
+    let named: Vec<_> = request.resources.iter().map(|one| (one.resource_type, one.resource_name.clone())).collect();
+    let outcome = |wanted: &m::alter_configs_request::AlterConfigsResource| {
+        let checked = resource(&named, wanted.resource_type, &wanted.resource_name).and_then(|resource| {
+            check_keys(wanted.configs.iter().map(|config| (config.name.as_str(), config.value.is_some())))?;
+            match kind(wanted.resource_type)? {
+                ConfigResourceType::BrokerLogger => Err(unknown_type(wanted.resource_type)),
+                ConfigResourceType::Broker => {
+                    check_name(broker, &resource)?;
+                    let given = wanted.configs.iter();
+                    let given = given.filter_map(|config| Some((config.name.clone(), config.value.clone()?)));
+                    check(broker, &resource, given.collect()).map(|()| false)
+                }
+                _ => Ok(false),
+            }
+        });
+        Altered::new(wanted.resource_type, &wanted.resource_name, decided(checked))
+    };
+    let resources: Vec<Altered> = request.resources.iter().map(outcome).collect();
+    let mut places = resources.iter();
+    request.resources.retain(|_| places.next().is_none_or(|one| one.outcome.is_none()));
+    let rest = (!request.resources.is_empty()).then(|| frame(broker, context, &request));
+    (rest, Altering { resources })
+}
+
+/// What is decided here: all errors, and what the broker did itself.
+fn decided(checked: Result<bool, ApiError>) -> Option<Result<(), ApiError>> {
+    match checked {
+        Ok(false) => None,
+        Ok(true) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// The same request with what is left of it.
+fn frame<R: Request>(broker: &Broker, context: &RequestContext, request: &R) -> Bytes {
+    let correlation_id = match broker.inbound.owed(context.token) {
+        Some(Answer::Client(asked)) => asked.correlation_id,
+        _ => 0,
+    };
+    let mut frame = BytesMut::new();
+    for part in encode_request::<R>(context.version, correlation_id, context.client_id.as_ref(), request) {
+        frame.extend_from_slice(&part);
+    }
+    frame.freeze()
+}
+
+/// Name of a resource that the request names once.
+fn resource(named: &[(i8, Str)], code: i8, name: &Str) -> Result<Str, ApiError> {
+    if named.iter().filter(|(other, named)| *other == code && named == name).count() > 1 {
+        return Err(ApiError::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."));
+    }
+    Ok(name.clone())
+}
+
+fn kind(code: i8) -> Result<ConfigResourceType, ApiError> {
+    ConfigResourceType::from_code(code).ok_or_else(|| unknown_type(code))
+}
+
+fn unknown_type(code: i8) -> ApiError {
+    ApiError::new(ErrorCode::InvalidRequest, format!("Unknown resource type {code}"))
+}
+
+/// Only this broker can check what is to be set on it; an empty name stands for all brokers.
+fn check_name(broker: &Broker, name: &Str) -> Result<(), ApiError> {
+    let refused = |message: String| Err(ApiError::new(ErrorCode::InvalidRequest, message));
+    let id = broker.config.node_id;
+    match name.parse::<NodeId>() {
+        _ if name.is_empty() => Ok(()),
+        Err(_) => refused(format!("Node id must be an integer, but it is: {name}")),
+        Ok(named) if named != id => refused(format!("Unexpected broker id, expected {id}, but received {name}")),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Checks all that would be set on this broker, or with an empty name on all.
-fn check(broker: &Broker, name: &Str, altered: &Overrides) -> Result<(), ApiError> {
-    let refused = |message: String| ApiError::new(ErrorCode::InvalidRequest, message);
-    let id = broker.config.node_id;
-    if !name.is_empty() {
-        let named: NodeId =
-            name.parse().map_err(|_| refused(format!("Node id must be an integer, but it is: {name}")))?;
-        if named != id {
-            return Err(refused(format!("Unexpected broker id, expected {id}, but received {name}")));
-        }
-    }
-    let now = broker.image.configs.dynamic(id);
+fn check(broker: &Broker, name: &Str, altered: Overrides) -> Result<(), ApiError> {
+    let now = broker.image.configs.dynamic(broker.config.node_id);
     let mut then = now.clone();
-    *(if name.is_empty() { &mut then.cluster_default } else { &mut then.broker }) = altered.clone();
+    *(if name.is_empty() { &mut then.cluster_default } else { &mut then.broker }) = altered;
     broker
         .config
         .validate_change(now, then, !name.is_empty())
-        .map_err(|error| refused(String::from(error.message.as_str())))
+        .map_err(|error| ApiError::new(ErrorCode::InvalidRequest, String::from(error.message.as_str())))
 }

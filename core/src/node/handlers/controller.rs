@@ -3,6 +3,7 @@
 use super::{RequestContext, body};
 use crate::controller::{ControllerRequest, ControllerRequestContext};
 use crate::node::broker::Broker;
+use crate::node::inbound::Answer;
 use crate::protocol::{ApiKey, DecodeError, Reader};
 use crate::quota::QuotaClient;
 
@@ -29,7 +30,9 @@ pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut
         other => return Err(DecodeError::UnexpectedApiKey { api_key: other.code() }),
     };
     let client = QuotaClient::anonymous(context.client_id.clone());
-    let asked = ControllerRequestContext { client, version: context.version };
+    // A broker that sent a request on has looked at it.
+    let is_direct = !matches!(broker.inbound.owed(context.token), Some(Answer::Envelope { .. }));
+    let asked = ControllerRequestContext { client, version: context.version, is_direct };
     broker.ask_own_controller(context.token, request, &asked);
     Ok(())
 }

@@ -26,6 +26,7 @@ mod raft_voter;
 mod transaction;
 mod write_txn_markers;
 
+pub(super) use alter_configs::{Altering, answered as altered_configs};
 pub(super) use init_producer_id::granted as granted_producer_id;
 
 use super::broker::Broker;
@@ -98,17 +99,11 @@ fn try_take(broker: &mut Broker, connection: ConnectionId, frame: &Bytes) -> Res
         is_controller_listener,
     };
     if served.is_forwarded && !is_controller_listener {
-        if served.key == ApiKey::IncrementalAlterConfigs && alter_configs::refuse(broker, &context, &mut reader)? {
-            return Ok(());
+        if matches!(served.key, ApiKey::IncrementalAlterConfigs | ApiKey::AlterConfigs) {
+            return alter_configs::handle(broker, &context, &mut reader, frame);
         }
-        broker.forward(&context, frame.clone());
+        broker.forward_frame(context.token, frame.clone(), None);
         return Ok(());
-    }
-    if served.key == ApiKey::IncrementalAlterConfigs && broker.is_active_controller() {
-        let (_, mut ahead) = decode_request_header(frame)?;
-        if alter_configs::refuse(broker, &context, &mut ahead)? {
-            return Ok(());
-        }
     }
     dispatch(broker, &context, reader)
 }

@@ -1,11 +1,10 @@
 //! gzip (RFC 1952), as Java's `GZIPOutputStream` writes and `GZIPInputStream` reads it.
 
-use super::{CORRUPT, Compression, Compressor, ENDS_EARLY, Output, Reason, TOO_LARGE, array, take};
+use super::{CORRUPT, Compression, Compressor, ENDS_EARLY, Output, Reason, array, take};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress as inflate};
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -20,8 +19,8 @@ const UNKNOWN_SYSTEM: u8 = 255;
 /// Stands for zlib's own choice of a level, which is [`ZLIB_LEVEL`].
 pub const DEFAULT_LEVEL: i32 = -1;
 const ZLIB_LEVEL: u8 = 6;
-/// Bytes of output that there is room for at first.
-const FIRST_ROOM: usize = 1 << 12;
+/// Bytes that deflate may look back.
+const WINDOW: usize = 32 << 10;
 
 /// A compressor of this level, 1 to 9, or [`DEFAULT_LEVEL`] (`compression.gzip.level`).
 pub fn compressor(level: i32) -> Compressor {
@@ -32,74 +31,83 @@ fn compress(records: &[u8], level: i32) -> Vec<u8> {
     let level = u8::try_from(level).map_or(ZLIB_LEVEL, |level| level.min(9));
     let mut bytes = alloc::vec![MAGIC[0], MAGIC[1], DEFLATE, 0, 0, 0, 0, 0, 0, UNKNOWN_SYSTEM];
     bytes.extend(compress_to_vec(records, level));
-    bytes.extend(crc32(records).to_le_bytes());
+    bytes.extend(crc32(0, records).to_le_bytes());
     bytes.extend((records.len() as u32).to_le_bytes());
     bytes
 }
 
-/// Members may follow each other; what is no member behind the first is not looked at, as in Java.
-pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
-    let mut rest = bytes;
-    loop {
-        member(&mut rest, output)?;
-        if !rest.starts_with(&MAGIC) {
-            return Ok(());
-        }
-    }
+/// How far a gzip stream is read.
+#[derive(Clone, Default)]
+pub(super) struct Reader {
+    member: Option<Member>,
+    /// A whole member was read.
+    is_begun: bool,
 }
 
-fn member(rest: &mut &[u8], output: &mut Output) -> Result<(), Reason> {
-    let [first, second, method, flags, ..] = array::<10>(rest)?;
-    if [first, second] != MAGIC || method != DEFLATE {
-        return Err("not in gzip format");
-    }
-    if flags & EXTRA != 0 {
-        let length = u16::from_le_bytes(array(rest)?);
-        take(rest, length.into())?;
-    }
-    for text in [NAME, COMMENT] {
-        if flags & text != 0 {
-            let length = rest.iter().position(|byte| *byte == 0).ok_or(ENDS_EARLY)?;
-            take(rest, length + 1)?;
-        }
-    }
-    if flags & HEADER_CRC != 0 {
-        take(rest, 2)?;
-    }
-    let begin = output.bytes.len();
-    deflated(rest, output)?;
-    let content = output.bytes.get(begin..).unwrap_or_default();
-    let crc = u32::from_le_bytes(array(rest)?);
-    let length = u32::from_le_bytes(array(rest)?);
-    if crc != crc32(content) || length != content.len() as u32 {
-        return Err("corrupt gzip trailer");
-    }
-    Ok(())
+/// The member of a stream that is being read.
+#[derive(Clone)]
+struct Member {
+    decoder: Box<DecompressorOxide>,
+    /// What came out last; the decoder looks back in it.
+    window: Vec<u8>,
+    /// Where in it the next byte goes.
+    at: usize,
+    crc: u32,
+    length: u32,
 }
 
-/// One stream of deflate (RFC 1951). The room for it doubles, so it is never much more than what comes out.
-fn deflated(rest: &mut &[u8], output: &mut Output) -> Result<(), Reason> {
-    let mut decoder = Box::<DecompressorOxide>::default();
-    let begin = output.bytes.len();
-    let most = output.room();
-    let (mut room, mut written) = (FIRST_ROOM.min(most), 0);
-    loop {
-        output.bytes.resize(begin + room, 0);
-        let target = output.bytes.get_mut(begin..).unwrap_or_default();
-        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        let (status, taken, more) = inflate(&mut decoder, rest, target, written, flags);
+impl Reader {
+    /// Puts the next piece out, of no more than [`WINDOW`] bytes, and answers how many; `None` at the end. Members may follow
+    /// each other; what is no member behind the first is not looked at, as in Java.
+    pub(super) fn piece(&mut self, rest: &mut &[u8], output: &mut Output<'_>) -> Result<Option<usize>, Reason> {
+        let mut member = match self.member.take() {
+            Some(member) => member,
+            None if self.is_begun && !rest.starts_with(&MAGIC) => return Ok(None),
+            None => Member::begin(rest)?,
+        };
+        let (status, taken, count) = inflate(&mut member.decoder, rest, &mut member.window, member.at, 0);
         take(rest, taken)?;
-        written += more;
+        let piece = member.window.get(member.at..member.at + count).unwrap_or_default();
+        output.put(piece)?;
+        member.crc = crc32(member.crc, piece);
+        member.length = member.length.wrapping_add(count as u32);
+        member.at = (member.at + count) % WINDOW;
         match status {
-            TINFLStatus::Done => {
-                output.bytes.truncate(begin + written);
-                return Ok(());
-            }
-            TINFLStatus::HasMoreOutput if room < most => room = (room * 2).min(most),
-            TINFLStatus::HasMoreOutput => return Err(TOO_LARGE),
+            TINFLStatus::Done => member.end(rest)?,
+            TINFLStatus::HasMoreOutput => self.member = Some(member),
             TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => return Err(ENDS_EARLY),
             _ => return Err(CORRUPT),
         }
+        self.is_begun = true;
+        Ok(Some(count))
+    }
+}
+
+impl Member {
+    fn begin(rest: &mut &[u8]) -> Result<Self, Reason> {
+        let [first, second, method, flags, ..] = array::<10>(rest)?;
+        if [first, second] != MAGIC || method != DEFLATE {
+            return Err("not in gzip format");
+        }
+        if flags & EXTRA != 0 {
+            let length = u16::from_le_bytes(array(rest)?);
+            take(rest, length.into())?;
+        }
+        for text in [NAME, COMMENT] {
+            if flags & text != 0 {
+                let length = rest.iter().position(|byte| *byte == 0).ok_or(ENDS_EARLY)?;
+                take(rest, length + 1)?;
+            }
+        }
+        if flags & HEADER_CRC != 0 {
+            take(rest, 2)?;
+        }
+        Ok(Self { decoder: Box::default(), window: alloc::vec![0; WINDOW], at: 0, crc: 0, length: 0 })
+    }
+
+    fn end(&self, rest: &mut &[u8]) -> Result<(), Reason> {
+        let trailer = (u32::from_le_bytes(array(rest)?), u32::from_le_bytes(array(rest)?));
+        if trailer == (self.crc, self.length) { Ok(()) } else { Err("corrupt gzip trailer") }
     }
 }
 
@@ -120,7 +128,8 @@ const HALVES: [u32; 16] = {
     table
 };
 
-fn crc32(bytes: &[u8]) -> u32 {
+/// The CRC of some bytes, whose own is `crc`, and these behind them.
+fn crc32(crc: u32, bytes: &[u8]) -> u32 {
     let half = |crc: u32, bits: u8| (crc >> 4) ^ HALVES[((crc ^ u32::from(bits)) & 15) as usize];
-    !bytes.iter().fold(u32::MAX, |crc, byte| half(half(crc, *byte), byte >> 4))
+    !bytes.iter().fold(!crc, |crc, byte| half(half(crc, *byte), byte >> 4))
 }

@@ -49,48 +49,75 @@ fn header_checksum(descriptor: &[u8]) -> u8 {
     (XxHash32::oneshot(0, descriptor) >> 8) as u8
 }
 
-pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
-    let mut rest = bytes;
-    if array(&mut rest)? != MAGIC {
-        return Err("not in lz4's frame format");
-    }
-    let from_descriptor = rest;
-    let [flags, block] = array(&mut rest)?;
-    if flags & VERSION_MASK != VERSION || flags & RESERVED != 0 {
-        return Err("an unknown kind of lz4 frame");
-    }
-    if flags & INDEPENDENT_BLOCKS == 0 {
-        return Err("lz4 blocks that depend on each other are not supported");
-    }
-    let size = (block >> 4).checked_sub(BLOCKS_OF_64_KIB).filter(|size| *size <= 3 && block & 0x8f == 0);
-    let largest = BLOCK << (2 * size.ok_or(CORRUPT)?);
-    if flags & CONTENT_SIZE != 0 {
-        take(&mut rest, 8)?;
-    }
-    let descriptor = from_descriptor.get(..from_descriptor.len() - rest.len()).unwrap_or_default();
-    if array(&mut rest)? != [header_checksum(descriptor)] {
-        return Err("the header of the lz4 frame is damaged");
-    }
-    let mut decompressed = Vec::new();
-    loop {
-        let length = u32::from_le_bytes(array(&mut rest)?);
+/// How far a frame is read.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Reader {
+    #[default]
+    Before,
+    Within {
+        has_checksums: bool,
+        /// The most bytes of a block.
+        largest: usize,
+    },
+    Behind,
+}
+
+impl Reader {
+    /// Puts the next block out and answers how many bytes; `None` at the end.
+    pub(super) fn piece(&mut self, rest: &mut &[u8], output: &mut Output<'_>) -> Result<Option<usize>, Reason> {
+        let (has_checksums, largest) = match *self {
+            Self::Before => {
+                *self = Self::begin(rest)?;
+                return Ok(Some(0));
+            }
+            Self::Within { has_checksums, largest } => (has_checksums, largest),
+            Self::Behind => return Ok(None),
+        };
+        let length = u32::from_le_bytes(array(rest)?);
         if length == 0 {
             // A checksum of all content may follow; Kafka does not look at it either.
-            return Ok(());
+            *self = Self::Behind;
+            return Ok(None);
         }
-        let stored = take(&mut rest, (length & !INCOMPRESSIBLE) as usize)?;
+        let stored = take(rest, (length & !INCOMPRESSIBLE) as usize)?;
         if stored.len() > largest {
             return Err("an lz4 block is larger than its frame allows");
         }
-        if flags & BLOCK_CHECKSUMS != 0 && u32::from_le_bytes(array(&mut rest)?) != XxHash32::oneshot(0, stored) {
+        if has_checksums && u32::from_le_bytes(array(rest)?) != XxHash32::oneshot(0, stored) {
             return Err("the checksum of an lz4 block does not match");
         }
-        if length & INCOMPRESSIBLE == 0 {
-            decompressed.resize(largest, 0);
-            let count = decompress_into(stored, &mut decompressed).map_err(|_| CORRUPT)?;
-            output.put(decompressed.get(..count).unwrap_or_default())?;
-        } else {
+        if length & INCOMPRESSIBLE != 0 {
             output.put(stored)?;
+            return Ok(Some(stored.len()));
         }
+        let mut decompressed = alloc::vec![0; largest];
+        let count = decompress_into(stored, &mut decompressed).map_err(|_| CORRUPT)?;
+        output.put(decompressed.get(..count).unwrap_or_default())?;
+        Ok(Some(count))
+    }
+
+    /// Reads the header of a frame.
+    fn begin(rest: &mut &[u8]) -> Result<Self, Reason> {
+        if array(rest)? != MAGIC {
+            return Err("not in lz4's frame format");
+        }
+        let from_descriptor = *rest;
+        let [flags, block] = array(rest)?;
+        if flags & VERSION_MASK != VERSION || flags & RESERVED != 0 {
+            return Err("an unknown kind of lz4 frame");
+        }
+        if flags & INDEPENDENT_BLOCKS == 0 {
+            return Err("lz4 blocks that depend on each other are not supported");
+        }
+        let size = (block >> 4).checked_sub(BLOCKS_OF_64_KIB).filter(|size| *size <= 3 && block & 0x8f == 0);
+        let largest = BLOCK << (2 * size.ok_or(CORRUPT)?);
+        if flags & CONTENT_SIZE != 0 {
+            take(rest, 8)?;
+        }
+        let descriptor = from_descriptor.get(..from_descriptor.len() - rest.len()).unwrap_or_default();
+        if array(rest)? != [header_checksum(descriptor)] {
+            return Err("the header of the lz4 frame is damaged");
+        }
+        Ok(Self::Within { has_checksums: flags & BLOCK_CHECKSUMS != 0, largest })
     }
 }

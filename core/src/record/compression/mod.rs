@@ -12,9 +12,10 @@ pub mod zstd;
 
 use super::RecordError;
 use alloc::vec::Vec;
+use core::fmt;
 
-/// Bytes that the records of one batch may have uncompressed, 64 MiB. Kafka has no such limit: it reads them as a stream. Here
-/// they are held, and a few kilobytes of zeros from anyone must not fill the memory.
+/// Bytes that the records of one batch may have uncompressed where they are held as a whole, 64 MiB: a few kilobytes of zeros from
+/// anyone must not fill the memory. Kafka has no such limit: its clients read them as a stream.
 pub const MAX_UNCOMPRESSED: usize = 64 << 20;
 
 /// Configurations of clients that do not do here what they do in Kafka, and what they do.
@@ -23,7 +24,7 @@ pub const DEVIATIONS: [(&str, &str); 3] = [
     ("compression.zstd.level", "Checked as in Kafka. Every level compresses about as well as Kafka's level 1."),
     (
         "compression.type",
-        "A batch whose records have more than 64 MiB uncompressed is not read, and brokers refuse it as too large.",
+        "A batch whose records have more than 64 MiB uncompressed is not read by clients here, and brokers that have to compress it anew refuse it as too large.",
     ),
 ];
 
@@ -67,18 +68,76 @@ impl Compression {
 
     /// The same, for no more than `limit` bytes.
     pub(super) fn decompress_within(self, bytes: &[u8], limit: usize) -> Result<Vec<u8>, RecordError> {
-        let mut output = Output { bytes: Vec::new(), limit };
-        let read = match self {
-            Self::None => output.put(bytes),
-            Self::Gzip => gzip::decompress(bytes, &mut output),
-            Self::Snappy => snappy::decompress(bytes, &mut output),
-            Self::Lz4 => lz4::decompress(bytes, &mut output),
-            Self::Zstd => zstd::decompress(bytes, &mut output),
+        let mut decompressed = Vec::new();
+        let mut decompressor = Decompressor::new(self);
+        while decompressor.piece(bytes, &mut decompressed, limit)?.is_some() {}
+        Ok(decompressed)
+    }
+}
+
+/// Decompresses a piece after the other, so that nobody has to hold more, and the work can be done in turns.
+#[derive(Clone)]
+pub struct Decompressor {
+    codec: Compression,
+    /// How much was read.
+    at: usize,
+    reader: Reader,
+}
+
+/// Where the codec is.
+#[derive(Clone)]
+enum Reader {
+    Plain,
+    Gzip(gzip::Reader),
+    Lz4(lz4::Reader),
+    Zstd(zstd::Reader),
+}
+
+impl fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.codec.name(), self.at)
+    }
+}
+
+impl Decompressor {
+    /// One that stands before the first byte.
+    pub fn new(codec: Compression) -> Self {
+        let reader = match codec {
+            Compression::None | Compression::Snappy => Reader::Plain,
+            Compression::Gzip => Reader::Gzip(gzip::Reader::default()),
+            Compression::Lz4 => Reader::Lz4(lz4::Reader::default()),
+            Compression::Zstd => Reader::Zstd(zstd::Reader::default()),
         };
-        match read {
-            Ok(()) => Ok(output.bytes),
-            Err(reason) => Err(RecordError::Decompression { codec: self, reason }),
+        Self { codec, at: 0, reader }
+    }
+
+    /// Puts the next piece of `bytes`, always the same, behind `decompressed`, which never gets more than `limit` bytes. Answers
+    /// for how many bytes that was work, or `None` at the end. A piece is a block of the codec's format: 32 KiB of gzip and of
+    /// Java's snappy, 128 KiB of zstd, 4 MiB of lz4 at most; snappy of other clients is one block.
+    ///
+    /// # Errors
+    /// [`RecordError::Decompression`] where they are damaged, or there would be more than `limit`.
+    pub fn piece(
+        &mut self,
+        bytes: &[u8],
+        decompressed: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<Option<usize>, RecordError> {
+        if let Reader::Zstd(reader) = &mut self.reader {
+            self.at -= reader.reread().min(self.at);
         }
+        let mut rest = bytes.get(self.at..).unwrap_or_default();
+        let (is_first, mut output) = (self.at == 0, Output { bytes: decompressed, limit });
+        let piece = match (&mut self.reader, self.codec) {
+            (Reader::Gzip(reader), _) => reader.piece(&mut rest, &mut output),
+            (Reader::Lz4(reader), _) => reader.piece(&mut rest, &mut output),
+            (Reader::Zstd(reader), _) => reader.piece(&mut rest, &mut output),
+            (Reader::Plain, Compression::Snappy) => snappy::piece(&mut rest, is_first, &mut output),
+            (Reader::Plain, _) if rest.is_empty() => Ok(None),
+            (Reader::Plain, _) => output.put(core::mem::take(&mut rest)).map(|()| Some(bytes.len())),
+        };
+        self.at = bytes.len() - rest.len();
+        piece.map_err(|reason| RecordError::Decompression { codec: self.codec, reason })
     }
 }
 
@@ -146,12 +205,12 @@ const CORRUPT: Reason = "the compressed bytes are damaged";
 pub(super) const TOO_LARGE: Reason = "there are more bytes than may be held";
 
 /// What was decompressed so far; never more than its limit.
-struct Output {
-    bytes: Vec<u8>,
+struct Output<'a> {
+    bytes: &'a mut Vec<u8>,
     limit: usize,
 }
 
-impl Output {
+impl Output<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         if bytes.len() > self.room() {
             return Err(TOO_LARGE);

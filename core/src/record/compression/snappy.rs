@@ -29,24 +29,24 @@ fn compress(records: &[u8], _: i32) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
-    if !bytes.starts_with(&HEADER[..MAGIC_LENGTH]) {
-        return block(bytes, output);
+/// Puts the next block out and answers how many bytes; `None` at the end. What is raw is one block.
+pub(super) fn piece(rest: &mut &[u8], is_first: bool, output: &mut Output<'_>) -> Result<Option<usize>, Reason> {
+    // Streams may be put behind each other, each with its header.
+    if rest.starts_with(&HEADER[..MAGIC_LENGTH]) {
+        take(rest, HEADER.len())?;
+        return Ok(Some(0));
     }
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        // Streams may be put behind each other, each with its header.
-        if rest.starts_with(&HEADER[..MAGIC_LENGTH]) {
-            take(&mut rest, HEADER.len())?;
-            continue;
-        }
-        let length = usize::try_from(i32::from_be_bytes(array(&mut rest)?)).map_err(|_| CORRUPT)?;
-        block(take(&mut rest, length)?, output)?;
+    if is_first {
+        return block(core::mem::take(rest), output).map(Some);
     }
-    Ok(())
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let length = usize::try_from(i32::from_be_bytes(array(rest)?)).map_err(|_| CORRUPT)?;
+    block(take(rest, length)?, output).map(Some)
 }
 
-fn block(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
+fn block(bytes: &[u8], output: &mut Output<'_>) -> Result<usize, Reason> {
     let length = decompress_len(bytes).map_err(|_| CORRUPT)?;
     if length > output.room() {
         return Err(TOO_LARGE);
@@ -58,5 +58,5 @@ fn block(bytes: &[u8], output: &mut Output) -> Result<(), Reason> {
     let begin = output.bytes.len();
     output.bytes.resize(begin + length, 0);
     let target = output.bytes.get_mut(begin..).unwrap_or_default();
-    Decoder::new().decompress(bytes, target).map_err(|_| CORRUPT).map(drop)
+    Decoder::new().decompress(bytes, target).map_err(|_| CORRUPT)
 }

@@ -1,4 +1,5 @@
 use super::{Compression, Compressor, MAX_UNCOMPRESSED, gzip, lz4, snappy, zstd};
+use crate::record::walk::{PassedRecord, RecordWalk, Walked, first_key};
 use crate::record::{BatchBuilder, RecordBatch, RecordError};
 use crate::rng::Rng;
 use alloc::vec::Vec;
@@ -166,5 +167,118 @@ fn a_compressed_batch_is_walked_as_any_other() {
             batch.iter_within(100).err().map(|error| matches!(error, RecordError::Decompression { .. })),
             Some(true)
         );
+    }
+}
+
+/// What can be asked of a walk, of a record that is there as a whole.
+fn passed(batch: &RecordBatch, keep: usize) -> Vec<PassedRecord> {
+    let views = batch.uncompressed(batch.bytes()).map(|records| {
+        let views = batch.views(&records).map(|view| {
+            let view = view.expect("well formed");
+            let key = view.key.map(|key| Vec::from(&key[..key.len().min(keep)])).unwrap_or_default();
+            PassedRecord { key, ..PassedRecord::of(&view) }
+        });
+        views.collect()
+    });
+    views.expect("it can be read")
+}
+
+fn walked(walk: &mut RecordWalk, batch: &RecordBatch, budget: usize) -> (Vec<PassedRecord>, usize) {
+    let section = &batch.bytes()[crate::record::HEADER_LENGTH..];
+    let (mut found, mut turns, mut left) = (Vec::new(), 1, budget);
+    loop {
+        match walk.next(section, &mut left).expect("well formed") {
+            Walked::Record(record) => found.push(record),
+            Walked::Ended => return (found, turns),
+            Walked::Paused => {
+                // Nodes can be copied at any time.
+                *walk = walk.clone();
+                turns += 1;
+                left = budget;
+            }
+        }
+    }
+}
+
+#[test]
+fn records_are_walked_in_turns_without_the_batch_being_held() {
+    let mut rng = Rng::new(5);
+    for round in 0..6_u64 {
+        let mut builder = BatchBuilder::new(0);
+        for number in 0..60 {
+            let (key, value) = (content(&mut rng, 40), content(&mut rng, (number * number * 30) as usize));
+            let key = (!rng.below(4).is_multiple_of(4)).then_some(&key[..rng.below(40) as usize]);
+            let headers = [("name".into(), None), ("other".into(), Some(content(&mut rng, 300).into()))];
+            let headers = &headers[..rng.below(3) as usize];
+            builder.append(1_000 - number, key, rng.below(9).checked_sub(1).map(|_| &value[..]), headers);
+        }
+        for compressor in compressors() {
+            let batch = RecordBatch::parse(&builder.clone().compressed(&compressor).build()).expect("a batch");
+            let expected = passed(&batch, 8);
+            let mut walk = RecordWalk::new(&batch, 8).expect("a codec");
+            let (found, turns) = walked(&mut walk, &batch, 40 << 10);
+            assert!(found == expected, "{compressor:?} {round}");
+            assert!(turns > 10, "{compressor:?}: {turns} turns for {} bytes", builder.size());
+        }
+    }
+}
+
+#[test]
+fn a_value_of_any_size_is_passed_over() {
+    let value = alloc::vec![0; 3 << 20];
+    let mut builder = BatchBuilder::new(0);
+    builder.append(1, Some(b"key"), Some(&value), &[]);
+    builder.append(2, None, Some(&value), &[]);
+    for compressor in compressors() {
+        let batch = RecordBatch::parse(&builder.clone().compressed(&compressor).build()).expect("a batch");
+        let mut walk = RecordWalk::new(&batch, 2).expect("a codec");
+        let (found, _) = walked(&mut walk, &batch, 1 << 20);
+        assert_eq!(found, passed(&batch, 2), "{compressor:?}");
+        let first = |limit| first_key(&batch, batch.bytes(), 2, limit);
+        assert_eq!((first(4 << 20).as_deref(), first(200 << 10)), (Some(&b"ke"[..]), None), "{compressor:?}");
+    }
+}
+
+#[test]
+fn what_is_malformed_ends_a_walk_as_it_ends_any_reading() {
+    // Records as they would be written: length, attributes, timestamp, offset, key, value, headers.
+    for (records, count) in [
+        (&[12_u8, 0, 0, 0, 1, 1][..], 1),
+        (&[12, 0, 0, 0, 1, 1, 0, 0], 1),
+        (&[12, 0, 0, 0, 1, 1, 0], 2),
+        (&[12, 0, 0, 0, 1, 1, 0, 12, 0, 0, 0, 1, 1, 0], 1),
+        (&[14, 0, 0, 0, 1, 1, 0, 0], 1),
+        (&[12, 0, 0, 0, 40, 1, 0], 1),
+        (&[12, 0, 0, 0, 1, 40, 0], 1),
+        (&[12, 0, 0, 0, 1, 1, 1], 1),
+        (&[12, 0, 0, 0, 1, 1, 2], 1),
+        (&[14, 0, 0, 0, 1, 1, 2, 1], 1),
+        (&[16, 0, 0, 0, 1, 1, 2, 2, 9], 1),
+        (&[18, 0, 0, 0, 1, 1, 2, 2, 9, 1], 1),
+        (&[1], 1),
+        (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80], 1),
+        (&[12, 0, 0x80, 0x80, 0x80, 1, 0], 1),
+    ] {
+        for compressor in compressors() {
+            let mut builder = BatchBuilder::new(0);
+            builder.append(1, None, None, &[]);
+            let mut bytes = Vec::from(&builder.compressed(&compressor).build()[..61]);
+            bytes.extend(compressor.compress(records));
+            let length = (bytes.len() - 12) as u32;
+            bytes[8..12].copy_from_slice(&length.to_be_bytes());
+            bytes[57..61].copy_from_slice(&i32::to_be_bytes(count));
+            let batch = RecordBatch::parse(&bytes.into()).expect("a batch");
+            let whole = batch.uncompressed(batch.bytes()).expect("it can be unpacked");
+            let whole = batch.views(&whole).find_map(Result::err);
+            let (mut walk, mut all) = (RecordWalk::new(&batch, 0).expect("a codec"), usize::MAX);
+            let walked = loop {
+                match walk.next(&batch.bytes()[61..], &mut all) {
+                    Ok(Walked::Record(_)) => {}
+                    Ok(_) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            assert_eq!(walked.is_some(), whole.is_some(), "{records:?}: {walked:?}, {whole:?}");
+        }
     }
 }

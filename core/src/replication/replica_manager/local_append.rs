@@ -1,5 +1,6 @@
 //! Appends of this node's own: what its coordinators write.
 
+use super::produce::AppendTerms;
 use super::transactions::VerifyingLocal;
 use super::{Output, ReplicaManager, TransactionVerification};
 use crate::ids::{Offset, TopicPartition};
@@ -49,7 +50,8 @@ impl ReplicaManager {
         acks: i16,
         context: &TransactionContext,
     ) -> Result<Offset, AppendError> {
-        let info = self.append(now, stores, partition, records, acks, AppendOrigin::Coordinator, context)?;
+        let terms = AppendTerms { acks, origin: AppendOrigin::Coordinator, context, validated: None };
+        let info = self.append(now, stores, partition, records, terms)?;
         self.settle(now);
         Ok(info.first_offset)
     }

@@ -2,7 +2,7 @@
 //!
 //! One file per matter: `metadata` decides who leads, `produce` and `local_append` write, `fetch` reads, `follower`
 //! copies from leaders, `alter_log_dirs` moves replicas between log directories, `isr` keeps the in-sync replicas,
-//! `transactions` ends and begins transactions, `offsets` and `delete_records` answer for offsets, `storage` hears what was stored and loaded, `completion` tries what
+//! `transactions` ends and begins transactions, `unpacking` looks into what clients compressed, `offsets` and `delete_records` answer for offsets, `storage` hears what was stored and loaded, `completion` tries what
 //! waits.
 //!
 //! # Architecture Invariant
@@ -24,6 +24,7 @@ mod output;
 mod produce;
 mod storage;
 mod transactions;
+mod unpacking;
 mod view;
 
 #[cfg(test)]
@@ -64,6 +65,7 @@ use fetch::DelayedFetch;
 use produce::DelayedProduce;
 use storage::PendingLoad;
 use transactions::{DelayedMarker, VerifyingLocal, VerifyingProduce};
+use unpacking::UnpackingProduce;
 
 /// A replica on this broker and what its topic's configs say.
 #[derive(Clone, Debug)]
@@ -96,6 +98,9 @@ pub struct ReplicaManager {
     markers: Purgatory<TopicPartition, DelayedMarker>,
     verifying: SortedMap<u64, VerifyingProduce>,
     verifying_local: SortedMap<u64, VerifyingLocal>,
+    unpacking: VecDeque<UnpackingProduce>,
+    /// Bytes that may still be unpacked before the next tick.
+    left_of_turn: usize,
     loads: SortedMap<u64, PendingLoad>,
     touched: SortedSet<TopicPartition>,
     next_isr_check: Instant,
@@ -127,6 +132,8 @@ impl ReplicaManager {
             markers: Purgatory::new(),
             verifying: SortedMap::new(),
             verifying_local: SortedMap::new(),
+            unpacking: VecDeque::new(),
+            left_of_turn: unpacking::TURN_BYTES,
             loads: SortedMap::new(),
             touched: SortedSet::new(),
             next_isr_check: now.monotonic + config.lag_time_max / 2,
@@ -173,6 +180,7 @@ impl ReplicaManager {
             (self.delete_records.next_deadline(), "delayed delete records"),
             (self.markers.next_deadline(), "delayed transaction marker"),
             (self.next_verification(), "transaction verification retry"),
+            (self.next_unpacking(), "unpacking of compressed batches"),
             (self.alter_partitions.next_deadline(), "alter partition retry"),
             (self.assignments.next_deadline(), "assignment of replicas to directories"),
             (self.next_copy(), "replica alter log dirs"),
@@ -191,6 +199,7 @@ impl ReplicaManager {
         self.logs.tick(now, stores);
         self.expire(now);
         self.retry_verifications(now, stores);
+        self.unpack_on(now, stores);
         if self.next_isr_check <= now.monotonic {
             self.next_isr_check = now.monotonic + self.config.lag_time_max / 2;
             self.shrink_in_sync_replicas(now);

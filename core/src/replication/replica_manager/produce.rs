@@ -1,6 +1,7 @@
 //! Produce: append to the logs this broker leads, and answer when the request's acks are met.
 
 use super::transactions::VerifiedProduce;
+use super::unpacking::Unpacked;
 use super::{Output, ReplicaManager, Response, store_of};
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, Offset, TRANSACTION_STATE_TOPIC, TopicPartition};
 use crate::log::storage::StoreQueue;
@@ -12,7 +13,7 @@ use crate::protocol::messages::produce_response::{
 use crate::protocol::messages::{ProduceRequest, ProduceResponse};
 use crate::protocol::{ErrorCode, Records};
 use crate::purgatory::OperationId;
-use crate::record::validate::check_produce_records;
+use crate::record::validate::{Rejection, Validated, check_produce_records};
 use crate::text::Str;
 use crate::time::{Duration, Now};
 use alloc::vec::Vec;
@@ -29,6 +30,24 @@ pub struct ProduceContext {
     pub client_id: Option<Str>,
     /// Version of the request.
     pub version: i16,
+}
+
+/// How a partition's part of a Produce request is appended.
+struct ClientTerms<'a> {
+    acks: i16,
+    context: &'a ProduceContext,
+    guard: VerificationGuard,
+    validated: Option<Result<Validated, Rejection>>,
+}
+
+/// How records are appended.
+pub(super) struct AppendTerms<'a> {
+    /// -1 where enough replicas have to be in sync.
+    pub(super) acks: i16,
+    pub(super) origin: AppendOrigin,
+    pub(super) context: &'a TransactionContext,
+    /// What is known of them already.
+    pub(super) validated: Option<Result<Validated, Rejection>>,
 }
 
 /// A Produce whose acks are not met yet.
@@ -57,6 +76,11 @@ pub(super) enum Until {
     Stored(Offset),
 }
 
+/// Whether only coordinators write to a topic.
+pub(super) fn is_internal(topic: &Str) -> bool {
+    INTERNAL_TOPICS.iter().any(|&internal| *topic == internal)
+}
+
 impl ReplicaManager {
     /// Takes a Produce request; the answer comes as an [`Output`] with `token`, at once or when its acks are met.
     pub fn append_records(
@@ -68,18 +92,20 @@ impl ReplicaManager {
         token: u64,
     ) {
         if let Some((request, verified)) = self.verify_produce(now, request, context, token, now.monotonic) {
-            self.append_verified(now, stores, request, context, &verified, token);
+            self.unpack(now, stores, request, context.clone(), verified, token);
         }
     }
 
-    /// Takes it once it is known which of its transactional batches belong to their transaction.
-    pub(super) fn append_verified(
+    /// Takes it once it is known which of its transactional batches belong to their transaction, and its compressed ones were
+    /// unpacked.
+    pub(super) fn append_unpacked(
         &mut self,
         now: Now,
         stores: &mut [StoreQueue],
         request: ProduceRequest,
         context: &ProduceContext,
         verified: &VerifiedProduce,
+        mut unpacked: Unpacked,
         token: u64,
     ) {
         let acks = request.acks;
@@ -92,8 +118,9 @@ impl ReplicaManager {
                 let appended = name.clone().map_err(|code| AppendError::new(code, "")).and_then(|name| {
                     let partition = TopicPartition { topic: name, partition: data.index };
                     let guard = verified.guard(&partition)?;
-                    self.append_of_client(now, stores, &partition, &data, acks, context, guard)
-                        .map(|appended| (partition, appended))
+                    let validated = unpacked.remove(&(topic_place, place));
+                    let terms = ClientTerms { acks, context, guard, validated };
+                    self.append_of_client(now, stores, &partition, &data, terms).map(|appended| (partition, appended))
                 });
                 if let Ok((partition, info)) = &appended {
                     pending.extend(self.until(partition, info.last_offset + 1, acks).map(|until| PendingProduce {
@@ -145,15 +172,15 @@ impl ReplicaManager {
         stores: &mut [StoreQueue],
         partition: &TopicPartition,
         data: &PartitionProduceData,
-        acks: i16,
-        context: &ProduceContext,
-        guard: VerificationGuard,
+        terms: ClientTerms<'_>,
     ) -> Result<AppendInfo, AppendError> {
+        let ClientTerms { acks, context, guard, validated } = terms;
         if !(-1..=1).contains(&acks) {
             return Err(AppendError::new(ErrorCode::InvalidRequiredAcks, ""));
         }
-        let internal = INTERNAL_TOPICS.iter().any(|&topic| partition.topic == topic);
-        if internal && context.client_id.as_ref().is_none_or(|client_id| *client_id != ADMIN_CLIENT_ID) {
+        if is_internal(&partition.topic)
+            && context.client_id.as_ref().is_none_or(|client_id| *client_id != ADMIN_CLIENT_ID)
+        {
             return Err(AppendError::new(
                 ErrorCode::InvalidTopicException,
                 alloc::format!("Cannot append to internal topic {}", partition.topic),
@@ -163,7 +190,8 @@ impl ReplicaManager {
         check_produce_records(context.version, &bytes)?;
         let verified = self.partitions.get(partition).is_some_and(|hosted| hosted.settings.verify_transactions);
         let transaction = TransactionContext { guard, verified, ..TransactionContext::default() };
-        self.append(now, stores, partition, &bytes, acks, AppendOrigin::Client, &transaction)
+        let terms = AppendTerms { acks, origin: AppendOrigin::Client, context: &transaction, validated };
+        self.append(now, stores, partition, &bytes, terms)
     }
 
     /// Appends to a partition this broker leads; the high watermark moves where that is enough for it.
@@ -173,13 +201,11 @@ impl ReplicaManager {
         stores: &mut [StoreQueue],
         partition: &TopicPartition,
         records: &[u8],
-        acks: i16,
-        origin: AppendOrigin,
-        context: &TransactionContext,
+        terms: AppendTerms<'_>,
     ) -> Result<AppendInfo, AppendError> {
         let refused = |code| AppendError::new(code, "");
         let (hosted, _) = self.led(partition).map_err(refused)?;
-        if acks == -1
+        if terms.acks == -1
             && let Some(text) = hosted.partition.not_enough_replicas(hosted.settings.min_in_sync_replicas)
         {
             return Err(AppendError::new(ErrorCode::NotEnoughReplicas, text));
@@ -187,7 +213,8 @@ impl ReplicaManager {
         let leader_epoch = hosted.partition.assignment.leader_epoch;
         let log = self.logs.log_mut(partition).ok_or_else(|| refused(ErrorCode::KafkaStorageError))?;
         let store = store_of(stores, log.directory()).map_err(refused)?;
-        let info = log.append_transactional(now, records, leader_epoch, origin, context, store)?;
+        let how = (terms.origin, terms.context);
+        let info = log.append_validated(now, records, leader_epoch, how, terms.validated, store)?;
         if !info.duplicate {
             self.advance_high_watermark(now, partition);
             // Followers may read it at once, whatever the high watermark does.

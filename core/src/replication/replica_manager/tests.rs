@@ -5,6 +5,7 @@ mod cluster;
 mod local_append;
 mod random;
 mod transactions;
+mod unpacking;
 
 use super::*;
 use crate::event::Event;

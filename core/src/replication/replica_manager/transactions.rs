@@ -1,7 +1,7 @@
 //! Transactions as the leader of a partition sees them: markers that end them, and batches that begin them only once their
 //! coordinator said that it knows of it (KIP-890).
 
-use super::produce::Until;
+use super::produce::{AppendTerms, Until};
 use super::{Output, ReplicaManager};
 use crate::ids::{Offset, ProducerId, TopicPartition};
 use crate::log::storage::StoreQueue;
@@ -185,7 +185,8 @@ impl ReplicaManager {
         let context = TransactionContext { transaction_version: marker.transaction_version, ..Default::default() };
         let batch = end_transaction_marker(now.wall_ms, producer_id, producer_epoch, coordinator_epoch, committed);
         let appended = if self.is_online(partition) {
-            self.append(now, stores, partition, &batch, -1, AppendOrigin::Coordinator, &context)
+            let terms = AppendTerms { acks: -1, origin: AppendOrigin::Coordinator, context: &context, validated: None };
+            self.append(now, stores, partition, &batch, terms)
         } else {
             Err(AppendError::new(ErrorCode::UnknownTopicOrPartition, ""))
         };
@@ -288,7 +289,7 @@ impl ReplicaManager {
         }
         let VerifyingProduce { request, context, token, mut verified, .. } = waiting;
         verified.errors.extend(errors.iter().cloned());
-        self.append_verified(now, stores, request, &context, &verified, token);
+        self.unpack(now, stores, request, context, verified, token);
     }
 
     /// A producer whose epoch is raised with every transaction begins the next while the markers of the last are still being
@@ -314,7 +315,7 @@ impl ReplicaManager {
             let Some(waiting) = self.verifying.remove(&id) else { continue };
             let VerifyingProduce { request, context, token, started, .. } = waiting;
             if let Some((request, verified)) = self.verify_produce(now, request, &context, token, started) {
-                self.append_verified(now, stores, request, &context, &verified, token);
+                self.unpack(now, stores, request, context, verified, token);
             }
         }
     }

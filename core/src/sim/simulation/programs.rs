@@ -228,12 +228,7 @@ impl Simulation {
         if program.inbox.is_empty() || view.state != MemberState::Stable {
             return Ok(());
         }
-        let group = ConsumerGroupMetadata {
-            group_id: PIPES,
-            generation_id: view.generation_id,
-            member_id: view.member_id,
-            group_instance_id: None,
-        };
+        let group = consumer.group_metadata().unwrap_or(ConsumerGroupMetadata::of_group(PIPES));
         self.begin_transaction(index)?;
         let inbox = core::mem::take(&mut self.programs.programs[index].inbox);
         let mut offsets = SortedMap::new();

@@ -7,7 +7,7 @@ use alloc::vec;
 
 const CODECS: [Compression; 5] = Compression::ALL;
 
-fn sent_in(codec: Compression, builder: BatchBuilder) -> Bytes {
+pub(super) fn sent_in(codec: Compression, builder: BatchBuilder) -> Bytes {
     let compressor: Compressor = match codec {
         Compression::None => return builder.build(),
         Compression::Gzip => gzip::compressor(-1),
