@@ -79,6 +79,12 @@ impl Disk {
         self.busy_until
     }
 
+    /// Another disk in its place, with nothing on it but what `commands` store. Nobody may be using it.
+    pub fn replace(&mut self, commands: &[StoreCommand]) {
+        let busy_until = self.busy_until;
+        *self = Self { busy_until, slow: self.slow, ..Self::formatted(self.latency, commands) };
+    }
+
     /// The oldest batch under way is on the disk now, or the disk has failed: then the error is the batch's ticket.
     pub fn finish(&mut self) -> Option<Result<Ticket, Ticket>> {
         let (ticket, commands) = self.pending.pop_front()?;
