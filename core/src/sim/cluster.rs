@@ -632,4 +632,4 @@ fn joined(parts: &[Bytes]) -> Bytes {
 }
 
 /// How long after a fault stops a healthy cluster may take to heal before a simulation calls it stuck.
-pub const HEALING: Duration = Duration::from_mins(1);
+pub const HEALING: Duration = Duration::from_secs(30);

@@ -134,10 +134,10 @@ impl Committed {
         !self.aborted.contains(&offset) && !self.open.values().any(|open| open.offsets.binary_search(&offset).is_ok())
     }
 
-    /// Where the oldest transaction begins below `high_watermark` that has no end below `known`.
-    pub fn first_unstable(&self, high_watermark: Offset, known: Offset) -> Option<Offset> {
+    /// Where the oldest transaction begins below `high_watermark` that has no end there.
+    pub fn first_unstable(&self, high_watermark: Offset) -> Option<Offset> {
         let open = self.open.values().map(|open| open.first_offset);
-        let ended = self.ended.iter().rev().take_while(|ended| ended.marker >= known);
+        let ended = self.ended.iter().rev().take_while(|ended| ended.marker >= high_watermark);
         open.chain(ended.map(|ended| ended.first_offset)).filter(|first| *first < high_watermark).min()
     }
 

@@ -36,11 +36,13 @@ pub enum Scenario {
     StaticMembers,
     /// Transactions, and pipes that read, write and commit offsets in one.
     Transactions,
+    /// Several of the others at once.
+    Mixed,
 }
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Faults,
         Self::SeparateRoles,
         Self::FailingDisks,
@@ -50,6 +52,7 @@ impl Scenario {
         Self::UncleanElection,
         Self::StaticMembers,
         Self::Transactions,
+        Self::Mixed,
     ];
 
     /// The scenario of a seed: every other one is plain.
@@ -57,7 +60,7 @@ impl Scenario {
         if seed.is_multiple_of(2) {
             return Self::Faults;
         }
-        match seed / 2 % 8 {
+        match seed / 2 % 9 {
             0 => Self::SeparateRoles,
             1 => Self::FailingDisks,
             2 => Self::Retention,
@@ -65,6 +68,7 @@ impl Scenario {
             4 => Self::StaticMembers,
             5 => Self::Transactions,
             6 => Self::MetadataSnapshots,
+            7 => Self::Mixed,
             _ => Self::EmptiedDisks,
         }
     }
@@ -81,6 +85,7 @@ impl Scenario {
             Self::UncleanElection => "unclean-election",
             Self::StaticMembers => "static-members",
             Self::Transactions => "transactions",
+            Self::Mixed => "mixed",
         }
     }
 
@@ -229,6 +234,7 @@ impl Plan {
             Scenario::UncleanElection => plan.elect_uncleanly(&mut rng),
             Scenario::StaticMembers => plan.name_members(),
             Scenario::Transactions => plan.transact(&mut rng),
+            Scenario::Mixed => plan.mix(&mut rng),
         }
         if is_separate || scenario == Scenario::SeparateRoles {
             plan.controllers = 3;
@@ -322,6 +328,24 @@ impl Plan {
         self.pipes = 1 + rng.below(2) as u32;
         self.changes.push(property("transaction.state.log.num.partitions", 2));
         self.changes.push(property("transaction.abort.timed.out.transaction.cleanup.interval.ms", 1_000));
+    }
+
+    /// What is about disks with what is about clients.
+    fn mix(&mut self, rng: &mut Rng) {
+        match rng.below(3) {
+            0 => self.fail_disks(rng),
+            1 => self.empty_disks(rng),
+            _ => self.take_snapshots(rng),
+        }
+        if rng.chance(2, 3) {
+            self.transact(rng);
+        } else {
+            self.delete_records(rng);
+        }
+        if rng.chance(1, 3) {
+            self.name_members();
+        }
+        self.moves = self.disks > 1 && rng.chance(1, 3);
     }
 
     fn flush_everything(&mut self) {

@@ -1,6 +1,7 @@
 //! Whole clusters.
 
 mod dynamic_quorum;
+mod emptied_disks;
 mod failing_disks;
 mod quotas;
 mod scenarios;
