@@ -189,9 +189,7 @@ impl Cluster {
     pub fn add_formatted_node(&mut self, config: BrokerConfig, directories: Vec<(Uuid, Vec<StoreCommand>)>) {
         let mut disks = Vec::new();
         for (directory_id, mut commands) in directories {
-            let cluster_id = Str::from_static(CLUSTER_ID);
-            let meta = MetaProperties { cluster_id, node_id: config.node_id, directory_id };
-            commands.push(meta.format());
+            commands.push(formatted(config.node_id, directory_id));
             disks.push(Disk::formatted(self.options.disk, &commands));
         }
         let incarnation = self.nodes.get(&config.node_id).map_or(0, NodeProcess::incarnation);
@@ -314,6 +312,16 @@ impl Cluster {
     pub fn repair_disks(&mut self, id: NodeId) {
         if let Some(process) = self.nodes.get_mut(&id).filter(|process| process.node.is_none()) {
             process.disks.iter_mut().for_each(Disk::repair);
+        }
+    }
+
+    /// One log directory of a node that does not run is emptied and formatted anew, as `kafka-storage.sh format` does: the
+    /// same cluster and node, another directory id.
+    pub fn format_disk(&mut self, id: NodeId, directory: usize) {
+        let directory_id = self.rng.uuid();
+        let process = self.nodes.get_mut(&id).filter(|process| process.node.is_none());
+        if let Some(disk) = process.and_then(|process| process.disks.get_mut(directory)) {
+            disk.replace(&[formatted(id, directory_id)]);
         }
     }
 
@@ -590,6 +598,11 @@ impl Cluster {
     }
 }
 
+/// What `kafka-storage.sh format` leaves in a log directory.
+fn formatted(node_id: NodeId, directory_id: Uuid) -> StoreCommand {
+    MetaProperties { cluster_id: Str::from_static(CLUSTER_ID), node_id, directory_id }.format()
+}
+
 /// A frame in one line. Connections that others opened carry requests, and only those are numbered so high.
 fn frame_text(to: End, bytes: &Bytes) -> String {
     let number = |at: usize| bytes.get(at..at + 2).map_or(-1, |two| i16::from_be_bytes([two[0], two[1]]));
@@ -619,4 +632,4 @@ fn joined(parts: &[Bytes]) -> Bytes {
 }
 
 /// How long after a fault stops a healthy cluster may take to heal before a simulation calls it stuck.
-pub const HEALING: Duration = Duration::from_mins(1);
+pub const HEALING: Duration = Duration::from_secs(30);

@@ -24,6 +24,8 @@ pub struct Disk {
     stored: MemoryDisk,
     pending: VecDeque<(Ticket, Vec<StoreCommand>)>,
     busy_until: Instant,
+    /// When the last transaction begins: what is asked for before joins it.
+    group_begins: Instant,
     latency: DiskLatency,
     slow: bool,
     /// It stores nothing and reads nothing any more.
@@ -35,7 +37,8 @@ impl Disk {
     pub fn formatted(latency: DiskLatency, commands: &[StoreCommand]) -> Self {
         let mut stored = MemoryDisk::default();
         stored.apply(commands);
-        Self { stored, pending: VecDeque::new(), busy_until: Instant::ZERO, latency, slow: false, failed: false }
+        let (busy_until, group_begins) = (Instant::ZERO, Instant::ZERO);
+        Self { stored, pending: VecDeque::new(), busy_until, group_begins, latency, slow: false, failed: false }
     }
 
     /// What is on it, without what is under way.
@@ -64,10 +67,17 @@ impl Disk {
         self.failed
     }
 
-    /// Begins to store a batch; answers when it will be done. The caller then calls [`finish`](Self::finish).
+    /// Begins to store a batch; answers when it will be done. The caller then calls [`finish`](Self::finish). All batches that
+    /// wait for the same transaction are done with the next one, as a host groups them.
     pub fn begin(&mut self, now: Instant, rng: &mut Rng, ticket: Ticket, commands: Vec<StoreCommand>) -> Instant {
         self.pending.push_back((ticket, commands));
-        self.occupy(now, rng)
+        if self.group_begins > now {
+            return self.busy_until;
+        }
+        let begins = now.max(self.busy_until);
+        let done = self.occupy(now, rng);
+        self.group_begins = begins;
+        done
     }
 
     /// When a read that is asked for now is done: behind everything asked for before it.
@@ -76,7 +86,14 @@ impl Disk {
         let factor = if self.slow { self.latency.slow_factor } else { 1 };
         let micros = (self.latency.min_micros + rng.below(span)) * factor;
         self.busy_until = now.max(self.busy_until) + Duration::from_micros(micros);
+        // What is stored later comes after a read.
+        self.group_begins = now;
         self.busy_until
+    }
+
+    /// Another disk in its place, with nothing on it but what `commands` store. Nobody may be using it.
+    pub fn replace(&mut self, commands: &[StoreCommand]) {
+        *self = Self { slow: self.slow, ..Self::formatted(self.latency, commands) };
     }
 
     /// The oldest batch under way is on the disk now, or the disk has failed: then the error is the batch's ticket.
@@ -97,10 +114,18 @@ impl Disk {
     /// The process was killed: what it had handed over still reaches the disk.
     pub fn process_killed(&mut self) {
         while self.finish().is_some() {}
+        self.rest();
     }
 
     /// The power went: what was under way is lost.
     pub fn power_lost(&mut self) {
         self.pending.clear();
+        self.rest();
+    }
+
+    /// Nothing is asked for any more.
+    fn rest(&mut self) {
+        self.busy_until = Instant::ZERO;
+        self.group_begins = Instant::ZERO;
     }
 }

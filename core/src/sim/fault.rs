@@ -1,8 +1,9 @@
 //! Faults as verbs: what goes wrong, and with whom.
 
 use super::cluster::Cluster;
+use super::formatting::{Emptied, may_format};
 use super::network::{Latency, ProcessId};
-use crate::ids::NodeId;
+use crate::ids::{BrokerEpoch, NodeId};
 use crate::time::{Duration, Instant};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -40,6 +41,8 @@ pub enum Fault {
     FailDisk(NodeId, usize),
     /// The disks of a node that does not run are good again.
     RepairDisks(NodeId),
+    /// A log directory of a node that does not run, by its place in `log.dirs`, is emptied and formatted anew.
+    FormatDisk(NodeId, usize),
 }
 
 /// Which faults may happen, and how often.
@@ -51,6 +54,8 @@ pub struct FaultRules {
     pub longest_absence: Duration,
     /// One fault in so many is a failing disk, and the node restarts with the disk repaired; 0 for none.
     pub disk_one_in: u64,
+    /// One start in so many is with log directories formatted anew, where that may be; 0 for none.
+    pub format_one_in: u64,
 }
 
 /// Draws faults, and starts what they ended.
@@ -63,13 +68,23 @@ pub struct FaultSchedule {
     replacements: BTreeMap<NodeId, Instant>,
     /// When the network is repaired at the latest.
     repair_at: Option<Instant>,
+    /// Brokers that lost a directory.
+    emptied: Emptied,
     happened: u64,
 }
 
 impl FaultSchedule {
     /// Nothing has happened yet; `calm` is how long messages take without faults.
     pub fn new(rules: FaultRules, calm: Latency) -> Self {
-        Self { rules, calm, starts: BTreeMap::new(), replacements: BTreeMap::new(), repair_at: None, happened: 0 }
+        Self {
+            rules,
+            calm,
+            starts: BTreeMap::new(),
+            replacements: BTreeMap::new(),
+            repair_at: None,
+            emptied: Emptied::new(),
+            happened: 0,
+        }
     }
 
     /// How many faults there were.
@@ -100,6 +115,7 @@ impl FaultSchedule {
                 if self.rules.disk_one_in > 0 && cluster.rng.chance(2, 3) {
                     done.push(Fault::RepairDisks(id));
                 }
+                done.extend(self.draw_formatting(cluster, id));
                 done.push(Fault::Start(id));
             }
         }
@@ -120,6 +136,21 @@ impl FaultSchedule {
             self.carry_out(cluster, *fault);
         }
         done
+    }
+
+    /// Which directories of a node that is about to start are formatted anew: all, or one of them.
+    fn draw_formatting(&self, cluster: &mut Cluster, id: NodeId) -> Vec<Fault> {
+        let one_in = self.rules.format_one_in;
+        if one_in == 0 || !cluster.rng.chance(1, one_in) {
+            return Vec::new();
+        }
+        let disks = cluster.nodes().get(&id).map_or(0, |process| process.disks().len());
+        let all = cluster.rng.chance(1, 2);
+        let only = cluster.rng.below(disks.max(1) as u64) as usize;
+        let in_sync = cluster.rng.chance(1, 4);
+        let mut chosen: Vec<usize> = (0..disks).filter(|directory| all || *directory == only).collect();
+        chosen.retain(|directory| may_format(cluster, &self.emptied, id, *directory, in_sync));
+        chosen.into_iter().map(|directory| Fault::FormatDisk(id, directory)).collect()
     }
 
     /// Everything is put right.
@@ -204,6 +235,10 @@ impl FaultSchedule {
             Fault::QuickDisk(id) => cluster.set_slow_disk(id, false),
             Fault::FailDisk(id, directory) => cluster.fail_disk(id, directory),
             Fault::RepairDisks(id) => cluster.repair_disks(id),
+            Fault::FormatDisk(id, directory) => {
+                cluster.format_disk(id, directory);
+                self.emptied.insert(id, newest_epoch(cluster, id));
+            }
             Fault::Delay(max_micros) => cluster.set_latency(Latency { max_micros, ..self.calm }),
         }
     }
@@ -213,4 +248,10 @@ impl FaultSchedule {
         let at = cluster.now().monotonic + Duration::from_millis(cluster.rng.below(longest));
         self.repair_at = Some(self.repair_at.map_or(at, |known| known.min(at)));
     }
+}
+
+/// The newest epoch of a broker that any running node knows; -1 where none does.
+pub fn newest_epoch(cluster: &Cluster, id: NodeId) -> BrokerEpoch {
+    let known = cluster.running().filter_map(|(_, node)| Some(node.parts()?.image.cluster.broker(id)?.epoch));
+    known.max().unwrap_or(-1)
 }

@@ -1,7 +1,7 @@
 //! [`History`]: what the cluster has committed, as the first replica to commit it had it. The measure of every other replica
 //! and of every client.
 
-use crate::ids::{Offset, PartitionIndex, ProducerId, Uuid};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, Offset, PartitionIndex, ProducerId, Uuid};
 use crate::record::RecordBatch;
 use crate::record::control::{ControlRecordType, control_type};
 use crate::text::Str;
@@ -134,10 +134,10 @@ impl Committed {
         !self.aborted.contains(&offset) && !self.open.values().any(|open| open.offsets.binary_search(&offset).is_ok())
     }
 
-    /// Where the oldest transaction begins below `high_watermark` that has no end below `known`.
-    pub fn first_unstable(&self, high_watermark: Offset, known: Offset) -> Option<Offset> {
+    /// Where the oldest transaction begins below `high_watermark` that has no end there.
+    pub fn first_unstable(&self, high_watermark: Offset) -> Option<Offset> {
         let open = self.open.values().map(|open| open.first_offset);
-        let ended = self.ended.iter().rev().take_while(|ended| ended.marker >= known);
+        let ended = self.ended.iter().rev().take_while(|ended| ended.marker >= high_watermark);
         open.chain(ended.map(|ended| ended.first_offset)).filter(|first| *first < high_watermark).min()
     }
 
@@ -160,15 +160,18 @@ pub struct History {
     topic_ids: BTreeMap<Str, Uuid>,
     /// Where each record is; of several copies the last.
     places: BTreeMap<RecordId, (PartitionId, Offset)>,
-    /// Epoch and last sequence of each idempotent producer in each partition.
-    sequences: BTreeMap<(PartitionId, ProducerId), (i16, i32)>,
-    /// Those who wrote each record of an idempotent producer's: partition and epoch.
-    once: BTreeMap<(RecordId, PartitionId), i16>,
+    /// Epoch and last sequence of each idempotent producer in each partition, and the offset of that.
+    sequences: BTreeMap<(PartitionId, ProducerId), (i16, i32, Offset)>,
+    /// Where each record of an idempotent producer's is: by partition, with the epoch it was written in.
+    once: BTreeMap<(RecordId, PartitionId), (i16, Offset)>,
     idempotent: BTreeSet<u32>,
     records: u64,
     /// Topics whose elections may be unclean, and the partitions in which there was one: nothing is certain there.
     lossy: BTreeSet<Str>,
     unclean: BTreeMap<PartitionId, u32>,
+    /// Partitions of which nobody was in sync but a replica that had been emptied.
+    lost: BTreeSet<PartitionId>,
+    has_lost_groups: bool,
     /// Records whose transaction ended since somebody asked, and whether it was committed.
     decided: Vec<(PartitionId, RecordId, bool)>,
 }
@@ -199,9 +202,26 @@ impl History {
         *self.unclean.entry(partition).or_default() += 1;
     }
 
-    /// What was committed may be lost by an unclean election.
+    /// The last member of an ISR came back empty. Without eligible leader replicas Kafka lets it lead as it is, so nothing is
+    /// certain in this partition any more; where it is one of a coordinator's, nothing of its groups either.
+    pub fn lose(&mut self, topic: &Str, partition: PartitionId) {
+        self.lost.insert(partition);
+        self.has_lost_groups |= *topic == CONSUMER_OFFSETS_TOPIC;
+    }
+
+    /// How many partitions were lost with a log directory.
+    pub fn lost_partitions(&self) -> u64 {
+        self.lost.len() as u64
+    }
+
+    /// Groups and their offsets may have been lost with a log directory.
+    pub fn has_lost_groups(&self) -> bool {
+        self.has_lost_groups
+    }
+
+    /// What was committed may be lost, by an unclean election or with a log directory.
     pub fn is_unclean(&self, partition: PartitionId) -> bool {
-        self.unclean.contains_key(&partition)
+        self.unclean.contains_key(&partition) || self.lost.contains(&partition)
     }
 
     /// How many unclean elections there were.
@@ -259,7 +279,8 @@ impl History {
         self.records
     }
 
-    /// A log begins at `start`: what is before it was committed, even where it was deleted in the step that committed it.
+    /// A log begins at `start`, where a batch begins: what is before it was committed, even where it was deleted in the step
+    /// that committed it.
     pub fn begin_at(&mut self, partition: PartitionId, start: Offset) {
         let committed = self.partitions.entry(partition).or_default();
         if start > committed.end {
@@ -302,14 +323,17 @@ impl History {
         self.note_transaction(partition, batch)
     }
 
-    /// Within an epoch sequences follow each other; a new epoch begins at 0.
+    /// Within an epoch sequences follow each other; a new epoch begins at 0. A follower that began after the last records of
+    /// a producer, for those were deleted, knows nothing of it: as the leader it takes any sequence.
     fn note_sequence(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
         let header = batch.header();
         if header.producer_id < 0 {
             return Ok(());
         }
-        let now = (header.producer_epoch, header.last_sequence());
-        let Some(last) = self.sequences.insert((partition, header.producer_id), now) else { return Ok(()) };
+        let start = self.partitions.get(&partition).map_or(0, Committed::start);
+        let now = (header.producer_epoch, header.last_sequence(), header.last_offset());
+        let last = self.sequences.insert((partition, header.producer_id), now);
+        let Some(last) = last.filter(|last| last.2 >= start) else { return Ok(()) };
         let expected = if last.0 == header.producer_epoch { last.1.wrapping_add(1) & i32::MAX } else { 0 };
         if last.0 > header.producer_epoch || header.base_sequence != expected {
             let (id, epoch, base) = (header.producer_id, header.producer_epoch, header.base_sequence);
@@ -362,6 +386,7 @@ impl History {
 
     fn note_records(&mut self, partition: PartitionId, batch: &RecordBatch) -> Result<(), String> {
         let Ok(records) = batch.iter() else { return Ok(()) };
+        let start = self.partitions.get(&partition).map_or(0, Committed::start);
         for record in records.map_while(Result::ok) {
             let Some(id) = record.value.as_deref().and_then(RecordId::of_value) else { continue };
             if let Some(committed) = self.partitions.get_mut(&partition) {
@@ -373,9 +398,10 @@ impl History {
             }
             // Only within one epoch, as in Kafka: a broker that knows nothing of a producer takes any sequence, so where it
             // refused the first batch it may take the second. The first then needs a new epoch, and in it a batch whose
-            // answer was lost is written again (KIP-360).
+            // answer was lost is written again (KIP-360). Nor does it know a producer whose records were all deleted.
             let epoch = batch.header().producer_epoch;
-            if self.once.insert((id, partition), epoch) == Some(epoch) {
+            let before = self.once.insert((id, partition), (epoch, record.offset));
+            if before.is_some_and(|before| before.0 == epoch && before.1 >= start) {
                 return Err(format!(
                     "{id:?} is committed twice in epoch {epoch}, the second time at {}",
                     record.offset

@@ -24,6 +24,10 @@ pub enum Scenario {
     SeparateRoles,
     /// Disks fail; nodes go on with those that are left.
     FailingDisks,
+    /// Disks are lost with all they held; nodes come back with empty ones.
+    EmptiedDisks,
+    /// Snapshots of the metadata all the time, and no log before them: who was away gets one.
+    MetadataSnapshots,
     /// Records are deleted by size, by time, and by request.
     Retention,
     /// Topics with unclean leader election, which may lose records.
@@ -32,18 +36,23 @@ pub enum Scenario {
     StaticMembers,
     /// Transactions, and pipes that read, write and commit offsets in one.
     Transactions,
+    /// Several of the others at once.
+    Mixed,
 }
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Faults,
         Self::SeparateRoles,
         Self::FailingDisks,
+        Self::EmptiedDisks,
+        Self::MetadataSnapshots,
         Self::Retention,
         Self::UncleanElection,
         Self::StaticMembers,
         Self::Transactions,
+        Self::Mixed,
     ];
 
     /// The scenario of a seed: every other one is plain.
@@ -51,13 +60,16 @@ impl Scenario {
         if seed.is_multiple_of(2) {
             return Self::Faults;
         }
-        match seed / 2 % 6 {
+        match seed / 2 % 9 {
             0 => Self::SeparateRoles,
             1 => Self::FailingDisks,
             2 => Self::Retention,
             3 => Self::UncleanElection,
             4 => Self::StaticMembers,
-            _ => Self::Transactions,
+            5 => Self::Transactions,
+            6 => Self::MetadataSnapshots,
+            7 => Self::Mixed,
+            _ => Self::EmptiedDisks,
         }
     }
 
@@ -67,10 +79,13 @@ impl Scenario {
             Self::Faults => "faults",
             Self::SeparateRoles => "separate-roles",
             Self::FailingDisks => "failing-disks",
+            Self::EmptiedDisks => "emptied-disks",
+            Self::MetadataSnapshots => "metadata-snapshots",
             Self::Retention => "retention",
             Self::UncleanElection => "unclean-election",
             Self::StaticMembers => "static-members",
             Self::Transactions => "transactions",
+            Self::Mixed => "mixed",
         }
     }
 
@@ -187,6 +202,7 @@ impl Plan {
                 power: flushed,
                 longest_absence: Duration::from_millis([300, 1_500, 5_000][rng.below(3) as usize]),
                 disk_one_in: 0,
+                format_one_in: 0,
             },
             options,
             groups: vec![
@@ -212,10 +228,13 @@ impl Plan {
         match scenario {
             Scenario::Faults | Scenario::SeparateRoles => {}
             Scenario::FailingDisks => plan.fail_disks(&mut rng),
+            Scenario::EmptiedDisks => plan.empty_disks(&mut rng),
+            Scenario::MetadataSnapshots => plan.take_snapshots(&mut rng),
             Scenario::Retention => plan.delete_records(&mut rng),
             Scenario::UncleanElection => plan.elect_uncleanly(&mut rng),
             Scenario::StaticMembers => plan.name_members(),
             Scenario::Transactions => plan.transact(&mut rng),
+            Scenario::Mixed => plan.mix(&mut rng),
         }
         if is_separate || scenario == Scenario::SeparateRoles {
             plan.controllers = 3;
@@ -230,6 +249,37 @@ impl Plan {
         self.faults.disk_one_in = 2 + rng.below(4);
         self.fault_one_in = self.fault_one_in.clamp(4, 12);
         self.moves = rng.chance(1, 3);
+    }
+
+    /// Nodes come back with empty disks, of which they have one or several. With one node alone nobody else has anything.
+    fn empty_disks(&mut self, rng: &mut Rng) {
+        self.brokers = self.brokers.max(3);
+        self.replicas = 3;
+        self.disks = 1 + rng.below(3) as usize;
+        if self.disks > 1 && rng.chance(1, 2) {
+            self.flush_everything();
+            self.faults.disk_one_in = 3 + rng.below(4);
+        }
+        self.faults.format_one_in = 1 + rng.below(3);
+        // Who was left alone in an ISR may lead once its new directory is known, but nobody is elected for that: only where
+        // leaders are balanced, every five minutes by default, somebody looks.
+        self.changes.push(property("leader.imbalance.check.interval.seconds", 2));
+        self.fault_one_in = self.fault_one_in.clamp(4, 15);
+        self.chaos = Duration::from_secs(10 + rng.below(10));
+    }
+
+    /// Each node writes a snapshot after a few records, and keeps no log before it. Most runs have their disks emptied too: then
+    /// a node knows nothing but what it is sent.
+    fn take_snapshots(&mut self, rng: &mut Rng) {
+        self.changes.push(property(
+            "metadata.log.max.record.bytes.between.snapshots",
+            [150, 500, 2_000][rng.below(3) as usize],
+        ));
+        self.changes.push(property("metadata.max.retention.bytes", 1));
+        if rng.chance(2, 3) {
+            self.empty_disks(rng);
+        }
+        self.fault_one_in = self.fault_one_in.clamp(4, 15);
     }
 
     fn delete_records(&mut self, rng: &mut Rng) {
@@ -278,6 +328,24 @@ impl Plan {
         self.pipes = 1 + rng.below(2) as u32;
         self.changes.push(property("transaction.state.log.num.partitions", 2));
         self.changes.push(property("transaction.abort.timed.out.transaction.cleanup.interval.ms", 1_000));
+    }
+
+    /// What is about disks with what is about clients.
+    fn mix(&mut self, rng: &mut Rng) {
+        match rng.below(3) {
+            0 => self.fail_disks(rng),
+            1 => self.empty_disks(rng),
+            _ => self.take_snapshots(rng),
+        }
+        if rng.chance(2, 3) {
+            self.transact(rng);
+        } else {
+            self.delete_records(rng);
+        }
+        if rng.chance(1, 3) {
+            self.name_members();
+        }
+        self.moves = self.disks > 1 && rng.chance(1, 3);
     }
 
     fn flush_everything(&mut self) {

@@ -11,7 +11,7 @@ mod programs;
 
 use super::client::{Client, ClientEvent, ClientProcess};
 use super::cluster::{ClientArrival, Cluster, HEALING, Step};
-use super::fault::FaultSchedule;
+use super::fault::{Fault, FaultSchedule};
 use super::history::RecordId;
 use super::invariant::{Invariants, Violation};
 use super::plan::{Plan, Scenario};
@@ -75,6 +75,12 @@ pub struct Summary {
     pub unclean_elections: u64,
     /// Log directories that went offline.
     pub failed_directories: u64,
+    /// Log directories that were emptied.
+    pub emptied_directories: u64,
+    /// Partitions of which then nobody else was in sync.
+    pub lost_partitions: u64,
+    /// Times a node got a snapshot of the metadata instead of its log.
+    pub metadata_snapshots: u64,
     /// Times a consumer found that what it would read next was deleted.
     pub skipped: u64,
     /// Records committed in transactions.
@@ -135,6 +141,7 @@ pub struct Simulation {
     places: BTreeMap<(NodeId, Uuid, PartitionIndex), usize>,
     moved: u64,
     failed_directories: u64,
+    emptied_directories: u64,
     members: Members,
     programs: Programs,
 }
@@ -177,6 +184,7 @@ impl Simulation {
             places: BTreeMap::new(),
             moved: 0,
             failed_directories: 0,
+            emptied_directories: 0,
             members: Members::default(),
             programs: Programs::default(),
         }
@@ -199,6 +207,9 @@ impl Simulation {
             moved: self.moved,
             unclean_elections: self.invariants.history.unclean_elections(),
             failed_directories: self.failed_directories,
+            emptied_directories: self.emptied_directories,
+            lost_partitions: self.invariants.history.lost_partitions(),
+            metadata_snapshots: self.invariants.snapshots(),
             skipped: self.invariants.skipped(),
             transactional: self.invariants.in_transactions().0,
             piped: self.invariants.in_transactions().1,
@@ -280,6 +291,10 @@ impl Simulation {
         let at = self.cluster.now().monotonic;
         for fault in self.faults.recover(&mut self.cluster) {
             self.trace.push(at, Entry::Fault(fault));
+            if let Fault::FormatDisk(id, _) = fault {
+                self.emptied_directories += 1;
+                self.invariants.was_emptied(id);
+            }
             self.look_at_all()?;
         }
         let one_in = self.plan.fault_one_in;
@@ -513,7 +528,7 @@ impl Simulation {
         let began = self.cluster.now().monotonic;
         loop {
             let took = self.cluster.now().monotonic.since(began);
-            if done(self) {
+            if done(self) || self.may_hang() {
                 return Ok(took);
             }
             if took > limit {
@@ -529,6 +544,11 @@ impl Simulation {
                 self.faults.end(&mut self.cluster);
             }
         }
+    }
+
+    /// Where a coordinator forgot a transaction with a log directory nobody ever ends it: nothing comes to rest then.
+    fn may_hang(&self) -> bool {
+        self.plan.pipes > 0 && self.invariants.history.lost_partitions() > 0
     }
 
     /// Faults are over: one more record for every partition, then everything must come to rest.

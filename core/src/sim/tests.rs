@@ -2,6 +2,7 @@
 
 mod configs;
 mod dynamic_quorum;
+mod emptied_disks;
 mod failing_disks;
 mod quotas;
 mod scenarios;

@@ -23,7 +23,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     println!("seeds {} to {last}", arguments.first);
     let began = Instant::now();
     let mut total = Summary::default();
-    let mut failed = Vec::new();
+    let (mut failed, mut slowest) = (Vec::new(), arguments.first);
     for seed in arguments.first..=last {
         let scenario = arguments.scenario.unwrap_or_else(|| Scenario::of(seed));
         match Simulation::of(seed, scenario, arguments.trace).run() {
@@ -31,6 +31,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 if arguments.trace {
                     print!("{trace}");
                     println!("seed {seed}: {summary:?}");
+                }
+                if summary.healed_in > total.healed_in {
+                    slowest = seed;
                 }
                 add(&mut total, &summary);
             }
@@ -51,7 +54,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let took = began.elapsed().as_secs_f64();
     println!(
         "{} steps, {} faults, {} records acknowledged by all, {} consumed; {:.0} s of virtual time; healing took {:.1} s \
-         at most; {:.1} seeds/s",
+         at most (seed {slowest}); {:.1} seeds/s",
         total.steps,
         total.faults,
         total.acknowledged,
@@ -61,15 +64,18 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         arguments.seeds as f64 / took,
     );
     println!(
-        "{} directories failed, {} unclean elections, {} deleted records skipped, {} static members came back and {} were \
-         fenced, {} records in transactions, {} piped",
+        "{} directories failed, {} were emptied and took {} partitions along, {} unclean elections, {} deleted records skipped, {} static members came back and {} were \
+         fenced, {} records in transactions, {} piped, {} nodes got a snapshot",
         total.failed_directories,
+        total.emptied_directories,
+        total.lost_partitions,
         total.unclean_elections,
         total.skipped,
         total.restarted_members,
         total.fenced_members,
         total.transactional,
         total.piped,
+        total.metadata_snapshots,
     );
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -84,12 +90,15 @@ fn add(total: &mut Summary, one: &Summary) {
     total.acknowledged += one.acknowledged;
     total.consumed += one.consumed;
     total.failed_directories += one.failed_directories;
+    total.emptied_directories += one.emptied_directories;
+    total.lost_partitions += one.lost_partitions;
     total.unclean_elections += one.unclean_elections;
     total.skipped += one.skipped;
     total.restarted_members += one.restarted_members;
     total.fenced_members += one.fenced_members;
     total.transactional += one.transactional;
     total.piped += one.piped;
+    total.metadata_snapshots += one.metadata_snapshots;
     total.took += one.took;
     total.healed_in = total.healed_in.max(one.healed_in);
 }

@@ -174,7 +174,7 @@ impl LogManager {
                 Read::Data { records } => records.to_bytes(),
                 Read::Cold(range) => return Err(CopyError::Cold(range)),
             };
-            future.start_with(now, &records, store);
+            future.start_with(now, &records, start, store);
             let appended = future.append_as_follower(now, &records, LeaderEpoch::MAX, store);
             appended.map_err(|refused| CopyError::Refused(refused.code))?;
             if future.log_end_offset() == from {

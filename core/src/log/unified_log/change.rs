@@ -96,12 +96,15 @@ impl UnifiedLog {
         self.note_unstored(ticket, offset);
     }
 
-    /// Begins a log that has nothing yet where the batch begins that holds its start: the log it is copied from starts within
-    /// one, after its records before were deleted (Kafka's `UnexpectedAppendOffsetException`).
-    pub fn start_with(&mut self, now: Now, records: &[u8], store: &mut StoreQueue) {
+    /// Begins a log of which nothing counts where the batch begins that holds its end: the log it is copied from starts within
+    /// one, at `source_start`, after its records before were deleted (Kafka's `UnexpectedAppendOffsetException`).
+    ///
+    /// Kafka does so only for a log that starts where it ends. One that was cut at that very offset, for it had other records
+    /// before it, it takes for failed until the next leader epoch; but all it has was deleted, so it may begin anew as well.
+    pub fn start_with(&mut self, now: Now, records: &[u8], source_start: Offset, store: &mut StoreQueue) {
         let end = self.log_end_offset;
         if let Ok(first) = BatchHeader::parse(records)
-            && self.log_start_offset == end
+            && (self.log_start_offset == end || source_start >= end)
             && (first.base_offset..=first.last_offset()).contains(&end)
             && first.base_offset < end
         {

@@ -138,7 +138,7 @@ impl ReplicaManager {
             if self.quotas.follower.is_throttled(&self.image, partition) {
                 self.quotas.follower.record(records.len(), now.monotonic);
             }
-            log.start_with(now, &records, store);
+            log.start_with(now, &records, data.log_start_offset, store);
             log.append_as_follower(now, &records, state.leader_epoch, store).map_err(|refused| refused.code)?;
         }
         let committed = log.maybe_increment_high_watermark(data.high_watermark);

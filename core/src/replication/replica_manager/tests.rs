@@ -378,6 +378,39 @@ fn a_follower_far_behind_starts_at_the_leaders_start() {
     }
 }
 
+#[test]
+fn a_follower_cut_within_the_batch_its_leader_starts_in_begins_with_that_batch() {
+    for kept in [0, 2] {
+        let mut cluster = Cluster::new(1, FLUSHED);
+        cluster.run_millis(600);
+        for record in 0..kept {
+            cluster.produce(0, -1, 5000, batch(&["shared"]), record);
+            cluster.run_millis(100);
+        }
+        for id in [1, 2] {
+            cluster.power_off(id);
+        }
+        // Nobody else will ever have these.
+        for _ in 0..5 {
+            cluster.produce(0, 1, 5000, batch(&["lost"]), 10);
+            cluster.run_millis(10);
+        }
+        cluster.power_off(0);
+        cluster.start(1);
+        cluster.start(2);
+        cluster.elect(1, &[1, 2]);
+        cluster.run_millis(1500);
+        cluster.produce(1, -1, 5000, batch(&["a", "b", "c"]), 11);
+        cluster.run_millis(700);
+        let (start, end) = (kept as Offset + 1, kept as Offset + 3);
+        cluster.act(1, |manager, stores, now| manager.delete_records(now, stores, &delete_request(start), 12));
+        cluster.start(0);
+        cluster.run_millis(5000);
+        assert_eq!((cluster.log(0).log_start_offset(), cluster.log(0).log_end_offset()), (start, end), "{kept}");
+        assert_eq!(cluster.registration().isr, [1, 2, 0]);
+    }
+}
+
 fn delete_request(offset: Offset) -> m::DeleteRecordsRequest {
     use m::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
     let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset }];

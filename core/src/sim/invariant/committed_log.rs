@@ -12,14 +12,28 @@ use alloc::string::String;
 #[derive(Clone, Debug, Default)]
 pub(super) struct CommittedLog {
     compared: BTreeMap<(NodeId, PartitionId), (u32, Offset)>,
+    /// Where the metadata log of each node ended, in which life of it.
+    metadata_ends: BTreeMap<NodeId, (u32, Offset)>,
+    /// Times such a log went on after that end.
+    snapshots: u64,
 }
 
 impl CommittedLog {
+    /// Times a node that ran got a snapshot of the metadata, for the log it wanted was gone.
+    pub(super) fn snapshots(&self) -> u64 {
+        self.snapshots
+    }
+
     pub(super) fn node_moved(&mut self, history: &mut History, moved: &Moved<'_>) -> Result<(), String> {
         for (id, _, log) in moved.replicas() {
             self.compare(history, moved, id, log)?;
         }
-        self.compare(history, moved, (Uuid::METADATA_TOPIC, 0), moved.parts.raft.log().unified_log())
+        let metadata = moved.parts.raft.log();
+        let now = (moved.incarnation, metadata.log_end_offset());
+        let before = self.metadata_ends.insert(moved.node, now);
+        let had_end = before.filter(|before| before.0 == moved.incarnation).map(|before| before.1);
+        self.snapshots += u64::from(had_end.is_some_and(|end| end < metadata.log_start_offset()));
+        self.compare(history, moved, (Uuid::METADATA_TOPIC, 0), metadata.unified_log())
     }
 
     fn compare(
@@ -44,8 +58,11 @@ impl CommittedLog {
         }
         let from = known.1.max(log.log_start_offset());
         known.1 = high_watermark;
-        history.begin_at(id, log.log_start_offset());
-        for batch in log.batches(from, high_watermark, |range| moved.stored(log, range)) {
+        let batches = log.batches(from, high_watermark, |range| moved.stored(log, range));
+        // Records may be deleted up to the middle of a batch, which is then there as a whole.
+        let first = batches.first().map_or(from, |batch| batch.header().base_offset);
+        history.begin_at(id, first.min(log.log_start_offset()));
+        for batch in batches {
             let has_sequences = log.topic_partition().topic != CONSUMER_OFFSETS_TOPIC;
             history.commit(id, &batch, has_sequences).map_err(|what| {
                 let offsets = (log.log_start_offset(), high_watermark, log.log_end_offset());

@@ -2,7 +2,7 @@
 
 use super::Moved;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NO_NODE, NodeId, Offset};
-use crate::metadata::{PartitionRegistration, TopicImage};
+use crate::metadata::{MetadataImage, PartitionRegistration, TopicImage};
 use crate::sim::history::{History, PartitionId};
 use crate::text::Str;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -29,11 +29,19 @@ pub(super) struct Metadata {
     epochs: BTreeMap<(NodeId, PartitionId), (u32, i32, LeaderEpoch)>,
     broker_epochs: BTreeMap<(NodeId, NodeId), (u32, BrokerEpoch)>,
     lasting: BTreeSet<Str>,
+    /// Brokers that lost a log directory, and the epoch each had, until it is seen to have registered again.
+    emptied: BTreeMap<NodeId, BrokerEpoch>,
 }
 
 impl Metadata {
     pub(super) fn expect_topic(&mut self, topic: Str) {
         self.lasting.insert(topic);
+    }
+
+    /// A broker has lost a log directory.
+    pub(super) fn was_emptied(&mut self, broker: NodeId) {
+        let epochs = self.broker_epochs.iter().filter(|((_, of), _)| *of == broker).map(|(_, (_, epoch))| *epoch);
+        self.emptied.insert(broker, epochs.max().unwrap_or(-1));
     }
 
     pub(super) fn node_moved(&mut self, history: &mut History, moved: &Moved<'_>) -> Result<(), String> {
@@ -55,6 +63,13 @@ impl Metadata {
             }
             *seen = (moved.incarnation, broker.epoch);
         }
+        self.emptied.retain(|broker, before| {
+            let is_back = image.cluster.broker(*broker).is_some_and(|registered| registered.epoch > *before);
+            if is_back {
+                note_lost_partitions(history, image, *broker);
+            }
+            !is_back
+        });
         for topic in image.topics.iter() {
             if self.lasting.contains(&topic.name) {
                 history.name_topic(topic.name.clone(), topic.id);
@@ -121,16 +136,29 @@ impl Metadata {
         let before = self.said.range((id, 0)..(id, partition.partition_epoch)).next_back();
         let Some((&(_, epoch), before)) = before else { return Ok(()) };
         let leader = partition.leader;
+        let is_next = epoch + 1 == partition.partition_epoch;
         let is_clean = leader == NO_NODE || before.isr.contains(&leader) || before.eligible.contains(&leader);
-        if is_clean || before.leader_epoch == partition.leader_epoch {
+        // Several changes may come at once: who led in between, nobody saw.
+        let is_certain = is_clean && (is_next || !history.is_lossy(&topic.name));
+        if is_certain || before.leader_epoch == partition.leader_epoch {
             return Ok(());
         }
         if history.is_lossy(&topic.name) {
             history.elected_uncleanly(id);
-        } else if epoch + 1 == partition.partition_epoch {
+        } else if is_next {
             let (name, isr) = (&topic.name, &before.isr);
             return Err(format!("{name}-{}: {leader} becomes the leader, the ISR was {isr:?}", id.1));
         }
         Ok(())
+    }
+}
+
+/// The registration of a new incarnation takes the broker out of every ISR that has another member: then that one has what is
+/// committed. Where it stays alone it will lead with what it has.
+fn note_lost_partitions(history: &mut History, image: &MetadataImage, broker: NodeId) {
+    for (topic, index, partition) in image.topics.hosted_by(broker) {
+        if partition.isr == [broker] {
+            history.lose(&topic.name, (topic.id, index));
+        }
     }
 }

@@ -137,6 +137,11 @@ impl Invariants {
         self.metadata.expect_topic(topic);
     }
 
+    /// A log directory of a broker was emptied.
+    pub fn was_emptied(&mut self, broker: NodeId) {
+        self.metadata.was_emptied(broker);
+    }
+
     /// Looks at a node that moved.
     pub fn node_moved(&mut self, cluster: &Cluster, id: NodeId) -> Result<(), Violation> {
         let Some(process) = cluster.nodes().get(&id) else { return Ok(()) };
@@ -171,6 +176,10 @@ impl Invariants {
                 let read_committed = *read_committed;
                 let told = Told { process, group, instance: instance.as_ref(), read_committed, event };
                 named("consumed", self.consumed.told(&self.history, &told))?;
+                // What a coordinator forgot it does not hold to: groups begin again, in their first generation.
+                if self.history.has_lost_groups() {
+                    return Ok(());
+                }
                 named("committed_offset", self.committed_offset.told(&self.history, &told))?;
                 named("group_owner", self.group_owner.told(&told))
             }
@@ -242,6 +251,11 @@ impl Invariants {
     /// How many records acknowledged to durable producers were checked.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.count()
+    }
+
+    /// Times a node that ran got a snapshot of the metadata, for the log it wanted was gone.
+    pub fn snapshots(&self) -> u64 {
+        self.committed_log.snapshots()
     }
 
     /// How many records consumers got.

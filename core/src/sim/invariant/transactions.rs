@@ -2,7 +2,7 @@
 //! replica shows what comes after the begin of one without an end as stable. What a pipe reads it writes once.
 
 use super::Moved;
-use crate::ids::Offset;
+use crate::ids::{NodeId, Offset};
 use crate::sim::history::{History, PartitionId, RecordId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -25,6 +25,8 @@ pub(super) struct Transactions {
     sources: BTreeMap<RecordId, (PartitionId, Offset)>,
     piped: BTreeSet<(PartitionId, Offset)>,
     committed: u64,
+    /// Where each replica's log ended, in which life of its node, and whether it was cut in that life.
+    ends: BTreeMap<(NodeId, PartitionId), (u32, Offset, bool)>,
 }
 
 impl Transactions {
@@ -102,10 +104,17 @@ impl Transactions {
         for (id, _, log) in moved.replicas() {
             let Some(committed) = history.committed(id).filter(|_| !history.is_unclean(id)) else { continue };
             let (high_watermark, stable) = (log.high_watermark(), log.last_stable_offset());
-            // A log that was opened again has forgotten which markers were not replicated before, as in Kafka.
-            let known = if moved.incarnation == 1 { high_watermark } else { log.log_end_offset() };
-            let first =
-                committed.first_unstable(high_watermark, known).filter(|first| *first >= log.log_start_offset());
+            let now = (moved.incarnation, log.log_end_offset());
+            let before = self.ends.get(&(moved.node, id)).filter(|before| before.0 == now.0);
+            let was_cut = before.is_some_and(|before| before.2 || before.1 > now.1);
+            self.ends.insert((moved.node, id), (now.0, now.1, was_cut));
+            // A log that was opened again, or cut, has forgotten which markers were not replicated before, as in Kafka: also
+            // those above its high watermark that nobody will ever commit.
+            let has_forgotten = moved.incarnation > 1 || was_cut;
+            if has_forgotten && high_watermark < log.log_end_offset() {
+                continue;
+            }
+            let first = committed.first_unstable(high_watermark).filter(|first| *first >= log.log_start_offset());
             if let Some(first) = first.filter(|first| *first < stable) {
                 let of = log.topic_partition();
                 return Err(format!("node {}, {of}: stable up to {stable}, but {first} is in doubt", moved.node));

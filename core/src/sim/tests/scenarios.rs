@@ -41,6 +41,16 @@ fn acknowledged_records_survive_failing_disks() {
 }
 
 #[test]
+fn acknowledged_records_survive_emptied_disks() {
+    assert!(total(Scenario::EmptiedDisks, 1..9, |summary| summary.emptied_directories) > 2);
+}
+
+#[test]
+fn nodes_that_were_away_go_on_from_snapshots_of_the_metadata() {
+    assert!(total(Scenario::MetadataSnapshots, 1..7, |summary| summary.metadata_snapshots) > 3);
+}
+
+#[test]
 fn deleted_records_stay_deleted_and_readers_go_on_after_them() {
     assert!(total(Scenario::Retention, 1..17, |summary| summary.skipped) > 0);
 }
