@@ -9,8 +9,10 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// As many batches of one producer and partition a broker remembers, so more must not be under way.
-const MAX_IN_FLIGHT_PER_PARTITION: usize = 5;
+/// So many batches of one producer and partition a broker knows again (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`): no more follow
+/// one that is unanswered, or nobody could tell whether it was written. Kafka's producer limits what is under way on a connection,
+/// and so goes on with a new leader while an old one owes an answer.
+const BATCHES_A_BROKER_KNOWS: u64 = 5;
 
 /// So much more than a ratio promises a compressed batch is taken to have (`COMPRESSION_RATE_ESTIMATION_FACTOR`).
 const ESTIMATION_FACTOR: f32 = 1.05;
@@ -66,6 +68,8 @@ pub(super) struct Batch {
     /// Takes no more records.
     is_closed: bool,
     pub(super) base_sequence: Option<i32>,
+    /// How many batches of its partition got a sequence before it.
+    place: u64,
     pub(super) state: BatchState,
 }
 
@@ -81,6 +85,7 @@ impl Batch {
             attempts: 0,
             is_closed: false,
             base_sequence: None,
+            place: 0,
             state: BatchState::Waiting { not_before: Instant::ZERO },
         }
     }
@@ -157,6 +162,7 @@ impl Batch {
         for into in [&mut halves.0, &mut halves.1] {
             into.is_closed = true;
             into.attempts = self.attempts;
+            into.place = self.place;
         }
         halves.0.base_sequence = self.base_sequence;
         halves.1.base_sequence = self.base_sequence.map(|base| add_sequence(base, half as i32));
@@ -174,6 +180,7 @@ pub(super) struct PartitionQueue {
     /// Under which the sequences here count.
     identity: Option<ProducerIdentity>,
     next_sequence: i32,
+    next_place: u64,
     /// The broker may have another idea of the sequence: begin anew under a new epoch once nothing is in flight.
     pub(super) needs_new_epoch: bool,
 }
@@ -265,7 +272,10 @@ impl PartitionQueue {
             // A retry goes out only as the oldest; sequences of an older epoch end before those of the next begin.
             let is_late = batch.base_sequence.is_some() && index > 0;
             let is_stale = self.identity.is_some_and(|ours| ours != identity) && index > 0;
-            if is_late || is_stale || in_flight >= MAX_IN_FLIGHT_PER_PARTITION {
+            let begun = self.batches.front().filter(|oldest| oldest.base_sequence.is_some());
+            let window = begun.map_or(0, |oldest| self.next_place - oldest.place);
+            let is_fresh = batch.base_sequence.is_none();
+            if is_late || is_stale || (is_fresh && window >= BATCHES_A_BROKER_KNOWS) {
                 return None;
             }
         }
@@ -293,6 +303,8 @@ impl PartitionQueue {
         if identity.is_some() && batch.base_sequence.is_none() {
             batch.base_sequence = Some(self.next_sequence);
             self.next_sequence = add_sequence(self.next_sequence, batch.builder.count());
+            batch.place = self.next_place;
+            self.next_place += 1;
         }
         batch.is_closed = true;
         batch.attempts = batch.attempts.saturating_add(1);
