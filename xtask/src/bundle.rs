@@ -47,7 +47,7 @@ type Loaded = (String, usize, usize);
 /// Gzipped bytes a first visit may load. `cargo xtask profile` finds out anew what it needs.
 const BUDGET: usize = 500_000;
 /// Gzipped bytes of the page, the rest included. It only goes down, but for what an issue names.
-const BUDGET_OF_ALL: usize = 1_060_000;
+const BUDGET_OF_ALL: usize = 1_080_000;
 
 /// Bytes of a function that stays with its callers in the first part: of what no visitor of a profile called, but others will, most
 /// is short. All of it is 7 KB.
