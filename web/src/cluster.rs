@@ -55,7 +55,7 @@ pub enum News {
 /// What workers are made of.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The compiled wasm.
+    /// The compiled wasm: `first`, and `rest` once the page has it. As it is when a worker starts that gets it.
     pub module: JsValue,
     /// The address of its `worker.js`.
     pub worker_script: String,

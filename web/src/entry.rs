@@ -12,8 +12,8 @@ use js_sys::Array;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
-/// Entry point of the page: `module` is the compiled wasm, `worker_script` the address of its `worker.js`, `terminals_script` of
-/// that of the terminals, `prepared` the pairs of name and worker that wait already.
+/// Entry point of the page. `module` has the compiled wasm, `first` and later `rest`; `worker_script` is the address of its
+/// `worker.js`, `terminals_script` of that of the terminals, `prepared` the pairs of name and worker that wait already.
 #[wasm_bindgen]
 pub fn page(module: JsValue, worker_script: String, terminals_script: String, prepared: &Array) {
     console_error_panic_hook::set_once();

@@ -14,7 +14,9 @@ mod transactions;
 use super::cluster::{ClientArrival, Cluster, Options, Step};
 use crate::config::playground::playground_properties;
 use crate::config::{BrokerConfig, Properties};
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, NodeId};
+use crate::protocol::messages::CreateTopicsRequest;
+use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
 use crate::protocol::{Request, decode_response, encode_request};
 use crate::time::{Duration, Instant};
 extern crate std;
@@ -29,6 +31,19 @@ fn cluster(seed: u64, brokers: u16) -> Cluster {
         cluster.start(id);
     }
     cluster
+}
+
+/// For a topic of one partition on these brokers, led by the first.
+fn one_partition(topic: &str, replicas: &[NodeId]) -> CreateTopicsRequest {
+    let assignment = CreatableReplicaAssignment { partition_index: 0, broker_ids: replicas.to_vec() };
+    let topic = CreatableTopic {
+        name: topic.into(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: std::vec![assignment],
+        ..Default::default()
+    };
+    CreateTopicsRequest { topics: std::vec![topic], timeout_ms: 5000, ..Default::default() }
 }
 
 /// Runs until `done`, at most `limit`; the time it took.

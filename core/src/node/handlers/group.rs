@@ -5,6 +5,7 @@ use crate::coordinator::group::{GroupRequest, RequestContext as GroupContext};
 use crate::node::broker::Broker;
 use crate::protocol::{ApiKey, DecodeError, Reader};
 
+// Out of line as `super::serve` is.
 #[inline(never)]
 pub(super) fn handle(broker: &mut Broker, context: &RequestContext, reader: &mut Reader) -> Result<(), DecodeError> {
     let who = GroupContext {

@@ -1,12 +1,11 @@
 //! Nodes whose log directories are formatted anew while they are away.
 
-use super::{all_running, ask, run_until};
+use super::{all_running, ask, one_partition, run_until};
 use crate::event::Event;
 use crate::ids::{NodeId, TopicPartition};
 use crate::metadata::PartitionRegistration;
-use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+use crate::protocol::messages::ProduceRequest;
 use crate::protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use crate::protocol::messages::{CreateTopicsRequest, ProduceRequest};
 use crate::record::BatchBuilder;
 use crate::sim::cluster::Cluster;
 use crate::time::Duration;
@@ -21,16 +20,7 @@ const RECORDS: i64 = 3;
 fn cluster(seed: u64, replicas: &[NodeId]) -> Cluster {
     let mut cluster = super::cluster(seed, 3);
     run_until(&mut cluster, LIMIT, all_running);
-    let assignment = CreatableReplicaAssignment { partition_index: 0, broker_ids: replicas.to_vec() };
-    let topic = CreatableTopic {
-        name: TOPIC.into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments: vec![assignment],
-        ..Default::default()
-    };
-    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 5000, ..Default::default() };
-    assert_eq!(ask(&mut cluster, 9092, 7, &request).topics[0].error_code, 0);
+    assert_eq!(ask(&mut cluster, 9092, 7, &one_partition(TOPIC, replicas)).topics[0].error_code, 0);
     let leader = replicas[0];
     run_until(&mut cluster, LIMIT, |cluster| log_end(cluster, leader) == Some(0));
     let mut batch = BatchBuilder::new(0);

@@ -1,15 +1,14 @@
 //! Clients and replicas that have quotas, on virtual time.
 
-use super::{all_running, cluster, run_until};
+use super::{all_running, cluster, one_partition, run_until};
 use crate::client::admin::{Admin, AdminConfig, AdminRequest};
 use crate::client::consumer::AutoOffsetReset;
 use crate::client::{Consumer, ConsumerConfig, ConsumerEvent, Producer, ProducerConfig, ProducerEvent, ProducerRecord};
 use crate::event::Event;
 use crate::ids::{NodeId, TopicPartition};
 use crate::protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
-use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
 use crate::protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use crate::protocol::messages::{AlterClientQuotasRequest, CreateTopicsRequest, IncrementalAlterConfigsRequest};
+use crate::protocol::messages::{AlterClientQuotasRequest, IncrementalAlterConfigsRequest};
 use crate::rng::Rng;
 use crate::sim::client::{Client, ClientEvent, ClientProcess};
 use crate::sim::cluster::{Cluster, Step};
@@ -136,15 +135,7 @@ impl World {
     }
 
     fn create_topic(&mut self, replicas: &[NodeId]) {
-        let assignment = CreatableReplicaAssignment { partition_index: 0, broker_ids: replicas.to_vec() };
-        let topic = CreatableTopic {
-            name: TOPIC.into(),
-            num_partitions: -1,
-            replication_factor: -1,
-            assignments: vec![assignment],
-            ..Default::default()
-        };
-        self.administer(CreateTopicsRequest { topics: vec![topic], timeout_ms: 5000, ..Default::default() });
+        self.administer(one_partition(TOPIC, replicas));
     }
 
     fn set_quota(&mut self, client_id: &str, key: &str, value: f64) {

@@ -1,11 +1,10 @@
 //! Transactions in the logs of a cluster, over the wire: batches, markers, and who reads only what was committed.
 
-use super::{all_running, ask, run_until};
+use super::{all_running, ask, one_partition, run_until};
 use crate::config::playground::playground_properties;
 use crate::config::{BrokerConfig, Properties};
 use crate::ids::{NodeId, Offset, ProducerId};
 use crate::protocol::messages as m;
-use crate::protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
 use crate::protocol::messages::describe_producers_request::TopicRequest;
 use crate::protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use crate::protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -32,16 +31,7 @@ fn cluster(seed: u64) -> Cluster {
         cluster.start(id);
     }
     run_until(&mut cluster, LIMIT, all_running);
-    let assignment = CreatableReplicaAssignment { partition_index: 0, broker_ids: vec![0, 1, 2] };
-    let topics = vec![CreatableTopic {
-        name: TOPIC.into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments: vec![assignment],
-        configs: Vec::new(),
-    }];
-    let request = m::CreateTopicsRequest { topics, timeout_ms: 10_000, validate_only: false };
-    let created = ask(&mut cluster, 9092, 7, &request);
+    let created = ask(&mut cluster, 9092, 7, &one_partition(TOPIC, &[0, 1, 2]));
     assert_eq!(created.topics[0].error_code, 0);
     rest(&mut cluster);
     cluster
