@@ -150,7 +150,16 @@ impl Running {
     }
 }
 
-/// Three brokers, all of them unfenced; each test has a hundred ports and twice that of its own.
+/// How many brokers one broker's metadata has. A client of one fetch: with what it learns it would ask others.
+fn brokers_known_to(address: &str) -> Option<usize> {
+    let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).create().expect("a client");
+    let metadata = client.fetch_metadata(None, Duration::from_secs(5)).ok()?;
+    Some(metadata.brokers().len())
+}
+
+/// Three brokers that all know of three: librdkafka gives up what it asks of a broker that is missing in another's
+/// metadata, and each broker learns of the others when its own log of the metadata has them. Each test has a hundred
+/// ports and twice that of its own.
 pub(crate) fn start(from: u16) -> Running {
     let port = free_port(from, 3).expect("free ports");
     let data = tempfile::tempdir().expect("a folder for the log directories");
@@ -164,11 +173,9 @@ pub(crate) fn start(from: u16) -> Running {
     };
     println!("seed {from}, port {port}");
     let running = Running { cluster: TcpCluster::start(&options).expect("free ports"), data };
-    let client: BaseConsumer = config(&running).create().expect("a client");
-    wait("three brokers", || {
-        let metadata = client.fetch_metadata(None, Duration::from_secs(5));
-        metadata.is_ok_and(|metadata| metadata.brokers().len() == 3)
-    });
+    for broker in running.cluster.bootstrap_servers().split(',') {
+        wait("three brokers", || brokers_known_to(broker) == Some(3));
+    }
     running
 }
 
