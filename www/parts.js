@@ -1,14 +1,13 @@
+// The later parts of this module, cut off by xtask/src/parts.rs: loaded ahead of need, or when a function of one is first called.
+const addresses = ["./{{part 1}}", "./{{part 2}}"].map((name) => new URL(name, import.meta.url).href);
+const parts = [];
 
-// The rest of this module, cut off by xtask/src/parts.rs: loaded ahead of need, or when the first part first calls into it.
-const restAddress = new URL("./{{rest}}", import.meta.url).href;
-let rest;
-
-/** Loads the rest; resolves to it, for workers. */
-export async function loadRest() {
-  const response = async () => found(await fetch(restAddress));
+/** Loads a part; resolves to it, for workers. */
+export async function loadPart(number) {
+  const response = async () => found(await fetch(addresses[number - 1]));
   const compiled = await WebAssembly.compileStreaming(response())
     .catch(async () => WebAssembly.compile(await (await response()).arrayBuffer()));
-  takeRest(compiled);
+  takePart(number, compiled);
   return compiled;
 }
 
@@ -16,30 +15,32 @@ export async function loadRest() {
 function found(answer) {
   if (answer.status === 200) return answer;
   if (answer.status) globalThis.document?.location.reload();
-  throw new Error(`${restAddress}: ${answer.status}`);
+  throw new Error(`${answer.responseURL ?? answer.url}: ${answer.status}`);
 }
 
-/** Takes the rest, compiled already. */
-export function takeRest(compiled) {
-  rest = compiled;
-  if (wasm) linkRest();
+/** Takes a part, compiled already. */
+export function takePart(number, compiled) {
+  parts[number] = compiled;
+  if (wasm) link();
 }
 
-function linkRest() {
-  if (wasm["part:loaded"].value) return;
-  new WebAssembly.Instance(rest, { parts: wasm });
-  wasm["part:loaded"].value = 1;
+// Each part needs those before it.
+function link() {
+  const linked = wasm["part:linked"];
+  for (let part; (part = parts[linked.value + 1]); linked.value += 1) new WebAssembly.Instance(part, { parts: wasm });
 }
 
-// The first part calls a function that is not there: it cannot go on before it is.
-function loadRestNow() {
-  if (!rest) {
-    const request = new XMLHttpRequest();
-    request.open("GET", restAddress, false);
-    // The only way to get bytes at once that a page has, too: text in which every character is a byte.
-    request.overrideMimeType("text/plain; charset=x-user-defined");
-    request.send();
-    rest = new WebAssembly.Module(Uint8Array.from(found(request).responseText, (byte) => byte.charCodeAt(0) & 0xff));
-  }
-  linkRest();
+// Somebody calls a function that is not there: it cannot go on before it is.
+function loadNow(number) {
+  for (let part = 1; part <= number; part += 1) parts[part] ??= loaded(addresses[part - 1]);
+  link();
+}
+
+function loaded(address) {
+  const request = new XMLHttpRequest();
+  request.open("GET", address, false);
+  // The only way to get bytes at once that a page has, too: text in which every character is a byte.
+  request.overrideMimeType("text/plain; charset=x-user-defined");
+  request.send();
+  return new WebAssembly.Module(Uint8Array.from(found(request).responseText, (byte) => byte.charCodeAt(0) & 0xff));
 }

@@ -55,12 +55,10 @@ pub enum News {
 /// What workers are made of.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The compiled wasm: `first`, and `rest` once the page has it. As it is when a worker starts that gets it.
+    /// The compiled parts of the wasm, those that the page has. As it is when a worker starts that gets it.
     pub module: JsValue,
     /// The address of its `worker.js`.
     pub worker_script: String,
-    /// The address of the script of the terminals' worker, which loads a module of its own.
-    pub terminals_script: String,
 }
 
 /// All workers. A clone is the same.
@@ -364,9 +362,7 @@ impl Shared {
 
     fn spawn_terminals(&self) -> Result<(), JsValue> {
         let (heard, failed) = (self.this.clone(), self.this.clone());
-        let worker = self.spawn_from(
-            &self.program.terminals_script,
-            &JsValue::UNDEFINED,
+        let worker = self.spawn(
             "terminals",
             &Role::Terminals,
             move |packed| {
@@ -585,27 +581,15 @@ impl Shared {
         &self,
         name: &str,
         role: &Role,
-        on_message: impl FnMut(&[u8]) + 'static,
-        failed: impl Fn(&str) + 'static,
-    ) -> Result<WorkerHandle, JsValue> {
-        self.spawn_from(&self.program.worker_script, &self.program.module, name, role, on_message, failed)
-    }
-
-    fn spawn_from(
-        &self,
-        script: &str,
-        module: &JsValue,
-        name: &str,
-        role: &Role,
         mut on_message: impl FnMut(&[u8]) + 'static,
         failed: impl Fn(&str) + 'static,
     ) -> Result<WorkerHandle, JsValue> {
         let this = self.this.clone();
         let worker = name.to_owned();
         WorkerHandle::spawn(
-            script,
+            &self.program.worker_script,
             name,
-            module,
+            &self.program.module,
             &pack(role),
             move |packed| on_message(&packed),
             move |reason| {

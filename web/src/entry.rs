@@ -1,6 +1,6 @@
 //! The entry points JavaScript calls: the page, and a worker of any role.
 
-use crate::bridge::{BrokerReport, ClientsReport, Role, SwitchReport, unpack};
+use crate::bridge::{BrokerReport, ClientsReport, Role, SwitchReport, TerminalsReport, unpack};
 use crate::cluster::Program;
 use crate::post_message::{adopt_workers, on_page_message, parts};
 use crate::worker::broker::BrokerWorker;
@@ -8,17 +8,18 @@ use crate::worker::clients_host::ClientsWorker;
 use crate::worker::node_process::launch;
 use crate::worker::report::{report, report_panics};
 use crate::worker::switch_host::SwitchHost;
+use crate::worker::terminals_host::TerminalsWorker;
 use js_sys::Array;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
-/// Entry point of the page. `module` has the compiled wasm, `first` and later `rest`; `worker_script` is the address of its
-/// `worker.js`, `terminals_script` of that of the terminals, `prepared` the pairs of name and worker that wait already.
+/// Entry point of the page. `module` is the compiled wasm, in parts: the first and, once the page has it, the rest; `worker_script`
+/// is the address of its `worker.js`, `prepared` the pairs of name and worker that wait already.
 #[wasm_bindgen]
-pub fn page(module: JsValue, worker_script: String, terminals_script: String, prepared: &Array) {
+pub fn page(module: JsValue, worker_script: String, prepared: &Array) {
     console_error_panic_hook::set_once();
     adopt_workers(prepared);
-    let program = Program { module, worker_script, terminals_script };
+    let program = Program { module, worker_script };
     mount_to_body(move || view! { <crate::ui::App program=program /> });
 }
 
@@ -53,7 +54,19 @@ pub fn worker(start: &JsValue) {
                 }
             });
         }
-        // Of the other module.
-        Some(Role::Terminals) | None => {}
+        Some(Role::Terminals) => terminals(),
+        None => {}
     }
+}
+
+/// What only this calls is no visitor's before the first terminal: `xtask` finds it by its name, and cuts it off.
+#[inline(never)]
+fn terminals() {
+    report_panics(TerminalsReport::Panicked);
+    let worker = TerminalsWorker::new(report::<TerminalsReport>);
+    on_page_message(move |packed, port| {
+        if let Some(command) = unpack(&packed) {
+            worker.command(command, port);
+        }
+    });
 }

@@ -13,8 +13,7 @@
 //! - [`row_parts`]: where a long table is cut, so that what is far from sight is not drawn.
 //! - `post_message`, `indexed_db`, `journal_file`, `locks`: the only places that use these parts of the browser.
 //! - `ui`: the page itself.
-//! - `entry`: where JavaScript starts the page and its workers; `terminals_entry`: the worker of the terminals, a module of its own;
-//!   `javascript`: what scripts of the page may call.
+//! - `entry`: where JavaScript starts the page and its workers; `javascript`: what scripts of the page may call.
 //!
 //! A native build holds what is plain data, for its tests; everything that needs a browser is left out of it.
 
@@ -26,11 +25,11 @@ pub mod clock;
 #[cfg(target_arch = "wasm32")]
 pub mod cluster;
 pub mod commands;
-#[cfg(all(target_arch = "wasm32", feature = "page"))]
+#[cfg(target_arch = "wasm32")]
 mod entry;
 #[cfg(target_arch = "wasm32")]
 pub mod indexed_db;
-#[cfg(all(target_arch = "wasm32", feature = "page"))]
+#[cfg(target_arch = "wasm32")]
 mod javascript;
 #[cfg(target_arch = "wasm32")]
 pub mod journal_file;
@@ -45,19 +44,15 @@ pub mod post_message;
 pub mod row_parts;
 pub mod shell_words;
 pub mod terminal_text;
-#[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
-mod terminals_entry;
 // A component's props are its own values: by reference they would not outlive the view that shows them.
-#[cfg(all(target_arch = "wasm32", feature = "page"))]
+#[cfg(target_arch = "wasm32")]
 // The macro makes every component `pub`.
 #[allow(clippy::needless_pass_by_value, unreachable_pub)]
 mod ui;
 pub mod worker;
 
-#[cfg(all(target_arch = "wasm32", feature = "page"))]
+#[cfg(target_arch = "wasm32")]
 pub use entry::{page, worker};
-#[cfg(all(target_arch = "wasm32", feature = "terminals", not(feature = "page")))]
-pub use terminals_entry::worker;
 
 #[cfg(all(test, target_arch = "wasm32"))]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

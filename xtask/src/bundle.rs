@@ -5,10 +5,11 @@ use crate::calls;
 use crate::command::{Context, Failure, cargo, output, root, run, target_folder};
 use crate::glue::{shorten, with_parts};
 use crate::optimise::{optimise, recipe};
-use crate::order::order;
-use crate::parts;
+use crate::parts::{self, PARTS, Place};
 use crate::profile::Profile;
+use crate::references::{References, without_relocations};
 use flate2::{Compression, write::GzEncoder};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -31,12 +32,9 @@ pub(crate) enum Mode {
 pub(crate) struct Site {
     /// Its folder.
     pub(crate) folder: PathBuf,
-    /// What a first visit loads until its cluster is ready.
-    first_visit: Vec<Loaded>,
-    /// What is loaded at the first sign of somebody who wants more than to look.
-    rest: Vec<Loaded>,
-    /// What is loaded with the first terminal.
-    with_terminals: Vec<Loaded>,
+    /// What a first visit loads until its cluster is ready; with the rest, at the first sign of somebody who wants more than to look;
+    /// with the first terminal.
+    loaded: [Vec<Loaded>; PARTS],
     /// wasm-opt made it smaller.
     is_optimised: bool,
 }
@@ -48,32 +46,27 @@ type Loaded = (String, usize, usize);
 const BUDGET: usize = 500_000;
 /// Gzipped bytes of the page, the rest included. It only goes down, but for what an issue names.
 const BUDGET_OF_ALL: usize = 1_080_000;
+/// Gzipped bytes the first terminal may load.
+const BUDGET_OF_TERMINALS: usize = 550_000;
 
 /// Bytes of a function that stays with its callers in the first part: of what no visitor of a profile called, but others will, most
 /// is short. All of it is 7 KB.
 const SHORT: usize = 64;
 
-/// One of the two modules that `web/` is compiled to: the same sources, with other entry points.
-#[derive(Clone, Copy)]
-struct Module {
-    name: &'static str,
-    /// Its feature of `broker-web`.
-    feature: &'static str,
-}
-
-/// The page, brokers, switch and clients: what a first visit needs.
-const PAGE: Module = Module { name: "broker", feature: "page" };
-/// The worker of the terminals.
-const TERMINALS: Module = Module { name: "terminals", feature: "terminals" };
+/// What files of the parts are called.
+const NAMES: [&str; PARTS] = ["broker", "broker-rest", "broker-terminals"];
+/// Through this function alone one comes to what only terminals need.
+const TERMINALS: &str = "broker_web::entry::terminals";
 
 impl Site {
     /// Fails where a first visit loads more than it may; without wasm-opt that says nothing.
     pub(crate) fn within_budget(self) -> Result<Self, Failure> {
         let gzipped = |files: &[Loaded]| files.iter().map(|(_, _, gzipped)| gzipped).sum::<usize>();
-        let first_visit = gzipped(&self.first_visit);
+        let [first_visit, rest, terminals] = self.loaded.each_ref().map(|files| gzipped(files));
         for (what, gzipped, budget) in [
             ("a first visit loads", first_visit, BUDGET),
-            ("a first visit and the rest of the page load", first_visit + gzipped(&self.rest), BUDGET_OF_ALL),
+            ("a first visit and the rest of the page load", first_visit + rest, BUDGET_OF_ALL),
+            ("the first terminal loads", terminals, BUDGET_OF_TERMINALS),
         ] {
             if self.is_optimised && gzipped > budget {
                 return Err(Failure(format!("{what} more than {budget} bytes gzipped:\n{}", self.summary())));
@@ -86,9 +79,7 @@ impl Site {
     pub(crate) fn summary(&self) -> String {
         let row = |raw: &dyn Display, gzipped: &dyn Display, name: &str| format!("{raw:>10} {gzipped:>10}  {name}");
         let mut rows = vec![self.folder.display().to_string()];
-        for (when, files) in
-            [("first visit", &self.first_visit), ("first touch", &self.rest), ("first terminal", &self.with_terminals)]
-        {
+        for (when, files) in ["first visit", "first touch", "first terminal"].iter().zip(&self.loaded) {
             rows.push(row(&"bytes", &"gzip", when));
             rows.extend(files.iter().map(|(name, raw, gzipped)| row(raw, gzipped, name)));
             let sum = files.iter().fold((0, 0), |sum, (_, raw, gzipped)| (sum.0 + raw, sum.1 + gzipped));
@@ -101,70 +92,76 @@ impl Site {
 /// Builds everything; what was in `dist/` is gone afterwards.
 pub(crate) fn build(mode: Mode) -> Result<Site, Failure> {
     ensure_target()?;
-    let page = bound(PAGE, mode)?;
+    let page = bound(mode)?;
     let page = match mode {
         Mode::Dev => page,
         Mode::Release => page.in_parts()?,
     };
-    let terminals = bound(TERMINALS, mode)?;
-    let terminals = match mode {
-        Mode::Dev => terminals,
-        Mode::Release => terminals.in_one()?,
-    };
-    assemble(&page, Some(&terminals), &root().join("dist"))
+    assemble(&page, &root().join("dist"))
 }
 
-/// Builds a page that counts the calls of its functions, and their names in its order. `dist/` stays.
-pub(crate) fn build_that_counts() -> Result<(Site, Vec<Option<String>>), Failure> {
+/// A page that counts the calls of its functions.
+pub(crate) struct Counting {
+    /// The page.
+    pub(crate) site: Site,
+    /// The names of the functions, in the order of their counters.
+    pub(crate) names: Vec<Option<String>>,
+    /// Of these functions, those that only terminals call.
+    pub(crate) of_terminals: BTreeSet<String>,
+}
+
+/// Builds a page that counts the calls of its functions. `dist/` stays.
+pub(crate) fn build_that_counts() -> Result<Counting, Failure> {
     ensure_target()?;
-    let mut page = bound(PAGE, Mode::Release)?;
-    let counted = calls::count(&page.wasm)?;
+    let mut page = bound(Mode::Release)?;
+    let of_terminals = page.references()?.only_through(TERMINALS)?.into_iter().map(str::to_owned).collect();
+    let counted = calls::count(&page.parts[0])?;
     page.glue += &include_str!("calls.js")
         .replace("{{address}}", &counted.address.to_string())
         .replace("{{functions}}", &counted.names.len().to_string());
-    page.wasm = counted.wasm;
-    // Nobody who looks only opens a terminal.
-    let site = assemble(&page, None, &target_folder().join("xtask/counting"))?;
-    Ok((site, counted.names))
+    page.parts = vec![counted.wasm];
+    let site = assemble(&page, &target_folder().join("xtask/counting"))?;
+    Ok(Counting { site, names: counted.names, of_terminals })
 }
 
 /// A module and its glue.
 struct Built {
     glue: String,
-    wasm: Vec<u8>,
-    /// What was cut off.
-    rest: Option<Vec<u8>>,
+    /// The parts it is in.
+    parts: Vec<Vec<u8>>,
+    /// As the linker left it, where that says who speaks of whom.
+    linked: Vec<u8>,
     is_optimised: bool,
 }
 
 impl Built {
-    /// As it is served to visitors, in one part.
-    fn in_one(self) -> Result<Self, Failure> {
-        let (glue, wasm) = shorten(&self.glue, &order(&self.wasm)?)?;
-        Ok(Self { glue, wasm, ..self })
+    /// As it is served to visitors.
+    fn in_parts(self) -> Result<Self, Failure> {
+        let (profile, references) = (Profile::read()?, self.references()?);
+        let of_terminals = references.only_through(TERMINALS)?;
+        let place = |name: &str| if of_terminals.contains(name) { Place::Terminals } else { profile.place(name) };
+        let [first, rest, terminals] = parts::cut(&self.parts[0], SHORT, &references, place)?;
+        let (glue, first) = shorten(&self.glue, &first)?;
+        let glue = with_parts(&glue, &text(&root().join("www/parts.js"))?)?;
+        Ok(Self { glue, parts: vec![first, rest, terminals], ..self })
     }
 
-    /// As it is served to visitors, in two parts.
-    fn in_parts(self) -> Result<Self, Failure> {
-        let profile = Profile::read()?;
-        let parts = parts::cut(&self.wasm, SHORT, |name| profile.place(name))?;
-        let (glue, wasm) = shorten(&self.glue, &parts.first)?;
-        let glue = with_parts(&glue, &text(&root().join("www/parts.js"))?)?;
-        Ok(Self { glue, wasm, rest: Some(parts.rest), ..self })
+    fn references(&self) -> Result<References, Failure> {
+        References::read(&self.linked)
     }
 }
 
-/// Compiled, with its glue, and optimised where that is wanted; with the names of its functions.
-fn bound(module: Module, mode: Mode) -> Result<Built, Failure> {
-    let compiled = compile(module, mode)?;
-    let work = target_folder().join("xtask").join(module.name);
+/// Compiled, with its glue, and optimised where that is wanted; in one part, with the names of its functions.
+fn bound(mode: Mode) -> Result<Built, Failure> {
+    let linked = read(&compile(mode)?)?;
+    let work = target_folder().join("xtask");
     fs::create_dir_all(&work).context(work.display())?;
-    let (glue, wasm) = bind(&compiled, &work, mode)?;
+    let (glue, wasm) = bind(without_relocations(&linked)?, &work, mode)?;
     let (wasm, is_optimised) = match mode {
         Mode::Dev => (wasm, false),
         Mode::Release => optimised(wasm, &work)?,
     };
-    Ok(Built { glue, wasm, rest: None, is_optimised })
+    Ok(Built { glue, parts: vec![wasm], linked, is_optimised })
 }
 
 /// The standard library for wasm; rustup adds it by itself where `rust-toolchain.toml` is heeded.
@@ -179,35 +176,35 @@ pub(crate) fn ensure_target() -> Result<(), Failure> {
     })
 }
 
-fn compile(module: Module, mode: Mode) -> Result<PathBuf, Failure> {
+fn compile(mode: Mode) -> Result<PathBuf, Failure> {
     let profile = match mode {
         Mode::Release => "wasm",
         Mode::Dev => "wasm-dev",
     };
-    run(cargo().args(["build", "--package", "broker-web", "--lib", "--target", TARGET, "--profile", profile]).args([
-        "--no-default-features",
-        "--features",
-        module.feature,
-        "--config",
-        &paths_of_nobody(),
-    ]))?;
+    run(cargo()
+        .args(["build", "--package", "broker-web", "--lib", "--target", TARGET, "--profile", profile])
+        .args(["--config", &flags(mode)]))?;
     Ok(target_folder().join(TARGET).join(profile).join("broker_web.wasm"))
 }
 
-/// Panics name the files they are in: those of crates without the home of whoever compiled them. Added to `.cargo/config.toml`.
-fn paths_of_nobody() -> String {
+/// What is added to the flags in `.cargo/config.toml`.
+fn flags(mode: Mode) -> String {
+    // Panics name the files they are in: those of crates without the home of whoever compiled them.
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"));
     let crates = home.unwrap_or_default() + "/registry/src";
-    format!("target.{TARGET}.rustflags=['--remap-path-prefix={crates}=crates']")
+    let references = match mode {
+        Mode::Dev => "",
+        Mode::Release => ", '-Clink-arg=--emit-relocs'",
+    };
+    format!("target.{TARGET}.rustflags=['--remap-path-prefix={crates}=crates'{references}]")
 }
 
 /// Runs wasm-bindgen as a library: the version in Cargo.lock is by construction the right one.
-fn bind(compiled: &Path, work: &Path, mode: Mode) -> Result<(String, Vec<u8>), Failure> {
+fn bind(compiled: Vec<u8>, work: &Path, mode: Mode) -> Result<(String, Vec<u8>), Failure> {
     let folder = work.join("glue");
     let dev = mode == Mode::Dev;
     Bindgen::new()
-        .input_path(compiled)
-        .out_name("broker")
+        .input_bytes("broker", compiled)
         .web(true)
         .and_then(|bindgen| {
             bindgen
@@ -245,7 +242,7 @@ fn optimised(wasm: Vec<u8>, work: &Path) -> Result<(Vec<u8>, bool), Failure> {
     Ok((read(&result)?, true))
 }
 
-fn assemble(page: &Built, terminals: Option<&Built>, folder: &Path) -> Result<Site, Failure> {
+fn assemble(page: &Built, folder: &Path) -> Result<Site, Failure> {
     let source = root().join("www");
     if folder.exists() {
         fs::remove_dir_all(folder).context(folder.display())?;
@@ -253,50 +250,39 @@ fn assemble(page: &Built, terminals: Option<&Built>, folder: &Path) -> Result<Si
     fs::create_dir_all(folder).context(folder.display())?;
     copy_folder(&source, folder, &["index.html", "worker.js", "parts.js", "styles"])?;
 
-    let is_optimised = page.is_optimised;
-    let (first_visit, rest, with_terminals) = <(Vec<Loaded>, Vec<Loaded>, Vec<Loaded>)>::default();
-    let mut site = Site { folder: folder.to_owned(), first_visit, rest, with_terminals, is_optimised };
-    let terminals = terminals.map(|terminals| site.add_module(TERMINALS, terminals)).transpose()?;
-    let (_, _, terminals) = terminals.unwrap_or_default();
-    site.with_terminals = std::mem::take(&mut site.first_visit);
-    let (glue, wasm, worker) = site.add_module(PAGE, page)?;
-    let styles = site.add("styles", "css", styles()?.as_bytes())?;
+    let mut site =
+        Site { folder: folder.to_owned(), loaded: <[Vec<Loaded>; PARTS]>::default(), is_optimised: page.is_optimised };
+    let mut glue = page.glue.clone();
+    let mut wasm = Vec::new();
+    for (part, bytes) in page.parts.iter().enumerate() {
+        wasm.push(site.add(part, NAMES[part], "wasm", bytes)?);
+        glue = glue.replace(&format!("{{{{part {part}}}}}"), &wasm[part]);
+    }
+    let glue = site.add(0, "broker", "js", glue.as_bytes())?;
+    let worker = text(&source.join("worker.js"))?.replace("{{glue}}", &glue).replace("{{wasm}}", &wasm[0]);
+    let worker = site.add(0, "worker", "js", worker.as_bytes())?;
+    let styles = site.add(0, "styles", "css", styles()?.as_bytes())?;
     let index = text(&source.join("index.html"))?
         .replace("{{glue}}", &glue)
-        .replace("{{wasm}}", &wasm)
+        .replace("{{wasm}}", &wasm[0])
         .replace("{{worker}}", &worker)
-        .replace("{{terminals}}", &terminals)
         .replace("{{styles}}", &styles);
-    site.write("index.html", index.as_bytes())?;
+    site.write(0, "index.html", index.as_bytes())?;
     Ok(site)
 }
 
 impl Site {
-    /// Writes a module; answers the names of its glue, its wasm, and the script of its workers.
-    fn add_module(&mut self, module: Module, built: &Built) -> Result<(String, String, String), Failure> {
-        let mut glue = built.glue.clone();
-        if let Some(rest) = &built.rest {
-            glue = glue.replace("{{rest}}", &self.add(&format!("{}-rest", module.name), "wasm", rest)?);
-            self.rest = std::mem::take(&mut self.first_visit);
-        }
-        let wasm = self.add(module.name, "wasm", &built.wasm)?;
-        let glue = self.add(module.name, "js", glue.as_bytes())?;
-        let worker = text(&root().join("www/worker.js"))?.replace("{{glue}}", &glue).replace("{{wasm}}", &wasm);
-        let worker = self.add(&format!("{}-worker", module.name), "js", worker.as_bytes())?;
-        Ok((glue, wasm, worker))
-    }
-
-    /// Writes a file under a name with its hash; answers that name.
-    fn add(&mut self, stem: &str, extension: &str, content: &[u8]) -> Result<String, Failure> {
+    /// Writes a file of a part under a name with its hash; answers that name.
+    fn add(&mut self, part: usize, stem: &str, extension: &str, content: &[u8]) -> Result<String, Failure> {
         let name = format!("{stem}-{}.{extension}", hash(content));
-        self.write(&name, content)?;
+        self.write(part, &name, content)?;
         Ok(name)
     }
 
-    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, part: usize, name: &str, content: &[u8]) -> Result<(), Failure> {
         let path = self.folder.join(name);
         fs::write(&path, content).context(path.display())?;
-        self.first_visit.push((name.to_owned(), content.len(), gzip(content)?.len()));
+        self.loaded[part].push((name.to_owned(), content.len(), gzip(content)?.len()));
         Ok(())
     }
 }

@@ -53,10 +53,6 @@ fn clippy_wasm() -> Result<(), Failure> {
     run(cargo()
         .args(["clippy", "--package", "broker-web", "--all-targets", "--quiet"])
         .args(WASM)
-        .args(["--", "-D", "warnings"]))?;
-    run(cargo()
-        .args(["clippy", "--package", "broker-web", "--no-default-features", "--features", "terminals", "--quiet"])
-        .args(WASM)
         .args(["--", "-D", "warnings"]))
 }
 

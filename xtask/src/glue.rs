@@ -22,13 +22,13 @@ pub(crate) fn shorten(glue: &str, wasm: &[u8]) -> Result<(String, Vec<u8>), Fail
     Ok((renamed.text(&without_comments(glue)), module.finish()))
 }
 
-/// Adds what loads the rest of a module in two parts: `parts` is `www/parts.js`.
+/// Adds what loads the later parts of a module: `parts` is `www/parts.js`.
 pub(crate) fn with_parts(glue: &str, parts: &str) -> Result<String, Failure> {
     let imports = format!("\"{GLUE_MODULE}\": import0,");
     if glue.matches(&imports).count() != 1 {
         return Err(Failure(format!("wasm-bindgen's glue has no `{imports}`; glue.rs does not know it")));
     }
-    Ok(glue.replace(&imports, &format!("{imports} parts: {{ load: loadRestNow }},")) + parts)
+    Ok(glue.replace(&imports, &format!("{imports} parts: {{ load: loadNow }},")) + parts)
 }
 
 fn imported(wasm: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
@@ -136,10 +136,10 @@ function __wbg_get_imports() {
     }
 
     #[test]
-    fn what_loads_the_rest_is_among_the_imports() {
-        let glue = with_parts(GLUE, "function loadRestNow() {}\n").unwrap();
-        assert!(glue.contains("\"./broker_bg.js\": import0, parts: { load: loadRestNow },"), "{glue}");
-        assert!(glue.ends_with("}\nfunction loadRestNow() {}\n"), "{glue}");
+    fn what_loads_later_parts_is_among_the_imports() {
+        let glue = with_parts(GLUE, "function loadNow() {}\n").unwrap();
+        assert!(glue.contains("\"./broker_bg.js\": import0, parts: { load: loadNow },"), "{glue}");
+        assert!(glue.ends_with("}\nfunction loadNow() {}\n"), "{glue}");
         assert!(with_parts("another glue", "").unwrap_err().0.contains("import0"));
     }
 }

@@ -3,8 +3,8 @@
 //! # Code map
 //! - [`bundle`]: compiles `web/` and assembles `dist/`.
 //! - [`optimise`]: wasm-opt, where node is there to run it.
-//! - [`parts`]: the module of the page in what a visit begins with and the rest; [`profile`] says which function is in which,
-//!   from what [`calls`] saw being called.
+//! - [`parts`]: the module in what a visit begins with, the rest and the terminals; [`profile`] says which function is in which,
+//!   from what [`calls`] saw being called and from the linker's [`references`].
 //! - [`order`]: functions that look alike side by side, for gzip.
 //! - [`glue`]: the JavaScript of wasm-bindgen made small.
 //! - [`serve`]: the static server of `cargo xtask serve`.
@@ -26,6 +26,7 @@ mod oracle;
 mod order;
 mod parts;
 mod profile;
+mod references;
 mod serve;
 
 use bundle::Mode;

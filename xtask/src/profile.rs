@@ -63,9 +63,10 @@ fn path() -> PathBuf {
 
 /// Builds a page whose functions count their calls, visits it, and writes the profile.
 pub(crate) fn profile() -> Result<(), Failure> {
-    let (site, names) = bundle::build_that_counts()?;
+    let page = bundle::build_that_counts()?;
+    let names = page.names;
     let driver = browser()?.driver;
-    let port = serve_in_background(site)?;
+    let port = serve_in_background(page.site)?;
     let counted =
         output(cargo().env("CHROMEDRIVER", driver).env("PLAYGROUND_URL", format!("http://localhost:{port}/")).args([
             "run",
@@ -85,7 +86,11 @@ pub(crate) fn profile() -> Result<(), Failure> {
     }
     let those = |calls: &[u32], is_meant: fn(u32) -> bool| -> BTreeSet<u32> {
         let those = names.iter().zip(calls).filter(|(_, calls)| is_meant(**calls));
-        those.filter_map(|(name, _)| name.as_deref().map(hash)).collect()
+        those
+            .filter_map(|(name, _)| name.as_deref())
+            .filter(|name| !page.of_terminals.contains(*name))
+            .map(hash)
+            .collect()
     };
     // Names may be shared by several functions: one that is called keeps all of them.
     let first = those(&looked, |calls| calls > 0);
