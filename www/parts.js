@@ -1,5 +1,7 @@
 // The later parts of this module, cut off by xtask/src/parts.rs: loaded ahead of need, or when a function of one is first called.
-const addresses = ["./{{part 1}}", "./{{part 2}}"].map((name) => new URL(name, import.meta.url).href);
+const addresses = ["./{{part 1}}", "./{{part 2}}", "./{{part 3}}"].map((name) => new URL(name, import.meta.url).href);
+// With the terminals come their tools: whoever opened one will want them.
+const ahead = { 2: 3 };
 const parts = [];
 
 /** Loads a part; resolves to it, for workers. */
@@ -14,8 +16,19 @@ export async function loadPart(number) {
 // A page that was opened long ago is of a version that its host may not have any more: what is there now can go on with its cluster.
 function found(answer) {
   if (answer.status === 200) return answer;
-  if (answer.status) globalThis.document?.location.reload();
+  if (answer.status && globalThis.document && !isMissedAgain()) location.reload();
   throw new Error(`${answer.responseURL ?? answer.url}: ${answer.status}`);
+}
+
+// Whether this tab began anew for the same file already: then the host does not have it at all.
+function isMissedAgain() {
+  try {
+    const before = sessionStorage.getItem("playground.missed");
+    sessionStorage.setItem("playground.missed", import.meta.url);
+    return before === import.meta.url;
+  } catch {
+    return true;
+  }
 }
 
 /** Takes a part, compiled already. */
@@ -34,6 +47,7 @@ function link() {
 function loadNow(number) {
   for (let part = 1; part <= number; part += 1) parts[part] ??= loaded(addresses[part - 1]);
   link();
+  if (ahead[number]) loadPart(ahead[number]);
 }
 
 function loaded(address) {

@@ -1,4 +1,5 @@
-//! A wasm module in parts: what a visit begins with, the rest of the page, the terminals; each is loaded when somebody first needs it.
+//! A wasm module in parts: what a visit begins with, the rest of the page, the terminals, their tools; each is loaded when somebody
+//! first needs it.
 //!
 //! All parts are one program: one memory, one stack, one table of functions, by which they call each other. In the place of a
 //! function of another part stands a *stub*, which calls it by its slot in the table; stubs for functions of a later part have that
@@ -42,15 +43,18 @@ pub(crate) enum Place {
     Both,
     /// In the rest of the page.
     Rest,
-    /// In what only the terminals need.
+    /// In what a terminal needs to begin.
     Terminals,
+    /// In all else that only terminals need.
+    Tools,
 }
 
 /// How many parts there are; they are numbered in the order in which they are loaded.
-pub(crate) const PARTS: usize = 3;
+pub(crate) const PARTS: usize = 4;
 const FIRST: usize = 0;
 const REST: usize = 1;
 const TERMINALS: usize = 2;
+const TOOLS: usize = 3;
 
 impl Place {
     fn part(self) -> usize {
@@ -58,6 +62,7 @@ impl Place {
             Self::First | Self::Both => FIRST,
             Self::Rest => REST,
             Self::Terminals => TERMINALS,
+            Self::Tools => TOOLS,
         }
     }
 }
@@ -226,7 +231,9 @@ impl<'a> Program<'a> {
             function.data.extend(references.data_of(name));
             if function.is_movable {
                 function.place = match place(name) {
-                    Place::Rest | Place::Terminals if called_from_outside.contains(&index) => Place::First,
+                    Place::Rest | Place::Terminals | Place::Tools if called_from_outside.contains(&index) => {
+                        Place::First
+                    }
                     place => place,
                 };
             }
@@ -255,7 +262,7 @@ impl<'a> Program<'a> {
         let mut called: Vec<u32> = rest.flat_map(|function| &function.callees).copied().collect();
         while let Some(index) = called.pop() {
             if let Some(function) = self.get_mut(index)
-                && function.place == Place::Terminals
+                && matches!(function.place, Place::Terminals | Place::Tools)
             {
                 function.place = Place::Rest;
                 called.extend(&function.callees);

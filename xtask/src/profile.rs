@@ -1,7 +1,9 @@
 //! What a first visit calls until its cluster is ready, and so what it loads: `cargo xtask profile` finds it out in Chromium and
-//! writes down the functions that were not called, which are the rest of the page's module.
+//! writes down the functions that were not called, which are the rest of the page's module; and of those that only terminals call
+//! those that the first one calls until it asks for a line.
 //!
-//! A function that is not in the file stays in the first part: what is new costs its bytes until the next profile, and nothing else.
+//! A function of the page that is not in the file stays in the first part: what is new costs its bytes until the next profile, and
+//! nothing else. One of the terminals is among their tools.
 
 use crate::browser::browser;
 use crate::bundle;
@@ -14,10 +16,11 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Of a function the 32-bit FNV-1a hash of its name, one a line: the names have a hundred letters each. With a plus those of the
-/// first part of which the rest has a copy.
+/// first part of which the rest has a copy, with a dollar those of a terminal that begins.
 const FILE: &str = "web/rest.profile";
 const HEAD: &str = "\
-# Hashes of the names of functions that no first visit calls, and with a plus of those that a busy cluster calls all the time.
+# Hashes of the names of functions that no first visit calls; with a plus those that a busy cluster calls all the time, with a
+# dollar those that a terminal calls until it asks for a line.
 # Written by `cargo xtask profile`.
 ";
 /// Calls in the loads of `tests/src/bin/first_visits.rs` from which on a function is called all the time.
@@ -27,27 +30,31 @@ const ALL_THE_TIME: u32 = 20_000;
 pub(crate) struct Profile {
     rest: BTreeSet<u32>,
     busy: BTreeSet<u32>,
+    terminals: BTreeSet<u32>,
 }
 
 impl Profile {
     /// The one in the repository.
     pub(crate) fn read() -> Result<Self, Failure> {
         let text = fs::read_to_string(path()).context(FILE)?;
-        let mut profile = Self { rest: BTreeSet::new(), busy: BTreeSet::new() };
+        let mut profile = Self { rest: BTreeSet::new(), busy: BTreeSet::new(), terminals: BTreeSet::new() };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let (hashes, digits) = match line.strip_prefix('+') {
-                Some(digits) => (&mut profile.busy, digits),
-                None => (&mut profile.rest, line),
+            let (hashes, digits) = match line.split_at_checked(1) {
+                Some(("+", digits)) => (&mut profile.busy, digits),
+                Some(("$", digits)) => (&mut profile.terminals, digits),
+                _ => (&mut profile.rest, line),
             };
             hashes.insert(u32::from_str_radix(digits, 16).context(FILE)?);
         }
         Ok(profile)
     }
 
-    /// The part of a function by its name, as the linker has it.
-    pub(crate) fn place(&self, name: &str) -> Place {
+    /// The part of a function by its name, as the linker has it, and whether only terminals call it.
+    pub(crate) fn place(&self, name: &str, is_of_terminals: bool) -> Place {
         let hash = hash(name);
-        if self.rest.contains(&hash) {
+        if is_of_terminals {
+            if self.terminals.contains(&hash) { Place::Terminals } else { Place::Tools }
+        } else if self.rest.contains(&hash) {
             Place::Rest
         } else if self.busy.contains(&hash) {
             Place::Both
@@ -80,18 +87,18 @@ pub(crate) fn profile() -> Result<(), Failure> {
         ]))?;
     let mut lines = counted.lines().map(|line| line.split(' ').map(str::parse).collect::<Result<Vec<u32>, _>>());
     let mut next = || lines.next().transpose().context("calls").map(Option::unwrap_or_default);
-    let (looked, busy) = (next()?, next()?);
-    if looked.len() != names.len() || busy.len() != names.len() {
-        return Err(Failure(format!("{} functions have {} and {} counters", names.len(), looked.len(), busy.len())));
+    let [looked, terminal, busy] = [next()?, next()?, next()?];
+    for calls in [&looked, &terminal, &busy] {
+        if calls.len() != names.len() {
+            return Err(Failure(format!("{} functions have {} counters", names.len(), calls.len())));
+        }
     }
-    let those = |calls: &[u32], is_meant: fn(u32) -> bool| -> BTreeSet<u32> {
+    let of_those = |is_of_terminals: bool, calls: &[u32], is_meant: fn(u32) -> bool| -> BTreeSet<u32> {
         let those = names.iter().zip(calls).filter(|(_, calls)| is_meant(**calls));
-        those
-            .filter_map(|(name, _)| name.as_deref())
-            .filter(|name| !page.of_terminals.contains(*name))
-            .map(hash)
-            .collect()
+        let those = those.filter_map(|(name, _)| name.as_deref());
+        those.filter(|name| page.of_terminals.contains(*name) == is_of_terminals).map(hash).collect()
     };
+    let those = |calls: &[u32], is_meant| of_those(false, calls, is_meant);
     // Names may be shared by several functions: one that is called keeps all of them.
     let first = those(&looked, |calls| calls > 0);
     let rest = &those(&looked, |calls| calls == 0) - &first;
@@ -100,15 +107,19 @@ pub(crate) fn profile() -> Result<(), Failure> {
     for hash in &rest {
         let _ = writeln!(text, "{hash:08x}");
     }
-    for hash in &both {
-        let _ = writeln!(text, "+{hash:08x}");
+    let terminals = of_those(true, &terminal, |calls| calls > 0);
+    for (mark, hashes) in [('+', &both), ('$', &terminals)] {
+        for hash in hashes {
+            let _ = writeln!(text, "{mark}{hash:08x}");
+        }
     }
     fs::write(path(), text).context(FILE)?;
     println!(
-        "{FILE}: of {} functions {} are called by first visits, {} in both parts",
+        "{FILE}: of {} functions {} are called by first visits, {} in both parts; {} by first terminals",
         names.len(),
         first.len(),
-        both.len()
+        both.len(),
+        terminals.len()
     );
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! For `cargo xtask profile`: visits a page that counts the calls of its functions, as different people come to it, and prints two
-//! lines with a number for each function: how often any of those called it who only looked, and how often a busy cluster did.
+//! For `cargo xtask profile`: visits a page that counts the calls of its functions, as different people come to it, and prints three
+//! lines with a number for each function: how often any of those called it who only looked, how often the first terminal until it
+//! asked for a line, and how often a busy cluster did.
 
 use broker_tests::browser::{Browser, Page};
 use std::process::ExitCode;
@@ -20,9 +21,9 @@ const LOADS: [&str; 2] =
 const ANSWER_MILLISECONDS: u32 = 2_000;
 
 fn main() -> ExitCode {
-    match looked().and_then(|looked| Ok((looked, busy()?))) {
-        Ok((looked, busy)) => {
-            for calls in [looked, busy] {
+    match looked().and_then(|looked| Ok([looked, terminal()?, busy()?])) {
+        Ok(all) => {
+            for calls in all {
                 println!("{}", calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
             }
             ExitCode::SUCCESS
@@ -45,6 +46,12 @@ fn looked() -> Result<Vec<u32>, String> {
         all.iter_mut().zip(called).for_each(|(all, called)| *all = called.max(*all));
     }
     Ok(all)
+}
+
+fn terminal() -> Result<Vec<u32>, String> {
+    let page = Page::visit(Browser::open(1440, 900)?)?;
+    page.show_terminals()?;
+    calls(&page)
 }
 
 fn busy() -> Result<Vec<u32>, String> {
