@@ -46,7 +46,7 @@ type Loaded = (String, usize, usize);
 const BUDGET: usize = 500_000;
 /// Gzipped bytes of the page, the rest included. It only goes down, but for what an issue names.
 const BUDGET_OF_ALL: usize = 1_080_000;
-/// Gzipped bytes the first terminal may load until it asks for a line.
+/// Gzipped bytes the first terminal may load for a tutorial's first lines.
 const BUDGET_OF_TERMINALS: usize = 150_000;
 /// Gzipped bytes of what it loads meanwhile.
 const BUDGET_OF_TOOLS: usize = 450_000;

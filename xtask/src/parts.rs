@@ -43,7 +43,7 @@ pub(crate) enum Place {
     Both,
     /// In the rest of the page.
     Rest,
-    /// In what a terminal needs to begin.
+    /// In what a terminal needs for a tutorial's first lines.
     Terminals,
     /// In all else that only terminals need.
     Tools,

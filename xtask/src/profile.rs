@@ -1,6 +1,6 @@
 //! What a first visit calls until its cluster is ready, and so what it loads: `cargo xtask profile` finds it out in Chromium and
 //! writes down the functions that were not called, which are the rest of the page's module; and of those that only terminals call
-//! those that the first one calls until it asks for a line.
+//! those that the first one calls for a tutorial's first lines.
 //!
 //! A function of the page that is not in the file stays in the first part: what is new costs its bytes until the next profile, and
 //! nothing else. One of the terminals is among their tools.
@@ -16,11 +16,11 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Of a function the 32-bit FNV-1a hash of its name, one a line: the names have a hundred letters each. With a plus those of the
-/// first part of which the rest has a copy, with a dollar those of a terminal that begins.
+/// first part of which the rest has a copy, with a dollar those of a first terminal.
 const FILE: &str = "web/rest.profile";
 const HEAD: &str = "\
 # Hashes of the names of functions that no first visit calls; with a plus those that a busy cluster calls all the time, with a
-# dollar those that a terminal calls until it asks for a line.
+# dollar those that a terminal calls for a tutorial's first lines.
 # Written by `cargo xtask profile`.
 ";
 /// Calls in the loads of `tests/src/bin/first_visits.rs` from which on a function is called all the time.

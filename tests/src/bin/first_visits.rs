@@ -1,6 +1,6 @@
 //! For `cargo xtask profile`: visits a page that counts the calls of its functions, as different people come to it, and prints three
-//! lines with a number for each function: how often any of those called it who only looked, how often the first terminal until it
-//! asked for a line, and how often a busy cluster did.
+//! lines with a number for each function: how often any of those called it who only looked, how often the first terminal with
+//! a tutorial's first lines, and how often a busy cluster did.
 
 use broker_tests::browser::{Browser, Page};
 use std::process::ExitCode;
@@ -19,6 +19,15 @@ const LOADS: [&str; 2] =
     ["'busy', 100000, 100, 0, -1, 5, 131072, true", "'busy', 5000, 1024, 1000, -1, 0, 16384, true"];
 /// Workers answer within this: they are idle.
 const ANSWER_MILLISECONDS: u32 = 2_000;
+
+/// What a tutorial begins with, once a terminal asks for a line.
+const FIRST_LINES: [&str; 5] = [
+    "ls",
+    "./bin/kafka-topics.sh --create --topic first-topic --bootstrap-server localhost:9092",
+    "./bin/kafka-topics.sh --describe --topic first-topic --bootstrap-server localhost:9092",
+    "echo hello | ./bin/kafka-console-producer.sh --topic first-topic --bootstrap-server localhost:9092",
+    "./bin/kafka-console-consumer.sh --topic first-topic --from-beginning --max-messages 1 --bootstrap-server localhost:9092",
+];
 
 fn main() -> ExitCode {
     match looked().and_then(|looked| Ok([looked, terminal()?, busy()?])) {
@@ -51,6 +60,9 @@ fn looked() -> Result<Vec<u32>, String> {
 fn terminal() -> Result<Vec<u32>, String> {
     let page = Page::visit(Browser::open(1440, 900)?)?;
     page.show_terminals()?;
+    for line in FIRST_LINES {
+        page.run_command(0, line)?;
+    }
     calls(&page)
 }
 

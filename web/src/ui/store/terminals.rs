@@ -6,8 +6,9 @@ use broker_core::sorted::SortedMap;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of output that may be under way to the page for each terminal.
-const CREDIT: u32 = 256 * 1024;
+/// Bytes of output that may be under way to the page for each terminal: more in one frame nobody reads, and on a machine with few
+/// cores a program that never waits for the page takes the next frame's time.
+const CREDIT: u32 = 64 * 1024;
 /// Under which the terminals that are open are remembered.
 const TERMINALS: &str = "terminals";
 /// Commands the page remembers for the arrow keys.
