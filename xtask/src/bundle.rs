@@ -82,8 +82,9 @@ impl Site {
     pub(crate) fn summary(&self) -> String {
         let row = |raw: &dyn Display, gzipped: &dyn Display, name: &str| format!("{raw:>10} {gzipped:>10}  {name}");
         let mut rows = vec![self.folder.display().to_string()];
-        for (when, files) in
-            ["first visit", "first touch", "first terminal", "behind the first terminal"].iter().zip(&self.loaded)
+        for (when, files) in ["first visit", "who touches it or stays", "first terminal", "behind the first terminal"]
+            .iter()
+            .zip(&self.loaded)
         {
             rows.push(row(&"bytes", &"gzip", when));
             rows.extend(files.iter().map(|(name, raw, gzipped)| row(raw, gzipped, name)));

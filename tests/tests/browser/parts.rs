@@ -22,6 +22,15 @@ fn the_rest_is_loaded_at_the_first_touch() -> Done {
 }
 
 #[test]
+fn who_stays_gets_the_rest_without_a_touch() -> Done {
+    let page = Page::visit(Browser::open(1440, 900)?)?;
+    page.browser.wait(&format!("{LOADED_BY}.join() === 'fetch'"))?;
+    page.create_topic(TOPIC, 1, 3)?;
+    assert_eq!(page.complaints()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
 fn a_script_that_touches_nothing_gets_the_rest_with_its_first_call() -> Done {
     let page = Page::visit(Browser::open(1440, 900)?)?;
     page.browser.run("document.querySelector('th.corner button').click()")?;
