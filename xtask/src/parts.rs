@@ -10,7 +10,8 @@
 use crate::command::{Context, Failure};
 use crate::order::alike_together;
 use crate::references::References;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::convert::Infallible;
 use std::ops::Range;
 use wasm_encoder::reencode::{Error, Reencode, utils};
@@ -130,7 +131,7 @@ struct Defined<'a> {
 
 /// All parts, and what they have in common.
 struct Parts {
-    parts: [Part; PARTS],
+    each: [Part; PARTS],
     /// The slots of all functions that are called across a cut, old and new.
     slots: BTreeMap<u32, u32>,
     /// The length of the table.
@@ -351,7 +352,7 @@ impl<'a> Program<'a> {
             let own = homes.iter().filter(|(_, home)| **home == number).map(|(datum, _)| *datum);
             part.data = runs(own, references.data());
         }
-        Parts { parts, slots, end }
+        Parts { each: parts, slots, end }
     }
 
     /// The part of each datum, by their places: the first in which something speaks of it.
@@ -361,8 +362,8 @@ impl<'a> Program<'a> {
             let functions = part.own.iter().filter_map(|function| self.get(*function));
             let mut next: Vec<usize> = functions.flat_map(|function| &function.data).copied().collect();
             while let Some(datum) = next.pop() {
-                if !found.contains_key(&datum) {
-                    found.insert(datum, number);
+                if let Entry::Vacant(unknown) = found.entry(datum) {
+                    unknown.insert(number);
                     next.extend(references.data_of_datum(datum));
                 }
             }
@@ -408,7 +409,7 @@ impl<'a> Program<'a> {
     }
 
     fn first(&self, wasm: &[u8], parts: &Parts) -> Result<Vec<u8>, Error<Infallible>> {
-        let part = &parts.parts[FIRST];
+        let part = &parts.each[FIRST];
         let load = self.imported.len() as u32;
         let written = part.own.iter().chain(&part.stubs).copied();
         let mut renumbered = Renumbered((0..load).zip(0..).chain(written.zip(load + 1..)).collect());
@@ -478,7 +479,7 @@ impl<'a> Program<'a> {
                     module.section(&section);
                 }
                 Payload::DataSection(segments) => {
-                    module.section(&self.data_of_first(&mut renumbered, parts, segments)?);
+                    module.section(&parts.data_of_first(&mut renumbered, segments)?);
                 }
                 // Names are by index, and a module for visitors has none.
                 Payload::CustomSection(_) => {}
@@ -492,36 +493,8 @@ impl<'a> Program<'a> {
         Ok(module.finish())
     }
 
-    /// The segments of the whole module, with zeros for what later parts bring: to gzip they are nothing.
-    fn data_of_first(
-        &self,
-        renumbered: &mut Renumbered,
-        parts: &Parts,
-        segments: &DataSectionReader<'_>,
-    ) -> Result<DataSection, Error<Infallible>> {
-        let mut section = DataSection::new();
-        for segment in segments.clone() {
-            let segment = segment?;
-            let mut bytes = segment.data.to_owned();
-            let address = address_of(&segment.kind)?.unwrap_or(u32::MAX);
-            for elsewhere in parts.parts.iter().flat_map(|part| &part.data) {
-                let start = elsewhere.start.checked_sub(address).map(|start| start as usize);
-                if let Some(elsewhere) = start.and_then(|start| bytes.get_mut(start..start + elsewhere.len())) {
-                    elsewhere.fill(0);
-                }
-            }
-            match segment.kind {
-                DataKind::Passive => section.passive(bytes),
-                DataKind::Active { memory_index, offset_expr } => {
-                    section.active(memory_index, &renumbered.const_expr(offset_expr)?, bytes)
-                }
-            };
-        }
-        Ok(section)
-    }
-
     fn later(&self, parts: &Parts, number: usize) -> Result<Vec<u8>, Error<Infallible>> {
-        let part = &parts.parts[number];
+        let part = &parts.each[number];
         // Before its functions is `ENSURE`.
         let mut renumbered = Renumbered(part.own.iter().chain(&part.stubs).copied().zip(1..).collect());
         let mut module = Module::new();
@@ -574,7 +547,7 @@ impl<'a> Program<'a> {
         number: usize,
         ensure: u32,
     ) -> Result<CodeSection, Error<Infallible>> {
-        let part = &parts.parts[number];
+        let part = &parts.each[number];
         let mut section = CodeSection::new();
         for function in part.own.iter().filter_map(|function| self.get(*function)) {
             renumbered.parse_function_body(&mut section, function.body.clone())?;
@@ -611,6 +584,33 @@ impl Parts {
     fn new_slots(&self, part: &Part, program: &Program<'_>) -> BTreeMap<u32, u32> {
         let slots = part.called.iter().map(|function| (self.slots[function], *function));
         slots.filter(|(slot, _)| !program.table.contains_key(slot)).collect()
+    }
+
+    /// The segments of the whole module, with zeros for what later parts bring: to gzip they are nothing.
+    fn data_of_first(
+        &self,
+        renumbered: &mut Renumbered,
+        segments: &DataSectionReader<'_>,
+    ) -> Result<DataSection, Error<Infallible>> {
+        let mut section = DataSection::new();
+        for segment in segments.clone() {
+            let segment = segment?;
+            let mut bytes = segment.data.to_owned();
+            let address = address_of(&segment.kind)?.unwrap_or(u32::MAX);
+            for elsewhere in self.each.iter().flat_map(|part| &part.data) {
+                let start = elsewhere.start.checked_sub(address).map(|start| start as usize);
+                if let Some(elsewhere) = start.and_then(|start| bytes.get_mut(start..start + elsewhere.len())) {
+                    elsewhere.fill(0);
+                }
+            }
+            match segment.kind {
+                DataKind::Passive => section.passive(bytes),
+                DataKind::Active { memory_index, offset_expr } => {
+                    section.active(memory_index, &renumbered.const_expr(offset_expr)?, bytes)
+                }
+            };
+        }
+        Ok(section)
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 /// Of a function the 32-bit FNV-1a hash of its name, one a line: the names have a hundred letters each. With a plus those of the
 /// first part of which the rest has a copy, with a dollar those of a first terminal.
-const FILE: &str = "web/rest.profile";
+const FILE: &str = "web/parts.profile";
 const HEAD: &str = "\
 # Hashes of the names of functions that no first visit calls; with a plus those that a busy cluster calls all the time, with a
 # dollar those that a terminal calls for a tutorial's first lines.

@@ -1,4 +1,4 @@
-//! The page's module is in two parts: the second is loaded when somebody wants more than to look.
+//! The page's module is in parts: the second is loaded when somebody wants more than to look.
 
 use crate::{Done, TOPIC};
 use broker_tests::browser::{Browser, Elsewhere, Page, address};
