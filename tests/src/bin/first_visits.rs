@@ -8,8 +8,10 @@ use std::time::Duration;
 
 /// Width and height of the window, and the browser's language.
 const VISITORS: [(u32, u32, &str); 4] = [(1440, 900, "en"), (1440, 900, "ko"), (390, 844, "en"), (1000, 700, "en")];
-/// How often each of them comes: no two starts are the same, elections are lost and won again.
-const VISITS: usize = 4;
+/// How often each of them comes alone: no two starts are the same, elections are lost and won again.
+const ALONE: usize = 3;
+/// How often they come all at once: to each of them the machine is a slow one.
+const AT_ONCE: usize = 2;
 /// What a cluster does all the time is seen in this.
 const LOOKS_FOR: Duration = Duration::from_secs(6);
 /// What it does once a minute is seen in this; the first visitor stays so long.
@@ -46,15 +48,27 @@ fn main() -> ExitCode {
 
 fn looked() -> Result<Vec<u32>, String> {
     let mut all = Vec::new();
-    let visits = VISITORS.iter().cycle().take(VISITORS.len() * VISITS);
-    for (visit, (width, height, language)) in visits.enumerate() {
-        let page = Page::visit(Browser::open_in(*width, *height, language)?)?;
-        std::thread::sleep(if visit == 0 { LOOKS_LONG } else { LOOKS_FOR });
-        let called = calls(&page)?;
+    let mut add = |called: Vec<u32>| {
         all.resize(called.len(), 0);
         all.iter_mut().zip(called).for_each(|(all, called)| *all = called.max(*all));
+    };
+    let alone = VISITORS.iter().cycle().take(VISITORS.len() * ALONE);
+    for (visit, visitor) in alone.enumerate() {
+        add(look(*visitor, if visit == 0 { LOOKS_LONG } else { LOOKS_FOR })?);
+    }
+    for _ in 0..AT_ONCE {
+        let visits = VISITORS.map(|visitor| std::thread::spawn(move || look(visitor, LOOKS_FOR)));
+        for visit in visits {
+            add(visit.join().map_err(|_| "a visit panicked")??);
+        }
     }
     Ok(all)
+}
+
+fn look((width, height, language): (u32, u32, &str), time: Duration) -> Result<Vec<u32>, String> {
+    let page = Page::visit(Browser::open_in(width, height, language)?)?;
+    std::thread::sleep(time);
+    calls(&page)
 }
 
 fn terminal() -> Result<Vec<u32>, String> {

@@ -214,10 +214,15 @@ pub(super) fn group_head(store: Store, group: String) -> AnyView {
         store.picture.with(|picture| picture.group(&counted).map_or(0, |group| picture.lag_of(group)))
     });
     let selection = Selection::Group(group.clone());
+    // What does not fit is cut before the end: groups of console consumers differ there.
+    let end = name.char_indices().rev().nth(4).map_or(0, |(at, _)| at);
+    let (start, end) = (name[..end].to_owned(), name[end..].to_owned());
     let is_last = Memo::new(move |_| store.shown_groups.with(|shown| shown.last() == Some(&last)));
     view! {
         <th scope="col" class="group" data-group=name.clone() class:selected=move || store.selection.get() == selection>
-            <button class="name" tabindex="-1" title=name.clone() on:click=move |_| store.select(Selection::Group(chosen.clone()))>{name.clone()}</button>
+            <button class="name" tabindex="-1" title=name.clone() on:click=move |_| store.select(Selection::Group(chosen.clone()))>
+                <span>{start}</span><span>{end}</span>
+            </button>
             <span class="facts data">{move || (words().lag)(lag.get())}</span>
             {chips(store, group, true)}
             <button class="quiet" tabindex="-1" on:click=move |_| add_to(store, &added)>{store.say(|words| words.add_consumer)}</button>
