@@ -28,7 +28,8 @@ pub(super) struct LoadClient {
     producer: Producer,
     consumer: Option<Consumer>,
     first_consumer_connection: u64,
-    is_assigned: bool,
+    /// The consumer stands at the end of every partition, or there is none.
+    is_in_place: bool,
     began: Option<Instant>,
     /// By record: when it was sent.
     sent: Vec<Instant>,
@@ -62,7 +63,7 @@ impl LoadClient {
             let config = ConsumerConfig {
                 client_id: network.client_id,
                 bootstrap: network.bootstrap,
-                auto_offset_reset: AutoOffsetReset::Earliest,
+                auto_offset_reset: AutoOffsetReset::Latest,
                 ..Default::default()
             };
             Consumer::new(config, first_consumer_connection, rng.fork())
@@ -74,7 +75,7 @@ impl LoadClient {
             producer: Producer::new(config, first_connection, rng),
             consumer,
             first_consumer_connection,
-            is_assigned: false,
+            is_in_place: !load.consume,
             began: None,
             sent: Vec::with_capacity(load.records as usize),
             due: Instant::ZERO,
@@ -93,8 +94,12 @@ impl LoadClient {
     /// Sends what is due, and hears what became of the rest.
     fn flow(&mut self, now: Now) {
         self.hear(now);
-        self.assign(now);
-        self.send(now);
+        if !self.is_in_place {
+            self.take_place(now);
+        }
+        if self.is_in_place {
+            self.send(now);
+        }
         self.hear(now);
         self.conclude(now);
     }
@@ -135,15 +140,20 @@ impl LoadClient {
         (tag == self.tag.to_be_bytes()).then(|| u64::from_be_bytes(number.try_into().unwrap_or_default()) as usize)
     }
 
-    /// The consumer reads all partitions, once they are known.
-    fn assign(&mut self, now: Now) {
-        let Some(consumer) = self.consumer.as_mut().filter(|_| !self.is_assigned) else { return };
-        if let Some(count) = self.producer.metadata().partition_count(&self.topic) {
-            let all = (0..count).map(|partition| TopicPartition { topic: self.topic.clone(), partition });
-            consumer.assign(all.collect());
+    /// The consumer goes to the end of every partition: of one, until it knows how many there are. Nothing is sent before it is
+    /// there, or records would wait for a reader and not for the cluster.
+    fn take_place(&mut self, now: Now) {
+        let Some(consumer) = &mut self.consumer else { return };
+        let known = consumer.metadata().partition_count(&self.topic);
+        let assigned = consumer.view().partitions;
+        let all = known.unwrap_or(1);
+        if assigned.len() < all as usize {
+            let partition = |partition| TopicPartition { topic: self.topic.clone(), partition };
+            consumer.assign((0..all).map(partition).collect());
             consumer.tick(now);
-            self.is_assigned = true;
         }
+        self.is_in_place = known.is_some_and(|known| assigned.len() == known as usize)
+            && assigned.iter().all(|partition| partition.position.is_some());
     }
 
     fn hear(&mut self, now: Now) {
@@ -230,7 +240,8 @@ impl Client for LoadClient {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let next = (self.sent.len() < self.load.records as usize && !self.is_full).then_some(self.due);
+        let next =
+            (self.sent.len() < self.load.records as usize && self.is_in_place && !self.is_full).then_some(self.due);
         let producer = self.producer.next_deadline().map(|(due, _)| due);
         let consumer = self.consumer.as_ref().and_then(Consumer::next_deadline).map(|(due, _)| due);
         [next, producer, consumer].into_iter().flatten().min()
