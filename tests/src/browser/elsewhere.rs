@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// The folder.
 const FOLDER: &str = "/some/where/else/";
-/// The same folder of a host that has a newer version.
-const OF_BEFORE: &str = "/of-before/";
 /// A page with the playground in a frame.
 const FRAME: &str = "/frame.html";
 
@@ -15,6 +15,7 @@ const FRAME: &str = "/frame.html";
 #[derive(Debug)]
 pub struct Elsewhere {
     port: u16,
+    is_newer: Arc<AtomicBool>,
 }
 
 impl Elsewhere {
@@ -23,14 +24,16 @@ impl Elsewhere {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         let origin = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let is_newer = Arc::<AtomicBool>::default();
+        let newer = Arc::clone(&is_newer);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let origin = origin.clone();
+                let (origin, newer) = (origin.clone(), Arc::clone(&newer));
                 // A browser that went away needs no answer.
-                thread::spawn(move || answer(stream, &origin));
+                thread::spawn(move || answer(stream, &origin, &newer));
             }
         });
-        Ok(Self { port })
+        Ok(Self { port, is_newer })
     }
 
     /// The page below the folder.
@@ -38,9 +41,9 @@ impl Elsewhere {
         format!("http://localhost:{}{FOLDER}", self.port)
     }
 
-    /// The page below a folder whose host has a newer version: the part of the module that comes later is not there any more.
-    pub fn of_before(&self) -> String {
-        format!("http://localhost:{}{OF_BEFORE}", self.port)
+    /// The host has a newer version from now on: the part of the module that comes later is not there any more.
+    pub fn renew(&self) {
+        self.is_newer.store(true, Ordering::Relaxed);
     }
 
     /// A page with a frame that holds the playground.
@@ -49,13 +52,16 @@ impl Elsewhere {
     }
 }
 
-fn answer(mut stream: TcpStream, origin: &str) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, origin: &str, is_newer: &AtomicBool) -> std::io::Result<()> {
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line)?;
     let path = line.split(' ').nth(1).unwrap_or_default();
-    let of_before = path.strip_prefix(OF_BEFORE).filter(|path| !path.contains("-rest-"));
-    if let Some(path) = path.strip_prefix(FOLDER).or(of_before) {
-        return stream.write_all(&fetch(origin, path)?);
+    let is_gone = path.contains("-rest-") && is_newer.load(Ordering::Relaxed);
+    if let Some(path) = path.strip_prefix(FOLDER).filter(|_| !is_gone) {
+        let whole = fetch(origin, path)?;
+        // What a browser kept would not be asked for again.
+        let (status, rest) = whole.split_at(whole.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        return stream.write_all(&[status, b"Cache-Control: no-store\r\n", rest].concat());
     }
     let (status, body) = if path == FRAME {
         (
