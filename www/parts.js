@@ -47,7 +47,8 @@ function link() {
 function loadNow(number) {
   for (let part = 1; part <= number; part += 1) parts[part] ??= loaded(addresses[part - 1]);
   link();
-  if (ahead[number]) loadPart(ahead[number]);
+  // What cannot be had ahead of need is asked for again when it is needed.
+  if (ahead[number]) loadPart(ahead[number]).catch(() => {});
 }
 
 function loaded(address) {
