@@ -1,7 +1,23 @@
-//! Compressed batches are unpacked in turns before they are appended.
+//! Compressed batches are unpacked in turns before they are appended, and compressed anew where the topic wants them so.
 
 use super::*;
 use crate::record::compression::{gzip, zstd};
+
+/// Everything is stored in gzip.
+const IN_GZIP: &[(&str, &str)] = &[
+    ("log.flush.interval.messages", "9223372036854775807"),
+    ("compression.type", "gzip"),
+    ("message.max.bytes", "9000000"),
+];
+
+/// What does not compress at all, sent as it is.
+fn noise(count: usize) -> Bytes {
+    let mut rng = crate::rng::Rng::new(8);
+    let value: Vec<u8> = (0..count).map(|_| rng.next_u64() as u8).collect();
+    let mut builder = BatchBuilder::new(0);
+    builder.append(1_700_000_000_000, None, Some(&value), &[]);
+    builder.build()
+}
 
 /// A batch of one value of so many zeros.
 fn zeros(count: usize, compressor: &crate::record::Compressor) -> Bytes {
@@ -99,4 +115,38 @@ fn a_leader_that_is_one_no_longer_when_it_comes_to_appending_says_so() {
     cluster.elect(1, &[0, 1, 2]);
     let (_, error, offset) = turns(&mut cluster, 1);
     assert_eq!((error, offset), (ErrorCode::NotLeaderOrFollower, -1));
+}
+
+#[test]
+fn what_is_compressed_anew_is_so_in_turns_and_holds_nobody_up() {
+    for sent in [noise(2 << 20), zeros(2 << 20, &zstd::compressor())] {
+        let mut cluster = Cluster::new(6, IN_GZIP);
+        cluster.run_millis(600);
+        cluster.produce(0, 1, 5000, sent, 1);
+        assert_eq!((cluster.produced(1), cluster.log(0).log_end_offset()), (None, 0));
+        cluster.produce(0, 1, 5000, batch(&["a"]), 2);
+        let (turn, error, offset) = turns(&mut cluster, 2);
+        assert!(turn < 4 && (error, offset) == (ErrorCode::None, 0), "{turn} {error:?} {offset}");
+        // A copy of the broker goes on where it was.
+        let copied = |manager: &mut ReplicaManager, _: &mut [StoreQueue], _: Now| *manager = manager.clone();
+        cluster.act(0, copied);
+        let (turn, error, offset) = turns(&mut cluster, 1);
+        assert!((80..200).contains(&turn) && (error, offset) == (ErrorCode::None, 1), "{turn} {error:?} {offset}");
+        // Followers take it as it is.
+        cluster.run_millis(600);
+        assert_eq!((cluster.log(1).log_end_offset(), cluster.log(2).log_end_offset()), (2, 2));
+        let values = cluster.values(1, 2);
+        assert_eq!(values.last().map(|(offset, value)| (*offset, value.len())), Some((1, 2 << 20)));
+    }
+}
+
+#[test]
+fn what_was_compressed_anew_for_a_leader_that_is_one_no_longer_is_forgotten() {
+    let mut cluster = Cluster::new(7, IN_GZIP);
+    cluster.run_millis(600);
+    cluster.produce(0, 1, 5000, noise(1 << 20), 1);
+    cluster.elect(1, &[0, 1, 2]);
+    let (turn, error, offset) = turns(&mut cluster, 1);
+    assert!(turn > 20 && (error, offset) == (ErrorCode::NotLeaderOrFollower, -1), "{turn} {error:?} {offset}");
+    assert_eq!(cluster.log(0).log_end_offset(), 0);
 }
