@@ -6,12 +6,12 @@ use broker_tests::oracle::judge::{Verdict, judge};
 use broker_tests::oracle::ours::{OurCluster, OurTools};
 use broker_tests::oracle::table::{Scenario, scenarios};
 use broker_tests::oracle::{Way, play};
-use broker_tests::tcp::free_port;
+use broker_tests::tcp::free_ports;
 use std::io;
 use std::path::PathBuf;
 
 /// Below the ports that are handed to whoever connects, and apart from those of other tests.
-const FIRST_PORT: u16 = 25_000;
+const FIRST_PORT: u16 = 12_000;
 /// A scenario's ports, and those it looks for when some are taken.
 const PORTS: usize = 210;
 
@@ -52,7 +52,8 @@ fn played(scenario: &Scenario, port: u16, known: &[Known]) -> io::Result<Verdict
     let folder = tempfile::tempdir()?;
     let (files, data) = (folder.path().join("files"), folder.path().join("data"));
     std::fs::create_dir_all(&files)?;
-    let mut cluster = OurCluster::start(scenario.shape, free_port(port, scenario.shape.nodes)?, &data)?;
+    let ports = free_ports(port, scenario.shape.nodes)?;
+    let mut cluster = OurCluster::start(scenario.shape, ports.first, &data)?;
     let tools = OurTools::at(PathBuf::from(env!("CARGO_BIN_EXE_kafka-tools")));
     let mut tools = tools.ok_or_else(|| io::Error::other("kafka-tools is not built"))?;
     let printed = play(scenario, &mut cluster, &files, &mut tools)?;
