@@ -54,7 +54,8 @@ fn nothing_acknowledged_is_lost_or_twice_when_leaders_are_killed_under_load() {
 /// Sends one record with acks=all, without retries, and waits for what the broker says of it.
 fn send_once(running: &Running, topic: &str, partition: i32) -> Result<(), Option<RDKafkaErrorCode>> {
     let deliveries = Deliveries::default();
-    let settings = [("acks", "all"), ("retries", "0"), ("request.timeout.ms", "2000"), ("message.timeout.ms", "50000")];
+    let settings =
+        [("acks", "all"), ("retries", "0"), ("request.timeout.ms", "2000"), ("message.timeout.ms", "150000")];
     let producer = producer(running, &deliveries, &settings);
     producer.send(BaseRecord::<(), str>::to(topic).partition(partition).payload("x")).expect("room in the queue");
     producer.flush(LIMIT).expect("an answer");

@@ -19,10 +19,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-/// Longest any step may take.
-pub(crate) const LIMIT: Duration = Duration::from_mins(1);
+/// Longest any step may take, on a machine that has much else to do.
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 /// What nobody tells is looked at this often.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Kafka's own time-outs: the playground's are shorter, and on a loaded machine leaders would change by themselves.
+const PROPERTIES: &str = "controller.quorum.election.timeout.ms=1000\ncontroller.quorum.fetch.timeout.ms=2000\n\
+                          broker.session.timeout.ms=9000\n";
 
 /// What was acknowledged: partition, offset, value; and what failed.
 #[derive(Clone, Default)]
@@ -176,7 +179,7 @@ pub(crate) fn start(from: u16) -> Running {
         brokers: 3,
         port,
         data: data.path().to_owned(),
-        properties: String::new(),
+        properties: PROPERTIES.to_owned(),
         seed: u64::from(from),
         verbose: false,
     };
@@ -199,6 +202,8 @@ pub(crate) fn config(running: &Running) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", running.cluster.bootstrap_servers());
     config.set_log_level(RDKafkaLogLevel::Info);
+    // It complains of a broker that does not say within ten seconds what it supports.
+    config.set("api.version.request.timeout.ms", "120000");
     config
 }
 
