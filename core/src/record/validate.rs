@@ -158,7 +158,7 @@ pub struct ClientBatchCheck {
 enum Pass {
     /// At once: nobody compressed it and nobody will.
     AtOnce,
-    Walk(RecordWalk),
+    Walk(Box<RecordWalk>),
     Recompression(Box<Recompression>),
 }
 
@@ -175,7 +175,7 @@ impl ClientBatchCheck {
         let pass = match source {
             _ if !is_in_place => recompress(header, source, rules).map(Pass::Recompression),
             Compression::None => Ok(Pass::AtOnce),
-            _ => RecordWalk::new(header, 0).map(Pass::Walk),
+            _ => RecordWalk::new(header, 0).map(Box::new).map(Pass::Walk),
         };
         let pass = pass.map_err(|error| unreadable(&error))?;
         Ok(Self {

@@ -68,7 +68,7 @@ fn the_leader_stores_in_the_codec_of_the_topic_and_changes_nothing_else() {
 fn many_records() -> BatchBuilder {
     let mut builder = BatchBuilder::new(0).with_producer(7, 2, 0);
     for number in 0..300_i64 {
-        let value: Vec<u8> = (0..number * number % 5_003).map(|at| (at * number >> 5) as u8).collect();
+        let value: Vec<u8> = (0..number * number % 5_003).map(|at| ((at * number) >> 5) as u8).collect();
         let header = [("name".into(), (number % 3 > 0).then(|| Bytes::copy_from_slice(&value[..value.len().min(90)])))];
         let key = (number % 7 > 0).then(|| number.to_be_bytes());
         let headers = &header[..(number % 2) as usize];
@@ -179,8 +179,8 @@ fn a_batch_that_grows_too_large_is_refused_as_kafka_refuses_it() {
 fn how_large_it_would_be_is_known_without_it_being_held() {
     let config = LogConfig { max_message_bytes: 5_000, ..topic(TargetCompression::Codec(Compression::None, 0)) };
     let mut builder = BatchBuilder::new(0);
-    builder.append(WALL, None, Some(&[b'x'; 1_000_000]), &[]);
-    builder.append(WALL, None, Some(&[b'x'; 1_000_000]), &[]);
+    builder.append(WALL, None, Some(&vec![b'x'; 1_000_000]), &[]);
+    builder.append(WALL, None, Some(&vec![b'x'; 1_000_000]), &[]);
     let size = builder.size();
     let error = Fixture::new(config).client(&sent_in(Compression::Gzip, builder)).unwrap_err();
     assert_eq!(error.code, ErrorCode::MessageTooLarge);
@@ -230,7 +230,7 @@ fn offsets_inside_a_compressed_batch_are_counted_anew_where_they_are_wrong() {
 fn they_are_counted_anew_in_turns_too() {
     let fixture = Fixture::new(LogConfig::default());
     let mut builder = BatchBuilder::new(0);
-    builder.append(WALL, None, Some(&[b'x'; 300_000]), &[]);
+    builder.append(WALL, None, Some(&vec![b'x'; 300_000]), &[]);
     builder.append(WALL, None, Some(b"y"), &[]);
     let mut bytes = builder.build().to_vec();
     // Of the last record: length, attributes, timestamp and offset, then key, value and headers.
