@@ -42,8 +42,8 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "카프카처럼 검사합니다. 어느 레벨이든 카프카의 레벨 1만큼 압축합니다.",
     ),
     (
-        "A batch whose records have more than 64 MiB uncompressed is not read by clients here, and brokers that have to compress it anew refuse it as too large.",
-        "압축을 푼 레코드가 64 MiB를 넘는 배치는 여기의 클라이언트가 읽지 않으며, 다시 압축해야 하는 브로커는 너무 크다고 거부합니다.",
+        "A batch whose records have more than 64 MiB uncompressed is not read by clients here, and brokers refuse what has as much after they compressed it anew.",
+        "압축을 푼 레코드가 64 MiB를 넘는 배치는 여기의 클라이언트가 읽지 않으며, 브로커는 다시 압축한 뒤에도 그만큼 큰 배치를 거부합니다.",
     ),
     ("Transactions: not acted on yet.", "트랜잭션: 아직 적용하지 않습니다."),
     ("Policy plug-in: not acted on.", "정책 플러그인: 적용하지 않습니다."),

@@ -6,14 +6,18 @@ use broker_tests::oracle::judge::{Verdict, judge};
 use broker_tests::oracle::ours::{OurCluster, OurTools};
 use broker_tests::oracle::table::{Scenario, scenarios};
 use broker_tests::oracle::{Way, play};
-use broker_tests::tcp::free_port;
+use broker_tests::tcp::free_ports;
 use std::io;
+use std::panic::catch_unwind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Below the ports that are handed to whoever connects, and apart from those of other tests.
-const FIRST_PORT: u16 = 25_000;
+const FIRST_PORT: u16 = 12_000;
 /// A scenario's ports, and those it looks for when some are taken.
 const PORTS: usize = 210;
+/// Scenarios that are played at once; most of their time they wait.
+const AT_ONCE: usize = 8;
 
 #[test]
 fn our_tools_print_what_kafkas_print() {
@@ -21,18 +25,24 @@ fn our_tools_print_what_kafkas_print() {
     let only = std::env::var("ONLY").unwrap_or_default();
     let mut scenarios = scenarios().expect("golden files");
     scenarios.retain(|scenario| scenario.name.contains(&only));
-    let known = &known;
+    // All at once their clusters would not leave each other time for what is to happen within seconds.
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        scenarios.get(index).map(|scenario| (scenario, FIRST_PORT + (index * PORTS) as u16))
+    };
+    let play_on = || {
+        let mut verdicts = Vec::new();
+        while let Some((scenario, port)) = take() {
+            let verdict = catch_unwind(|| played(scenario, port, &known));
+            let verdict = verdict.unwrap_or_else(|_| Err(io::Error::other("panicked")));
+            verdicts.push(verdict.map_err(|error| format!("{}: {error}", scenario.name)));
+        }
+        verdicts
+    };
     let verdicts: Vec<Result<Verdict, String>> = std::thread::scope(|scope| {
-        let with_ports = scenarios.iter().zip((FIRST_PORT..).step_by(PORTS));
-        let playing: Vec<_> =
-            with_ports.map(|(scenario, port)| scope.spawn(move || played(scenario, port, known))).collect();
-        let ended = playing.into_iter().zip(&scenarios);
-        ended
-            .map(|(playing, scenario)| match playing.join() {
-                Ok(verdict) => verdict.map_err(|error| format!("{}: {error}", scenario.name)),
-                Err(_) => Err(format!("{}: panicked", scenario.name)),
-            })
-            .collect()
+        let playing: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(play_on)).collect();
+        playing.into_iter().flat_map(|playing| playing.join().expect("panics are caught")).collect()
     });
     let (mut agree, mut wrong) = (0, Vec::new());
     for verdict in verdicts {
@@ -52,7 +62,8 @@ fn played(scenario: &Scenario, port: u16, known: &[Known]) -> io::Result<Verdict
     let folder = tempfile::tempdir()?;
     let (files, data) = (folder.path().join("files"), folder.path().join("data"));
     std::fs::create_dir_all(&files)?;
-    let mut cluster = OurCluster::start(scenario.shape, free_port(port, scenario.shape.nodes)?, &data)?;
+    let ports = free_ports(port, scenario.shape.nodes)?;
+    let mut cluster = OurCluster::start(scenario.shape, ports.first, &data)?;
     let tools = OurTools::at(PathBuf::from(env!("CARGO_BIN_EXE_kafka-tools")));
     let mut tools = tools.ok_or_else(|| io::Error::other("kafka-tools is not built"))?;
     let printed = play(scenario, &mut cluster, &files, &mut tools)?;

@@ -1,6 +1,7 @@
 //! The program `tcp_cluster`: its options, and the commands on its standard input.
 
-use broker_tests::tcp::free_port;
+use broker_tests::oracle::ready;
+use broker_tests::tcp::free_ports;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -10,7 +11,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(3);
+/// What nobody tells is looked at this often.
+const PAUSE: Duration = Duration::from_millis(20);
 
 struct Program {
     child: Child,
@@ -49,25 +52,24 @@ impl Program {
         config
     }
 
-    /// Ids of the brokers in the metadata, once they are these.
-    fn wait_for_brokers(&self, ids: &[i32]) {
-        let client: BaseConsumer = self.config().create().expect("a client");
-        self.wait(&format!("brokers {ids:?}"), || {
-            let metadata = client.fetch_metadata(None, Duration::from_secs(5));
-            let mut brokers: Vec<i32> = metadata.map_or_else(
-                |_| Vec::new(),
-                |metadata| metadata.brokers().iter().map(rdkafka::metadata::MetadataBroker::id).collect(),
-            );
-            brokers.sort_unstable();
-            brokers == ids
-        });
+    /// Waits until these brokers, which are all that run, know of each other and of no other, and have every replica in sync where
+    /// all run.
+    fn wait_for_brokers(&self, ids: &[u16]) {
+        let all: Vec<&str> = self.bootstrap_servers.split(',').collect();
+        let addresses: Vec<String> = ids.iter().map(|id| all[usize::from(*id)].to_owned()).collect();
+        if addresses.len() == all.len() {
+            ready::wait_for_replicas(&addresses).expect("all are in sync");
+        } else {
+            ready::wait_for_fencing(&addresses).expect("the others are gone");
+        }
+        ready::wait_for_metadata(&addresses).expect("all know of it");
     }
 
     fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
         let started = Instant::now();
         while !done() {
             assert!(started.elapsed() < LIMIT, "no {what} at {}", self.bootstrap_servers);
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -79,24 +81,29 @@ impl Program {
         producer.flush(LIMIT).expect("acknowledged");
     }
 
+    /// Number of partitions of the topic, once the broker that is asked answers.
     fn partitions(&self) -> usize {
         let client: BaseConsumer = self.config().create().expect("a client");
-        let metadata = client.fetch_metadata(Some("kept"), Duration::from_secs(10)).expect("metadata");
-        metadata.topics().iter().map(|topic| topic.partitions().len()).sum()
+        let mut count = 0;
+        self.wait("metadata of the topic", || {
+            let metadata = client.fetch_metadata(Some("kept"), Duration::from_secs(30));
+            count = metadata.map_or(0, |metadata| metadata.topics().iter().map(|topic| topic.partitions().len()).sum());
+            count > 0
+        });
+        count
     }
 
-    /// Number of records in the topic, once each new leader knows its high watermark again.
-    fn records(&self) -> i64 {
+    /// Waits until the topic has so many records: each new leader has to learn its high watermark again.
+    fn wait_for_records(&self, count: i64) {
         let client: BaseConsumer = self.config().create().expect("a client");
-        let mut total = 0;
-        self.wait("offsets of all partitions", || {
-            let end = |partition| client.fetch_watermarks("kept", partition, Duration::from_secs(10)).ok();
-            let ends: Option<Vec<i64>> =
-                (0..self.partitions() as i32).map(|partition| Some(end(partition)?.1)).collect();
-            total = ends.as_ref().map_or(0, |ends| ends.iter().sum());
-            ends.is_some()
+        let partitions = self.partitions() as i32;
+        self.wait(&format!("{count} records"), || {
+            let end = |partition| client.fetch_watermarks("kept", partition, Duration::from_secs(30)).ok();
+            let ends: Option<Vec<i64>> = (0..partitions).map(|partition| Some(end(partition)?.1)).collect();
+            let found = ends.map_or(0, |ends| ends.iter().sum());
+            assert!(found <= count, "{found} records, not {count}");
+            found == count
         });
-        total
     }
 }
 
@@ -113,15 +120,17 @@ fn nodes_end_in_every_way_and_come_back_with_what_they_stored() {
     let folder = tempfile::tempdir().expect("a folder");
     let (data, properties) = (folder.path().join("data"), folder.path().join("own.properties"));
     std::fs::write(&properties, "num.partitions=5\n").expect("it is written");
-    let port = free_port(24_000, 3).expect("free ports");
+    let ports = free_ports(19_000, 3).expect("free ports");
+    let port = ports.first;
     let mut program = Program::start(port, &data, &properties);
     program.wait_for_brokers(&[0, 1, 2]);
     program.produce("first");
-    assert_eq!((program.partitions(), program.records()), (5, 1));
+    assert_eq!(program.partitions(), 5);
+    program.wait_for_records(1);
     for (ending, id) in [("kill", 0_u16), ("power-off", 1), ("stop", 2)] {
         assert_eq!(program.say(&format!("{ending} {id}")), "ok");
         assert!(TcpStream::connect(("127.0.0.1", port + id)).is_err(), "{ending} left a listener");
-        let others: Vec<i32> = (0..3).filter(|other| *other != i32::from(id)).collect();
+        let others: Vec<u16> = (0..3).filter(|other| *other != id).collect();
         program.wait_for_brokers(&others);
         assert_eq!(program.say(&format!("{ending} {id}")), format!("node {id} does not run"));
         assert_eq!(program.say(&format!("restart {id}")), "ok");
@@ -130,12 +139,12 @@ fn nodes_end_in_every_way_and_come_back_with_what_they_stored() {
     }
     assert!(program.say("explode 1").contains("is none of: kill N, power-off N, stop N, restart N, quit"));
     assert_eq!(program.say("kill 7"), "node 7 does not run");
-    let records = program.records();
-    assert_eq!(records, 4);
+    program.wait_for_records(4);
     program.quit();
     // Another run on the same folder goes on where this one ended.
     let program = Program::start(port, &data, &properties);
     program.wait_for_brokers(&[0, 1, 2]);
-    assert_eq!((program.partitions(), program.records()), (5, 4));
+    assert_eq!(program.partitions(), 5);
+    program.wait_for_records(4);
     program.quit();
 }

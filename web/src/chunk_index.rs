@@ -124,8 +124,9 @@ impl ChunkIndex {
         Self { limits, files: SortedMap::new(), next_order: 0, journal_bytes: 0 }
     }
 
-    /// Reads what a database holds: keys of chunks, and keys with values of the journal. The chunks answered belong to no
-    /// file; they may be deleted.
+    /// Reads what a database holds: keys of chunks, and keys with values of the journal. No operation to come gets an order below
+    /// `first`, the key from which on the journal counts: what was folded last may have left no chunk of its order. The chunks
+    /// answered belong to no file; they may be deleted.
     ///
     /// # Errors
     /// A journal value that is not one.
@@ -133,8 +134,9 @@ impl ChunkIndex {
         limits: Limits,
         chunks: Vec<ChunkKey>,
         journal: &[(u64, Bytes)],
+        first: u64,
     ) -> Result<(Self, Vec<ChunkKey>), String> {
-        let mut index = Self::new(limits);
+        let mut index = Self { next_order: first, ..Self::new(limits) };
         let mut operations: Vec<(u64, Operation)> =
             chunks.into_iter().map(|chunk| (chunk.order, Operation::Chunk(chunk))).collect();
         for (key, value) in journal {
@@ -144,7 +146,7 @@ impl ChunkIndex {
         sort_by_key(&mut operations, |(order, _)| *order);
         let mut orphans = Vec::new();
         for (order, operation) in operations {
-            index.next_order = order + 1;
+            index.next_order = first.max(order + 1);
             match operation {
                 Operation::Chunk(chunk) => {
                     let fits = index.files.get(&chunk.file).map_or(0, |extents| length(extents)) == chunk.position;

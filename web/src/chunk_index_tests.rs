@@ -3,6 +3,9 @@
 use super::*;
 use broker_core::rng::Rng;
 
+#[path = "power_cut_tests.rs"]
+mod power_cut;
+
 const CHUNK_BYTES: usize = Limits::DATABASE.chunk_bytes;
 
 struct Database {
@@ -22,7 +25,7 @@ impl Database {
         let mut chunks: Vec<ChunkKey> = self.chunks.keys().cloned().collect();
         chunks.reverse();
         let (index, orphans) =
-            ChunkIndex::open(self.limits, chunks, &journal).expect("a journal written here is readable");
+            ChunkIndex::open(self.limits, chunks, &journal, 0).expect("a journal written here is readable");
         assert_eq!(orphans, []);
         index
     }
@@ -88,12 +91,12 @@ fn apply(files: &mut SortedMap<String, Vec<u8>>, command: &StoreCommand) {
     }
 }
 
-fn random_command(rng: &mut Rng, files: &SortedMap<String, Vec<u8>>) -> StoreCommand {
+fn random_command(rng: &mut Rng, files: &SortedMap<String, Vec<u8>>, chunk_bytes: usize) -> StoreCommand {
     let file = format!("topic-{}/0.log", rng.below(4));
     let size = match rng.below(4) {
-        0 => CHUNK_BYTES + rng.below(1000) as usize,
+        0 => chunk_bytes + rng.below(1000) as usize,
         1 => 0,
-        _ => 1 + rng.below(2000) as usize,
+        _ => 1 + rng.below(chunk_bytes as u64 / 32) as usize,
     };
     let bytes = Bytes::from(vec![rng.below(256) as u8; size]);
     match rng.below(9) {
@@ -127,7 +130,7 @@ fn any_commands_leave_the_files_they_describe_over_folds_and_reopening() {
         for _ in 0..30 {
             let mut commands = Vec::new();
             for _ in 0..=rng.below(5) {
-                let command = random_command(&mut rng, &files);
+                let command = random_command(&mut rng, &files, CHUNK_BYTES);
                 apply(&mut files, &command);
                 commands.push(command);
             }
@@ -176,6 +179,6 @@ fn ranges_outside_a_file_have_no_pieces() {
 #[test]
 fn a_damaged_journal_is_an_error() {
     for value in [&[][..], &[9, 0, 0, 0], &[1, 0, 0, 0, 7], &[0, 0, 0, 0, 1]] {
-        assert!(ChunkIndex::open(Limits::DATABASE, Vec::new(), &[(0, Bytes::copy_from_slice(value))]).is_err());
+        assert!(ChunkIndex::open(Limits::DATABASE, Vec::new(), &[(0, Bytes::copy_from_slice(value))], 0).is_err());
     }
 }

@@ -134,7 +134,7 @@ impl Storage {
             sort_by_key(&mut values, |(key, _)| *key);
         }
         let limits = if file.is_some() { Limits::FILE } else { Limits::DATABASE };
-        let (index, dead) = ChunkIndex::open(limits, chunk_keys, &values).map_err(Str::from)?;
+        let (index, dead) = ChunkIndex::open(limits, chunk_keys, &values, record.first).map_err(Str::from)?;
         let state = State {
             index,
             journal: values.into_iter().collect(),

@@ -71,6 +71,7 @@ impl LogConfig {
             timestamp_type: self.message_timestamp_type,
             timestamp_before_max_ms: self.message_timestamp_before_max_ms,
             timestamp_after_max_ms: self.message_timestamp_after_max_ms,
+            max_message_bytes: self.max_message_bytes,
         }
     }
 }

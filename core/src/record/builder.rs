@@ -3,8 +3,10 @@
 use super::batch::{
     ATTRIBUTES, COMPRESSION_MASK, CONTROL_BIT, LOG_APPEND_TIME_BIT, LOG_OVERHEAD, MAGIC, TRANSACTIONAL_BIT,
 };
-use super::fields::{RecordView, put_varint, put_varlong, varlong_size};
-use super::{Compressor, HEADER_LENGTH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, crc32c};
+use super::fields::{put_varint, put_varlong, varlong_size};
+use super::{
+    Compression, Compressor, HEADER_LENGTH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, crc32c,
+};
 use crate::ids::{LeaderEpoch, NO_EPOCH, Offset, ProducerId};
 use crate::text::Str;
 use alloc::vec::Vec;
@@ -85,8 +87,7 @@ impl BatchBuilder {
         let records = compressor.compress(self.buffer.get(HEADER_LENGTH..).unwrap_or_default());
         self.buffer.truncate(HEADER_LENGTH);
         self.buffer.extend(records);
-        self.attributes = (self.attributes & !COMPRESSION_MASK) | compressor.codec() as i16;
-        self
+        self.in_codec(compressor.codec())
     }
 
     /// Adds a record. Headers are in the order given.
@@ -118,22 +119,25 @@ impl BatchBuilder {
         self.count += 1;
     }
 
-    /// Adds a record of another batch, with a timestamp of its own.
-    pub(super) fn append_view(&mut self, timestamp: i64, record: &RecordView<'_>) {
+    /// Takes note of the next record, which is put into [`Self::buffer`] compressed.
+    pub(super) fn note(&mut self, timestamp: i64) {
         if self.count == 0 {
             self.base_timestamp = timestamp;
         }
         self.max_timestamp = self.max_timestamp.max(timestamp);
-        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
-        let fields = record.fields();
-        let size = 1 + varlong_size(timestamp_delta) + varlong_size(i64::from(self.count)) + fields.len();
-        let buffer = &mut self.buffer;
-        put_varint(buffer, size as i32);
-        buffer.push(0);
-        put_varlong(buffer, timestamp_delta);
-        put_varint(buffer, self.count);
-        buffer.extend_from_slice(fields);
         self.count += 1;
+    }
+
+    /// Says that what is put behind the header is compressed with this codec.
+    #[must_use]
+    pub(super) const fn in_codec(mut self, codec: Compression) -> Self {
+        self.attributes = (self.attributes & !COMPRESSION_MASK) | codec as i16;
+        self
+    }
+
+    /// The batch so far, with room for the header at its begin.
+    pub(super) const fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
     }
 
     /// Bytes the batch would have with one more such record.

@@ -55,7 +55,6 @@ pub struct RecordView<'a> {
     pub value: Option<&'a [u8]>,
     header_count: i32,
     headers: &'a [u8],
-    fields: &'a [u8],
 }
 
 impl<'a> RecordView<'a> {
@@ -65,17 +64,11 @@ impl<'a> RecordView<'a> {
         (0..self.header_count).map(move |_| cursor.header())
     }
 
-    /// Key, value and headers as they are written.
-    pub(super) const fn fields(&self) -> &'a [u8] {
-        self.fields
-    }
-
     fn parse(body: &'a [u8], index: i32) -> Result<Self, RecordError> {
         let mut cursor = Cursor { rest: body, index };
         cursor.take(1)?;
         let timestamp_delta = cursor.varlong()?;
         let offset_delta = cursor.varint()?;
-        let fields = cursor.rest;
         let key = cursor.nullable()?;
         let value = cursor.nullable()?;
         let header_count = cursor.varint()?;
@@ -89,7 +82,7 @@ impl<'a> RecordView<'a> {
         if !cursor.rest.is_empty() {
             return Err(cursor.invalid("bytes after the last header"));
         }
-        Ok(Self { index, timestamp_delta, offset_delta, key, value, header_count, headers, fields })
+        Ok(Self { index, timestamp_delta, offset_delta, key, value, header_count, headers })
     }
 }
 
@@ -224,6 +217,17 @@ impl<'a> Cursor<'a> {
         let key = self.nullable()?.ok_or(self.invalid("null header key"))?;
         Ok((key, self.nullable()?))
     }
+}
+
+/// Writes what a record begins with before its `fields` bytes of key, value and headers; `None` where all is more than a length can
+/// say.
+pub(super) fn put_head(buffer: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i32, fields: usize) -> Option<()> {
+    let size = 1 + varlong_size(timestamp_delta) + varlong_size(i64::from(offset_delta)) + fields;
+    put_varint(buffer, i32::try_from(size).ok()?);
+    buffer.push(0);
+    put_varlong(buffer, timestamp_delta);
+    put_varint(buffer, offset_delta);
+    Some(())
 }
 
 /// Writes a zigzag varint.

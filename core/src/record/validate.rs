@@ -3,10 +3,12 @@
 //! Offsets are not assigned here; the checks see the batch as the client sent it. The first failing check wins.
 
 use super::compression::{TOO_LARGE, TargetCompression};
+use super::recompression::{Recompressed, Recompression};
 use super::walk::{PassedRecord, RecordWalk, Walked};
-use super::{BatchBuilder, BatchHeader, Compression, NO_TIMESTAMP, RecordError, TimestampType};
+use super::{BatchHeader, Compression, NO_TIMESTAMP, RecordError, TimestampType};
 use crate::ids::TopicPartition;
 use crate::protocol::ErrorCode;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -60,6 +62,15 @@ pub struct Rules {
     pub timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub timestamp_after_max_ms: i64,
+    /// `max.message.bytes`, for what is compressed anew.
+    pub max_message_bytes: u64,
+}
+
+impl Rules {
+    /// Whether a batch compressed like this is compressed anew.
+    pub fn ask_for_another(&self, source: Compression) -> bool {
+        self.compression.codec(source) != source
+    }
 }
 
 /// What came of the checks of a batch.
@@ -121,12 +132,11 @@ pub fn validate_client_batch(
     }
 }
 
-/// The check of one batch from a client, compressed or not; one that is compressed as the topic wants is unpacked in turns. What
-/// is to be compressed anew, because the topic wants another codec or because its records do not count their offsets from 0, is
-/// held as a whole for that.
+/// The check of one batch from a client. What is compressed, or is to be, is walked in turns, and compressed anew while it is where
+/// the topic wants another codec. Where its records turn out not to count their offsets from 0 it is walked once more for that.
 ///
 /// # Errors
-/// As Kafka refuses it; `MESSAGE_TOO_LARGE` where what is compressed anew has more than
+/// As Kafka refuses it; `MESSAGE_TOO_LARGE` also where what is compressed anew has more than
 /// [`MAX_UNCOMPRESSED`](super::compression::MAX_UNCOMPRESSED) bytes, which Kafka would take.
 #[derive(Clone, Debug)]
 pub struct ClientBatchCheck {
@@ -138,10 +148,18 @@ pub struct ClientBatchCheck {
     is_in_place: bool,
     /// What Kafka calls a record in its texts, which depends on how much of it was read.
     kind: &'static str,
-    /// Where it is, of a batch that may stay compressed as it is.
-    walk: Option<RecordWalk>,
+    pass: Pass,
     max_timestamp: i64,
     faults: Vec<(ErrorCode, RejectedRecord)>,
+}
+
+/// How a batch is gone through, and where that is.
+#[derive(Clone, Debug)]
+enum Pass {
+    /// At once: nobody compressed it and nobody will.
+    AtOnce,
+    Walk(Box<RecordWalk>),
+    Recompression(Box<Recompression>),
 }
 
 impl ClientBatchCheck {
@@ -154,8 +172,12 @@ impl ClientBatchCheck {
     ) -> Result<Self, Rejection> {
         validate_header(header, partition)?;
         let (source, is_in_place) = plan(header, rules)?;
-        let is_walked = is_in_place && source != Compression::None;
-        let walk = if is_walked { Some(RecordWalk::new(header, 0).map_err(|error| unreadable(&error))?) } else { None };
+        let pass = match source {
+            _ if !is_in_place => recompress(header, source, rules).map(Pass::Recompression),
+            Compression::None => Ok(Pass::AtOnce),
+            _ => RecordWalk::new(header, 0).map(Box::new).map(Pass::Walk),
+        };
+        let pass = pass.map_err(|error| unreadable(&error))?;
         Ok(Self {
             header: *header,
             rules: rules.clone(),
@@ -163,8 +185,8 @@ impl ClientBatchCheck {
             now_ms,
             source,
             is_in_place,
-            kind: if is_walked { "PartialDefaultRecord" } else { "DefaultRecord" },
-            walk,
+            kind: if matches!(pass, Pass::Walk(_)) { "PartialDefaultRecord" } else { "DefaultRecord" },
+            pass,
             max_timestamp: NO_TIMESTAMP,
             faults: Vec::new(),
         })
@@ -173,39 +195,46 @@ impl ClientBatchCheck {
     /// Checks on, as far as `budget` bytes that are unpacked go, which becomes less by them; `None` where there is more to do.
     /// `bytes` is the batch, always the same.
     pub fn go_on(&mut self, bytes: &[u8], budget: &mut usize) -> Option<Result<Validated, Rejection>> {
-        let checked = if self.walk.is_some() { self.walk_on(bytes, budget) } else { self.check_all(bytes).map(Some) };
-        checked.unwrap_or_else(|error| Some(Err(unreadable(&error))))
+        self.check_on(bytes, budget).unwrap_or_else(|error| Some(Err(unreadable(&error))))
     }
 
-    /// Goes through records that are held as a whole.
-    fn check_all(&mut self, bytes: &[u8]) -> Result<Result<Validated, Rejection>, RecordError> {
-        let header = self.header;
-        let records = header.uncompressed(bytes)?;
-        for record in header.views(&records) {
-            self.look_at(&PassedRecord::of(&record?));
-        }
-        Ok(self.validated(&records))
-    }
-
-    /// Goes on through the records of a compressed batch; `None` where some are left.
-    fn walk_on(
+    fn check_on(
         &mut self,
         bytes: &[u8],
         budget: &mut usize,
     ) -> Result<Option<Result<Validated, Rejection>>, RecordError> {
-        let Some(mut walk) = self.walk.take() else { return Ok(None) };
-        let section = self.header.section(bytes)?;
+        let header = self.header;
         loop {
-            match walk.next(section, budget)? {
-                Walked::Record(record) => self.look_at(&record),
-                Walked::Ended if self.is_in_place || !self.faults.is_empty() => return Ok(Some(self.validated(&[]))),
-                Walked::Ended => return Ok(Some(self.validated(&self.header.uncompressed(bytes)?))),
-                Walked::Paused => {
-                    self.walk = Some(walk);
-                    return Ok(None);
+            let walked = match &mut self.pass {
+                Pass::AtOnce => {
+                    for record in header.views(header.section(bytes)?) {
+                        self.look_at(&PassedRecord::of(&record?));
+                    }
+                    Walked::Ended
                 }
+                Pass::Walk(walk) => walk.next(header.section(bytes)?, budget)?,
+                Pass::Recompression(recompression) => recompression.next(header.section(bytes)?, budget)?,
+            };
+            match walked {
+                Walked::Record(record) => self.look_at(&record),
+                Walked::Paused => return Ok(None),
+                Walked::Ended if !self.faults.is_empty() => {
+                    return Ok(Some(Err(summarize(core::mem::take(&mut self.faults)))));
+                }
+                Walked::Ended => match core::mem::replace(&mut self.pass, Pass::AtOnce) {
+                    Pass::Walk(_) if !self.is_in_place => {
+                        self.pass = Pass::Recompression(recompress(&header, self.source, &self.rules)?);
+                    }
+                    Pass::Recompression(recompression) => return Ok(Some(self.recompressed(recompression.end()))),
+                    _ => return Ok(Some(Ok(Validated { max_timestamp: self.max_timestamp, rebuilt: None }))),
+                },
             }
         }
+    }
+
+    fn recompressed(&self, recompressed: Recompressed) -> Result<Validated, Rejection> {
+        let rebuilt = Some(rebuilt(recompressed, &self.rules, &self.partition)?);
+        Ok(Validated { max_timestamp: self.max_timestamp, rebuilt })
     }
 
     fn look_at(&mut self, record: &PassedRecord) {
@@ -224,16 +253,6 @@ impl ClientBatchCheck {
         if self.source != Compression::None && record.offset_delta != record.index {
             self.is_in_place = false;
         }
-    }
-
-    /// What came of it; `records` are to be compressed anew where they may not stay as they are.
-    fn validated(&mut self, records: &[u8]) -> Result<Validated, Rejection> {
-        if !self.faults.is_empty() {
-            return Err(summarize(core::mem::take(&mut self.faults)));
-        }
-        let rebuilt =
-            if self.is_in_place { None } else { Some(rebuild(&self.header, records, self.source, &self.rules)?) };
-        Ok(Validated { max_timestamp: self.max_timestamp, rebuilt })
     }
 
     /// What is wrong with the timestamp of `record`.
@@ -270,41 +289,61 @@ impl ClientBatchCheck {
 /// Compresses one batch of a coordinator anew where the topic wants another codec; it is taken at its word else.
 ///
 /// # Errors
-/// Where it cannot be read.
-pub fn compress_own_batch(header: &BatchHeader, bytes: &[u8], rules: &Rules) -> Result<Validated, Rejection> {
+/// Where it cannot be read, or gets too large.
+pub fn compress_own_batch(
+    header: &BatchHeader,
+    bytes: &[u8],
+    rules: &Rules,
+    partition: &TopicPartition,
+) -> Result<Validated, Rejection> {
     let (source, is_in_place) = plan(header, rules)?;
-    let mut rebuilt = None;
+    let mut validated = Validated { max_timestamp: header.max_timestamp, rebuilt: None };
     if !is_in_place {
-        let records = header.uncompressed(bytes).map_err(|error| unreadable(&error))?;
-        rebuilt = Some(rebuild(header, &records, source, rules)?);
+        let recompressed = compress_at_once(header, bytes, source, rules).map_err(|error| unreadable(&error))?;
+        validated.rebuilt = Some(rebuilt(recompressed, rules, partition)?);
     }
-    Ok(Validated { max_timestamp: header.max_timestamp, rebuilt })
+    Ok(validated)
+}
+
+fn compress_at_once(
+    header: &BatchHeader,
+    bytes: &[u8],
+    source: Compression,
+    rules: &Rules,
+) -> Result<Recompressed, RecordError> {
+    let mut recompression = recompress(header, source, rules)?;
+    let mut all = usize::MAX;
+    while recompression.next(header.section(bytes)?, &mut all)? != Walked::Ended {}
+    Ok(recompression.end())
+}
+
+fn recompress(header: &BatchHeader, source: Compression, rules: &Rules) -> Result<Box<Recompression>, RecordError> {
+    let compressor = rules.compression.compressor(source);
+    Recompression::new(header, compressor, rules.max_message_bytes).map(Box::new)
+}
+
+/// The batch that was compressed anew, unless it may not be. "topartition" is Kafka's.
+fn rebuilt(recompressed: Recompressed, rules: &Rules, partition: &TopicPartition) -> Result<Bytes, Rejection> {
+    match recompressed {
+        Recompressed::Batch(batch) => Ok(batch),
+        Recompressed::TooLarge(size) => Err(Rejection::new(
+            ErrorCode::MessageTooLarge,
+            format!(
+                "Message batch size is {size} bytes in append topartition {partition} which exceeds the maximum \
+                 configured size of {}.",
+                rules.max_message_bytes
+            ),
+        )),
+        Recompressed::NegativeTimestamp(timestamp) => {
+            Err(Rejection::new(ErrorCode::UnknownServerError, format!("Invalid negative timestamp {timestamp}")))
+        }
+    }
 }
 
 /// How a batch is compressed, and whether it may stay so. Control records are not compressed.
 fn plan(header: &BatchHeader, rules: &Rules) -> Result<(Compression, bool), Rejection> {
     let source = header.compression().map_err(|error| unreadable(&error))?;
-    let is_wanted = rules.compression.codec(source) == source;
-    Ok((source, is_wanted || (source == Compression::None && header.is_control())))
-}
-
-/// The same records in a batch of the topic's codec, their offsets counted from 0.
-fn rebuild(header: &BatchHeader, records: &[u8], source: Compression, rules: &Rules) -> Result<Bytes, Rejection> {
-    let mut builder =
-        BatchBuilder::new(0).with_producer(header.producer_id, header.producer_epoch, header.base_sequence);
-    if header.is_transactional() {
-        builder = builder.transactional();
-    }
-    for record in header.views(records) {
-        let record = record.map_err(|error| unreadable(&error))?;
-        let timestamp = header.timestamp_of(&record);
-        if timestamp < NO_TIMESTAMP {
-            let message = format!("Invalid negative timestamp {timestamp}");
-            return Err(Rejection::new(ErrorCode::UnknownServerError, message));
-        }
-        builder.append_view(timestamp, &record);
-    }
-    Ok(builder.compressed(&rules.compression.compressor(source)).build())
+    Ok((source, !rules.ask_for_another(source) || (source == Compression::None && header.is_control())))
 }
 
 fn validate_header(header: &BatchHeader, partition: &TopicPartition) -> Result<(), Rejection> {

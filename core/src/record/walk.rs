@@ -1,12 +1,12 @@
 //! [`RecordWalk`]: the records of a compressed batch, one after the other, while it is decompressed; [`PassedRecord`]: what is
-//! read of them.
+//! read of them. A walk may write them anew, as a batch has them whose offsets count from 0.
 //!
 //! **Architecture Invariant:** no more than one piece of the [`Decompressor`] is held, and what a codec looks back (128 MiB is the
 //! most that a frame of zstd may), however large a record or a batch is; and a walk can pause between any two pieces: nobody
 //! has to do more in one turn than it wants to.
 
 use super::compression::Decompressor;
-use super::fields::Cursor;
+use super::fields::{Cursor, put_head};
 use super::{BatchHeader, RecordError, RecordView};
 use crate::ids::Offset;
 use alloc::vec::Vec;
@@ -92,6 +92,19 @@ pub struct RecordWalk {
     count: i32,
     /// Bytes of a key to keep.
     keep: usize,
+    copy: Option<CopiedRecords>,
+}
+
+/// Of a walk that writes records anew.
+#[derive(Clone, Debug)]
+struct CopiedRecords {
+    header: BatchHeader,
+    /// What their timestamps count from: the one of the first.
+    base_timestamp: i64,
+    /// What was written since this was taken.
+    bytes: Vec<u8>,
+    /// What a byte takes from the budget.
+    effort: usize,
 }
 
 impl RecordWalk {
@@ -112,17 +125,36 @@ impl RecordWalk {
             record: PassedRecord::default(),
             count: header.records_count,
             keep,
+            copy: None,
         })
     }
 
+    /// The same, of which the records are written anew ([`Self::take_copy`]): offsets count from 0, timestamps from the first. Each
+    /// of their bytes takes `effort` more from the budget.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownCompression`].
+    pub(super) fn copying(header: &BatchHeader, effort: usize) -> Result<Self, RecordError> {
+        let copy = CopiedRecords { header: *header, base_timestamp: 0, bytes: Vec::new(), effort };
+        Ok(Self { copy: Some(copy), ..Self::new(header, 0)? })
+    }
+
+    /// What was written anew since the last call, where it is `least` bytes at least.
+    pub(super) fn take_copy(&mut self, least: usize) -> Option<Vec<u8>> {
+        self.copy.as_mut().filter(|copy| copy.bytes.len() >= least).map(|copy| core::mem::take(&mut copy.bytes))
+    }
+
     /// Goes on to the next record. `section` is what is behind the header of the batch, always the same. Pauses when as many bytes
-    /// were decompressed as `budget` has, which becomes less by them; the last piece may be more.
+    /// were decompressed, or written, as `budget` has, which becomes less by them; the last piece may be more.
     ///
     /// # Errors
     /// Where the batch cannot be decompressed or a record is malformed. Nothing comes after that.
     pub fn next(&mut self, section: &[u8], budget: &mut usize) -> Result<Walked, RecordError> {
         loop {
-            self.pass();
+            self.pass(budget);
+            if self.copy.is_some() && *budget == 0 {
+                return Ok(Walked::Paused);
+            }
             let is_whole = self.passing == 0 && (self.is_last || self.available() >= self.needed());
             if !is_whole && !self.is_last {
                 if *budget == 0 {
@@ -137,16 +169,22 @@ impl RecordWalk {
                 } else {
                     Err(self.invalid("bytes after the last record"))
                 };
-            } else if let Some(record) = self.read()? {
+            } else if let Some(record) = self.read(budget)? {
                 return Ok(Walked::Record(record));
             }
         }
     }
 
     /// Passes over what of a key or value is there.
-    fn pass(&mut self) {
-        let count = self.passing.min(self.available());
+    fn pass(&mut self, budget: &mut usize) {
+        let mut count = self.passing.min(self.available());
+        if let Some(copy) = &self.copy {
+            count = count.min(budget.div_ceil(copy.effort));
+        }
         let passed = self.piece.get(self.at..self.at + count).unwrap_or_default();
+        if let Some(copy) = &mut self.copy {
+            copy.put(passed, budget);
+        }
         if matches!(self.field, Field::Value) {
             // What lies before the value is the key.
             let wanted = passed.len().min(self.keep - self.record.key.len());
@@ -184,12 +222,14 @@ impl RecordWalk {
     }
 
     /// Reads a field; answers the record where it was its last.
-    fn read(&mut self) -> Result<Option<PassedRecord>, RecordError> {
+    fn read(&mut self, budget: &mut usize) -> Result<Option<PassedRecord>, RecordError> {
         let there = self.piece.get(self.at..).unwrap_or_default();
         let is_length = matches!(self.field, Field::Length);
         let rest = if is_length { there } else { there.get(..self.left).unwrap_or(there) };
         let mut cursor = Cursor { rest, index: self.record.index };
         let before = cursor.rest.len();
+        // What is copied as it is.
+        let mut from = 0;
         let mut passing = None;
         match self.field {
             Field::Length => {
@@ -201,6 +241,10 @@ impl RecordWalk {
                 cursor.take(1)?;
                 self.record.timestamp_delta = cursor.varlong()?;
                 self.record.offset_delta = cursor.varint()?;
+                from = before - cursor.rest.len();
+                if let Some(copy) = &mut self.copy {
+                    copy.begin(&self.record, self.left - from).ok_or(cursor.invalid("record too long"))?;
+                }
                 passing = usize::try_from(cursor.varint()?).ok();
                 self.record.key_size = passing;
                 self.field = Field::Value;
@@ -229,6 +273,9 @@ impl RecordWalk {
             }
         }
         let taken = before - cursor.rest.len();
+        if let Some(copy) = self.copy.as_mut().filter(|_| !is_length) {
+            copy.put(there.get(from..taken).unwrap_or_default(), budget);
+        }
         self.at += taken;
         if is_length {
             return Ok(None);
@@ -247,6 +294,22 @@ impl RecordWalk {
         self.field = Field::Length;
         let next = PassedRecord { index: self.record.index + 1, ..PassedRecord::default() };
         Ok(Some(core::mem::replace(&mut self.record, next)))
+    }
+}
+
+impl CopiedRecords {
+    /// Writes what a record begins with before its `fields` bytes of key, value and headers; `None` where it would be too long.
+    fn begin(&mut self, record: &PassedRecord, fields: usize) -> Option<()> {
+        let timestamp = self.header.timestamp_at(record.timestamp_delta);
+        if record.index == 0 {
+            self.base_timestamp = timestamp;
+        }
+        put_head(&mut self.bytes, timestamp.wrapping_sub(self.base_timestamp), record.index, fields)
+    }
+
+    fn put(&mut self, bytes: &[u8], budget: &mut usize) {
+        self.bytes.extend_from_slice(bytes);
+        *budget = budget.saturating_sub(bytes.len().saturating_mul(self.effort));
     }
 }
 

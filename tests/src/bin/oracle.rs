@@ -8,7 +8,7 @@ use broker_tests::oracle::kafka::{Distribution, KafkaCluster, KafkaTools};
 use broker_tests::oracle::ours::{OurCluster, OurTools};
 use broker_tests::oracle::table::{Entry, Printed, Scenario, scenarios};
 use broker_tests::oracle::{Cluster, Tools, Way, play};
-use broker_tests::tcp::free_port;
+use broker_tests::tcp::free_ports;
 use lexopt::prelude::*;
 use std::error::Error;
 use std::io;
@@ -132,13 +132,13 @@ impl Host {
         let (files, data) = (folder.join("files"), folder.join("data"));
         std::fs::create_dir_all(&files)?;
         std::fs::create_dir_all(&data)?;
-        let port = free_port(FIRST_PORT, scenario.shape.nodes)?;
+        let ports = free_ports(FIRST_PORT, scenario.shape.nodes)?;
         let (mut ours, mut kafkas);
         let cluster: &mut dyn Cluster = if way.our_cluster {
-            ours = OurCluster::start(scenario.shape, port, &data)?;
+            ours = OurCluster::start(scenario.shape, ports.first, &data)?;
             &mut ours
         } else {
-            kafkas = KafkaCluster::start(&mut self.kafka_tools, scenario.shape, port, &data)?;
+            kafkas = KafkaCluster::start(&mut self.kafka_tools, scenario.shape, ports.first, &data)?;
             &mut kafkas
         };
         let tools: &mut dyn Tools = match &mut self.our_tools {

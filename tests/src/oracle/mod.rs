@@ -32,7 +32,7 @@ use std::time::Duration;
 use table::{Entry, Event, Printed, Scenario, Shape, split};
 
 /// Longest a command may take before it is ended.
-pub const LIMIT: Duration = Duration::from_secs(90);
+pub const LIMIT: Duration = Duration::from_mins(3);
 
 /// Whose tools run on whose cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

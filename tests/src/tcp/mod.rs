@@ -32,6 +32,8 @@ pub struct TcpCluster {
 
 /// Controllers listen so far above their brokers.
 const CONTROLLER_PORTS: u16 = 100;
+/// So far above its first broker a cluster claims its ports.
+const CLAIMING_PORT: u16 = 99;
 
 /// How a cluster is made.
 #[derive(Clone, Debug)]
@@ -105,13 +107,27 @@ impl TcpCluster {
     }
 }
 
-/// A port from `from` on at which a cluster of so many brokers would find all its ports free. Tests begin below 32768:
-/// from there on Linux hands ports to whoever connects somewhere, which may happen while a node is down.
-pub fn free_port(from: u16, brokers: u16) -> io::Result<u16> {
-    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let fits = |first: &u16| (0..brokers).all(|id| is_free(first + id) && is_free(first + CONTROLLER_PORTS + id));
-    let mut candidates = (0..10).map(|attempt| from + attempt * 10);
-    candidates.find(fits).ok_or_else(|| io::Error::other(format!("no free ports from {from} on")))
+/// Ports of a cluster that whoever looks for some with [`free_ports`] leaves alone, in this process and in others, until this is
+/// dropped: also while nodes are down.
+#[derive(Debug)]
+pub struct Ports {
+    /// Of the first broker.
+    pub first: u16,
+    /// A port that no cluster uses, which only one process can have.
+    _claim: TcpListener,
+}
+
+/// Finds the first ports from `from`, a multiple of ten, on at which all of a cluster of so many brokers are free. Tests begin below
+/// 32768: from there on Linux hands ports to whoever connects somewhere, which may happen while a node is down.
+pub fn free_ports(from: u16, brokers: u16) -> io::Result<Ports> {
+    let bind = |port: u16| TcpListener::bind(("127.0.0.1", port));
+    let claim = |first: u16| {
+        let claim = bind(first + CLAIMING_PORT).ok()?;
+        let mut ports = (0..brokers).flat_map(|id| [first + id, first + CONTROLLER_PORTS + id]);
+        ports.all(|port| bind(port).is_ok()).then_some(Ports { first, _claim: claim })
+    };
+    let found = (0..10).find_map(|attempt| claim(from + attempt * 10));
+    found.ok_or_else(|| io::Error::other(format!("no free ports from {from} on")))
 }
 
 fn node_config(id: NodeId, options: &ClusterOptions) -> io::Result<BrokerConfig> {

@@ -27,6 +27,7 @@ fn tool(words: &[&str], input: &str) -> String {
 
 /// Codecs of the batches that a broker stored of partition 0.
 fn stored_codecs(running: &Running, topic: &str) -> Vec<String> {
+    running.wait_for_replicas();
     let file = running.file(&format!("{topic}-0/00000000000000000000.log"));
     let dumped = tool(&["kafka-dump-log.sh", "--files", &file], "");
     let codecs = dumped.lines().filter_map(|line| line.split_once("compresscodec: ")?.1.split(' ').next());
@@ -50,6 +51,8 @@ fn librdkafka_reads_what_our_producer_compressed() {
             codec,
             "--compression-codec",
             codec,
+            "--request-timeout-ms",
+            "30000",
         ];
         tool(&words, &(lines.join("\n") + "\n"));
         let (consumer, watched) = consumer(&running, codec, &[("check.crcs", "true")]);

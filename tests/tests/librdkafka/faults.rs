@@ -1,7 +1,7 @@
 //! Brokers that end while clients produce.
 
 use super::support::{
-    Deliveries, LIMIT, Running, consumer, create_topic, partition_led_by, producer, read, start, wait_for_full_isr,
+    Deliveries, LIMIT, Running, consumer, create_topic, partition_led_by, producer, read, start, wait,
 };
 use broker_tests::tcp::End;
 use rdkafka::consumer::Consumer;
@@ -20,17 +20,14 @@ fn nothing_acknowledged_is_lost_or_twice_when_leaders_are_killed_under_load() {
     let mut sent = 0;
     for round in 0..3 {
         let mut produce_until = |running_count: usize| {
-            let started = Instant::now();
-            while deliveries.count() < running_count {
-                assert!(started.elapsed() < LIMIT, "no record is acknowledged any more in round {round}");
-                if sent < deliveries.count() + 200 {
+            wait(&format!("acknowledgement of {running_count} records in round {round}"), || {
+                while sent < deliveries.count() + 200 {
                     let value = sent.to_string();
                     producer.send(BaseRecord::<(), str>::to("failover").payload(&value)).expect("room in the queue");
                     sent += 1;
-                } else {
-                    std::thread::yield_now();
                 }
-            }
+                deliveries.count() >= running_count
+            });
         };
         let before = deliveries.count();
         produce_until(before + 500);
@@ -41,7 +38,7 @@ fn nothing_acknowledged_is_lost_or_twice_when_leaders_are_killed_under_load() {
         running.cluster.restart(round).expect("its ports are free again");
         let at_restart = deliveries.count();
         produce_until(at_restart + 500);
-        wait_for_full_isr(&running, "failover");
+        running.wait_for_replicas();
     }
     producer.flush(LIMIT).expect("all records are acknowledged");
     assert_eq!(deliveries.failed(), vec![]);
@@ -57,7 +54,8 @@ fn nothing_acknowledged_is_lost_or_twice_when_leaders_are_killed_under_load() {
 /// Sends one record with acks=all, without retries, and waits for what the broker says of it.
 fn send_once(running: &Running, topic: &str, partition: i32) -> Result<(), Option<RDKafkaErrorCode>> {
     let deliveries = Deliveries::default();
-    let settings = [("acks", "all"), ("retries", "0"), ("request.timeout.ms", "2000"), ("message.timeout.ms", "20000")];
+    let settings =
+        [("acks", "all"), ("retries", "0"), ("request.timeout.ms", "2000"), ("message.timeout.ms", "150000")];
     let producer = producer(running, &deliveries, &settings);
     producer.send(BaseRecord::<(), str>::to(topic).partition(partition).payload("x")).expect("room in the queue");
     producer.flush(LIMIT).expect("an answer");
@@ -79,7 +77,7 @@ fn with_two_of_three_killed_acks_all_times_out_and_goes_on_when_they_are_back() 
     let mut running = start(22500);
     create_topic(&running, "majority", 3);
     let partition = partition_led_by(&running, "majority", 2);
-    assert_eq!(send_once(&running, "majority", partition), Ok(()));
+    wait_until_written(&running, "majority", partition);
     // The quorum goes with them, so nobody can take them out of the ISR.
     running.cluster.end(0, End::Kill).expect("the node runs");
     running.cluster.end(1, End::Kill).expect("the node runs");
@@ -88,7 +86,7 @@ fn with_two_of_three_killed_acks_all_times_out_and_goes_on_when_they_are_back() 
     running.cluster.restart(0).expect("its ports are free again");
     running.cluster.restart(1).expect("its ports are free again");
     wait_until_written(&running, "majority", partition);
-    wait_for_full_isr(&running, "majority");
+    running.wait_for_replicas();
 }
 
 #[test]
@@ -96,7 +94,7 @@ fn with_two_of_three_stopped_acks_all_is_refused_and_goes_on_when_they_are_back(
     let mut running = start(23000);
     create_topic(&running, "stopped", 3);
     let partition = partition_led_by(&running, "stopped", 2);
-    assert_eq!(send_once(&running, "stopped", partition), Ok(()));
+    wait_until_written(&running, "stopped", partition);
     // Each leaves the ISR in a controlled way before it goes.
     running.cluster.end(0, End::Stop).expect("the node runs");
     running.cluster.end(1, End::Stop).expect("the node runs");
@@ -105,5 +103,5 @@ fn with_two_of_three_stopped_acks_all_is_refused_and_goes_on_when_they_are_back(
     running.cluster.restart(0).expect("its ports are free again");
     running.cluster.restart(1).expect("its ports are free again");
     wait_until_written(&running, "stopped", partition);
-    wait_for_full_isr(&running, "stopped");
+    running.wait_for_replicas();
 }

@@ -7,7 +7,9 @@ use std::process::{Command, Output, Stdio};
 /// Runs kcat; `None` where there is none. It may say what it does, but nothing of an error or a warning.
 fn kcat(running: &Running, arguments: &[&str], input: &str) -> Option<Output> {
     let mut command = Command::new("kcat");
-    command.args(["-b", &running.cluster.bootstrap_servers()]).args(arguments);
+    command.args(["-m", "60", "-b", &running.cluster.bootstrap_servers()]);
+    // It complains of a broker that does not say within ten seconds what it supports.
+    command.args(["-X", "api.version.request.timeout.ms=120000"]).args(arguments);
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = match started {
         Err(error) if error.kind() == ErrorKind::NotFound => {

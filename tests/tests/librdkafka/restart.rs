@@ -1,14 +1,10 @@
 //! What is still there after a power cut of the whole cluster.
 
-use super::support::{
-    Deliveries, LIMIT, config, consumer, create_topic_with, describe_topic, producer, read, start, wait,
-    wait_for_full_isr,
-};
+use super::support::{Deliveries, LIMIT, consumer, create_topic_with, describe_topic, producer, read, start, wait};
 use broker_tests::tcp::End;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
-use std::time::Duration;
 
 #[test]
 fn topics_configs_records_and_committed_offsets_are_back_after_a_power_cut_of_all() {
@@ -38,13 +34,13 @@ fn topics_configs_records_and_committed_offsets_are_back_after_a_power_cut_of_al
     for broker in 0..3 {
         running.cluster.restart(broker).expect("its ports are free again");
     }
-    let client: BaseConsumer = config(&running).create().expect("a client");
-    wait("three brokers", || {
-        let metadata = client.fetch_metadata(None, Duration::from_secs(5));
-        metadata.is_ok_and(|metadata| metadata.brokers().len() == 3)
+    running.wait_for_replicas();
+    let mut described = None;
+    wait("configs of the topic", || {
+        described = describe_topic(&running, "kept");
+        described.is_some()
     });
-    wait_for_full_isr(&running, "kept");
-    let described = describe_topic(&running, "kept");
+    let described = described.expect("it was waited for");
     for (key, value) in configs {
         assert_eq!(described.get(key).map(String::as_str), Some(value), "{key}");
     }

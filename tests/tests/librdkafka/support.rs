@@ -1,6 +1,7 @@
 //! A cluster, clients that note what their library complains about, and waiting for things.
 
-use broker_tests::tcp::{ClusterOptions, TcpCluster, free_port};
+use broker_tests::oracle::ready;
+use broker_tests::tcp::{ClusterOptions, Ports, TcpCluster, free_ports};
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -18,8 +19,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-/// Longest any step may take.
-pub(crate) const LIMIT: Duration = Duration::from_mins(1);
+/// Longest any step may take, on a machine that has much else to do.
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+/// What nobody tells is looked at this often.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Kafka's own time-outs: the playground's are shorter, and on a loaded machine leaders would change by themselves.
+const PROPERTIES: &str = "controller.quorum.election.timeout.ms=1000\ncontroller.quorum.fetch.timeout.ms=2000\n\
+                          broker.session.timeout.ms=9000\n";
 
 /// What was acknowledged: partition, offset, value; and what failed.
 #[derive(Clone, Default)]
@@ -141,6 +147,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub(crate) struct Running {
     pub(crate) cluster: TcpCluster,
     data: tempfile::TempDir,
+    _ports: Ports,
 }
 
 impl Running {
@@ -148,34 +155,37 @@ impl Running {
     pub(crate) fn file(&self, path: &str) -> String {
         self.data.path().join("tmp/kafka-logs-0").join(path).display().to_string()
     }
-}
 
-/// How many brokers one broker's metadata has. A client of one fetch: with what it learns it would ask others.
-fn brokers_known_to(address: &str) -> Option<usize> {
-    let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).create().expect("a client");
-    let metadata = client.fetch_metadata(None, Duration::from_secs(5)).ok()?;
-    Some(metadata.brokers().len())
+    /// Waits until every broker knows of all, and every replica of every partition is in sync: killing the next node before would
+    /// leave a partition with too few, and what node 0 stored might not be all.
+    pub(crate) fn wait_for_replicas(&self) {
+        ready::wait_for_replicas(&self.addresses()).expect("all are in sync");
+        ready::wait_for_metadata(&self.addresses()).expect("all know of it");
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.cluster.bootstrap_servers().split(',').map(str::to_owned).collect()
+    }
 }
 
 /// Three brokers that all know of three: librdkafka gives up what it asks of a broker that is missing in another's
 /// metadata, and each broker learns of the others when its own log of the metadata has them. Each test has a hundred
 /// ports and twice that of its own.
 pub(crate) fn start(from: u16) -> Running {
-    let port = free_port(from, 3).expect("free ports");
+    let ports = free_ports(from, 3).expect("free ports");
+    let port = ports.first;
     let data = tempfile::tempdir().expect("a folder for the log directories");
     let options = ClusterOptions {
         brokers: 3,
         port,
         data: data.path().to_owned(),
-        properties: String::new(),
+        properties: PROPERTIES.to_owned(),
         seed: u64::from(from),
         verbose: false,
     };
     println!("seed {from}, port {port}");
-    let running = Running { cluster: TcpCluster::start(&options).expect("free ports"), data };
-    for broker in running.cluster.bootstrap_servers().split(',') {
-        wait("three brokers", || brokers_known_to(broker) == Some(3));
-    }
+    let running = Running { cluster: TcpCluster::start(&options).expect("free ports"), data, _ports: ports };
+    running.wait_for_replicas();
     running
 }
 
@@ -184,7 +194,7 @@ pub(crate) fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < LIMIT, "no {what}");
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -192,6 +202,8 @@ pub(crate) fn config(running: &Running) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", running.cluster.bootstrap_servers());
     config.set_log_level(RDKafkaLogLevel::Info);
+    // It complains of a broker that does not say within ten seconds what it supports.
+    config.set("api.version.request.timeout.ms", "120000");
     config
 }
 
@@ -208,14 +220,16 @@ pub(crate) fn create_topic_with(running: &Running, name: &str, partitions: i32, 
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
     let results = block_on(admin.create_topics([&topic], &options)).expect("an answer");
     assert!(matches!(&results[..], [Ok(_)]), "{results:?}");
+    // The controller answers before every broker knows of it, and clients ask any.
+    ready::wait_for_metadata(&running.addresses()).expect("all know of it");
 }
 
-/// A topic's configs, by key.
-pub(crate) fn describe_topic(running: &Running, name: &str) -> BTreeMap<String, String> {
+/// A topic's configs, by key; `None` while the broker that is asked cannot say.
+pub(crate) fn describe_topic(running: &Running, name: &str) -> Option<BTreeMap<String, String>> {
     let admin: AdminClient<DefaultClientContext> = config(running).create().expect("an admin client");
     let results = block_on(admin.describe_configs([&ResourceSpecifier::Topic(name)], &AdminOptions::new()));
-    let described = results.expect("an answer").remove(0).expect("the topic is there");
-    described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
+    let described = results.ok()?.pop()?.ok()?;
+    Some(described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect())
 }
 
 pub(crate) fn producer(
@@ -251,7 +265,7 @@ pub(crate) fn read(
 /// A member of a group, and what it complains about.
 pub(crate) fn consumer(running: &Running, group: &str, settings: &[(&str, &str)]) -> (BaseConsumer<Watched>, Watched) {
     let mut config = config(running);
-    config.set("group.id", group).set("auto.offset.reset", "earliest").set("session.timeout.ms", "6000");
+    config.set("group.id", group).set("auto.offset.reset", "earliest");
     for (key, value) in settings {
         config.set(*key, *value);
     }
@@ -259,24 +273,15 @@ pub(crate) fn consumer(running: &Running, group: &str, settings: &[(&str, &str)]
     (config.create_with_context(watched.clone()).expect("a consumer"), watched)
 }
 
-/// Waits until every replica is back in the ISR: killing the next node before would leave a partition with too few.
-pub(crate) fn wait_for_full_isr(running: &Running, topic: &str) {
-    let consumer: BaseConsumer = config(running).create().expect("a client");
-    wait("replica came back", || {
-        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).expect("metadata");
-        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
-        partitions.map(|partition| partition.isr().len()).all(|size| size == 3)
-    });
-}
-
 /// The partition of a topic that `broker` leads.
 pub(crate) fn partition_led_by(running: &Running, topic: &str, broker: i32) -> i32 {
     let consumer: BaseConsumer = config(running).create().expect("a client");
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).expect("metadata");
-    let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
-    let led: Vec<i32> = partitions
-        .filter(|partition| partition.leader() == broker)
-        .map(rdkafka::metadata::MetadataPartition::id)
-        .collect();
-    *led.first().expect("leaders are spread over the brokers")
+    let mut led = None;
+    wait("leaders that are spread over the brokers", || {
+        let Ok(metadata) = consumer.fetch_metadata(Some(topic), LIMIT) else { return false };
+        let mut partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
+        led = partitions.find(|partition| partition.leader() == broker).map(rdkafka::metadata::MetadataPartition::id);
+        led.is_some()
+    });
+    led.expect("it was waited for")
 }

@@ -77,17 +77,24 @@ impl UnifiedLog {
         self.append_validated(now, records, leader_epoch, (origin, context), None, store)
     }
 
-    /// The check of the batch that a client wants appended, where it is compressed, so that it has to be unpacked for that: not to
-    /// be done at once. `None` where that is not so, or it is refused before it is unpacked.
+    /// The check of the batch that a client wants appended, where it is compressed or is to be, so that it is not to be done at
+    /// once. `None` where that is not so, or it is refused before that.
     pub fn client_batch_check(&self, now: Now, records: &[u8]) -> Option<ClientBatchCheck> {
         let header = BatchHeader::parse(records).ok()?;
-        let is_unpacked = header.compression() != Ok(Compression::None)
+        let is_in_turns = self.is_checked_in_turns(&header)
             && header.base_offset == 0
             && header.size() as u64 <= self.config.max_message_bytes;
-        if !is_unpacked {
+        if !is_in_turns {
             return None;
         }
         ClientBatchCheck::new(&header, &self.config.rules(), &self.topic_partition, now.wall_ms).ok()
+    }
+
+    /// Whether a batch is compressed, or is to be.
+    pub(crate) fn is_checked_in_turns(&self, header: &BatchHeader) -> bool {
+        header.compression().is_ok_and(|source| {
+            source != Compression::None || self.config.compression.codec(source) != Compression::None
+        })
     }
 
     /// Appends as [`Self::append_transactional`]; `validated` is what came of [`Self::client_batch_check`], where that was done.
@@ -321,17 +328,20 @@ impl UnifiedLog {
                     self.check_raft_batch(&header, checked.last_offset + 1, leader_epoch)?;
                     Validated { max_timestamp: header.max_timestamp, rebuilt: None }
                 }
-                AppendOrigin::Coordinator => compress_own_batch(&header, batch, &self.config.rules())?,
+                AppendOrigin::Coordinator => {
+                    compress_own_batch(&header, batch, &self.config.rules(), &self.topic_partition)?
+                }
                 AppendOrigin::Client => self.check_client_batch(&header, batch, now, validated.take())?,
             };
             let mut size = batch.len();
             if let Some(rebuilt) = valid.rebuilt {
-                self.check_rebuilt_size(&rebuilt)?;
                 size = rebuilt.len();
-                let mut whole = checked.records.get(..position).unwrap_or_default().to_vec();
-                whole.extend_from_slice(&rebuilt);
-                whole.extend_from_slice(after);
-                checked.records = Cow::Owned(whole);
+                let before = checked.records.get(..position).unwrap_or_default();
+                checked.records = Cow::Owned(if before.is_empty() && after.is_empty() {
+                    rebuilt.into()
+                } else {
+                    [before, &rebuilt, after].concat()
+                });
             } else if origin == AppendOrigin::Client
                 && append_time.is_none()
                 && (valid.max_timestamp != header.max_timestamp || header.timestamp_type() != TimestampType::CreateTime)
@@ -378,22 +388,6 @@ impl UnifiedLog {
             return Err(self.wrong_crc(header));
         }
         validated.unwrap_or_else(|| validate_client_batch(header, batch, &self.config.rules(), partition, now.wall_ms))
-    }
-
-    /// A batch may have become too large by being compressed anew. "topartition" is Kafka's.
-    fn check_rebuilt_size(&self, batch: &[u8]) -> Result<(), AppendError> {
-        let most = self.config.max_message_bytes;
-        if batch.len() as u64 <= most {
-            return Ok(());
-        }
-        let (size, partition) = (batch.len(), &self.topic_partition);
-        Err(Rejection::new(
-            ErrorCode::MessageTooLarge,
-            format!(
-                "Message batch size is {size} bytes in append topartition {partition} which exceeds the maximum \
-                 configured size of {most}."
-            ),
-        ))
     }
 
     /// Checks epoch, sequence and transaction of a producer's batch that would get `offset`.

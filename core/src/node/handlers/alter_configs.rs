@@ -32,6 +32,9 @@ struct Altered {
     outcome: Option<(i16, Option<Str>)>,
 }
 
+/// What is told of a resource, in the order that both responses have it in: error, text, type and name.
+type Told = (i16, Option<Str>, i8, Str);
+
 /// What is left to be forwarded, if anything, and who answers for the rest.
 type Rest = (Option<Bytes>, Altering);
 
@@ -62,20 +65,12 @@ pub(in crate::node) fn answered(broker: &mut Broker, token: Token, mut altering:
     let (api_key, version) = (asked.api_key, asked.version);
     let told = match api_key {
         ApiKey::AlterConfigs => decode_response::<m::AlterConfigsRequest>(version, data).map(|(_, response)| {
-            altering.told(
-                response
-                    .responses
-                    .into_iter()
-                    .map(|one| (one.resource_type, one.resource_name, one.error_code, one.error_message)),
-            );
+            let told = response.responses.into_iter();
+            altering.told(told.map(|one| (one.error_code, one.error_message, one.resource_type, one.resource_name)));
         }),
         _ => decode_response::<m::IncrementalAlterConfigsRequest>(version, data).map(|(_, response)| {
-            altering.told(
-                response
-                    .responses
-                    .into_iter()
-                    .map(|one| (one.resource_type, one.resource_name, one.error_code, one.error_message)),
-            );
+            let told = response.responses.into_iter();
+            altering.told(told.map(|one| (one.error_code, one.error_message, one.resource_type, one.resource_name)));
         }),
     };
     if told.is_ok() {
@@ -85,8 +80,8 @@ pub(in crate::node) fn answered(broker: &mut Broker, token: Token, mut altering:
 }
 
 impl Altering {
-    fn told(&mut self, told: impl Iterator<Item = (i8, Str, i16, Option<Str>)>) {
-        for (resource_type, resource_name, error_code, message) in told {
+    fn told(&mut self, told: impl Iterator<Item = Told>) {
+        for (error_code, message, resource_type, resource_name) in told {
             let asked = self.resources.iter_mut().filter(|one| one.outcome.is_none());
             let is_it = |one: &&mut Altered| one.resource_type == resource_type && one.resource_name == resource_name;
             asked.filter(is_it).for_each(|one| one.outcome = Some((error_code, message.clone())));
@@ -103,41 +98,44 @@ impl Altered {
     }
 
     /// Where the controller did not say, Kafka does not know either.
-    fn outcome(&self) -> (i16, Option<Str>) {
+    fn told(&self) -> Told {
         let unknown = ErrorCode::UnknownServerError;
-        self.outcome.clone().unwrap_or_else(|| (unknown.code(), Some(Str::from_static(unknown.message()))))
+        let outcome = self.outcome.clone();
+        let (code, text) = outcome.unwrap_or_else(|| (unknown.code(), Some(Str::from_static(unknown.message()))));
+        (code, text, self.resource_type, self.resource_name.clone())
     }
 }
 
 fn respond(broker: &mut Broker, token: Token, api_key: ApiKey, altering: &Altering) {
+    let told = altering.resources.iter().map(Altered::told);
     if api_key == ApiKey::AlterConfigs {
-        let response = |one: &Altered| {
-            let ((error_code, error_message), resource_name) = (one.outcome(), one.resource_name.clone());
-            let resource_type = one.resource_type;
-            m::alter_configs_response::AlterConfigsResourceResponse {
-                error_code,
-                error_message,
-                resource_type,
-                resource_name,
-            }
+        use m::alter_configs_response::AlterConfigsResourceResponse as Row;
+        let row = |(error_code, error_message, resource_type, resource_name): Told| Row {
+            error_code,
+            error_message,
+            resource_type,
+            resource_name,
         };
-        let responses = altering.resources.iter().map(response).collect();
-        broker.respond::<m::AlterConfigsRequest>(token, &m::AlterConfigsResponse { responses, ..Default::default() });
+        let response = m::AlterConfigsResponse { responses: told.map(row).collect(), ..Default::default() };
+        broker.respond::<m::AlterConfigsRequest>(token, &response);
     } else {
-        let response = |one: &Altered| {
-            let ((error_code, error_message), resource_name) = (one.outcome(), one.resource_name.clone());
-            let resource_type = one.resource_type;
-            m::incremental_alter_configs_response::AlterConfigsResourceResponse {
-                error_code,
-                error_message,
-                resource_type,
-                resource_name,
-            }
+        use m::incremental_alter_configs_response::AlterConfigsResourceResponse as Row;
+        let row = |(error_code, error_message, resource_type, resource_name): Told| Row {
+            error_code,
+            error_message,
+            resource_type,
+            resource_name,
         };
-        let responses = altering.resources.iter().map(response).collect();
-        let response = m::IncrementalAlterConfigsResponse { responses, ..Default::default() };
+        let response = m::IncrementalAlterConfigsResponse { responses: told.map(row).collect(), ..Default::default() };
         broker.respond::<m::IncrementalAlterConfigsRequest>(token, &response);
     }
+}
+
+/// Leaves of the resources of a request those that are not decided here; whether there are any.
+fn retain_undecided<T>(resources: &mut Vec<T>, decided: &[Altered]) -> bool {
+    let mut places = decided.iter();
+    resources.retain(|_| places.next().is_none_or(|one| one.outcome.is_none()));
+    !resources.is_empty()
 }
 
 fn incremental(broker: &Broker, context: &RequestContext, mut request: m::IncrementalAlterConfigsRequest) -> Rest {
@@ -161,9 +159,7 @@ fn incremental(broker: &Broker, context: &RequestContext, mut request: m::Increm
         Altered::new(wanted.resource_type, &wanted.resource_name, decided(checked))
     };
     let resources: Vec<Altered> = request.resources.iter().map(outcome).collect();
-    let mut places = resources.iter();
-    request.resources.retain(|_| places.next().is_none_or(|one| one.outcome.is_none()));
-    let rest = (!request.resources.is_empty()).then(|| frame(broker, context, &request));
+    let rest = retain_undecided(&mut request.resources, &resources).then(|| frame(broker, context, &request));
     (rest, Altering { resources })
 }
 
@@ -186,9 +182,7 @@ fn replacing(broker: &Broker, context: &RequestContext, mut request: m::AlterCon
         Altered::new(wanted.resource_type, &wanted.resource_name, decided(checked))
     };
     let resources: Vec<Altered> = request.resources.iter().map(outcome).collect();
-    let mut places = resources.iter();
-    request.resources.retain(|_| places.next().is_none_or(|one| one.outcome.is_none()));
-    let rest = (!request.resources.is_empty()).then(|| frame(broker, context, &request));
+    let rest = retain_undecided(&mut request.resources, &resources).then(|| frame(broker, context, &request));
     (rest, Altering { resources })
 }
 

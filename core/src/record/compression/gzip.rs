@@ -3,7 +3,9 @@
 use super::{CORRUPT, Compression, Compressor, ENDS_EARLY, Output, Reason, array, take};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, compress_to_output as deflate, create_comp_flags_from_zip_params,
+};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress as inflate};
 
@@ -18,22 +20,63 @@ const COMMENT: u8 = 0x10;
 const UNKNOWN_SYSTEM: u8 = 255;
 /// Stands for zlib's own choice of a level, which is [`ZLIB_LEVEL`].
 pub const DEFAULT_LEVEL: i32 = -1;
-const ZLIB_LEVEL: u8 = 6;
+const ZLIB_LEVEL: i32 = 6;
 /// Bytes that deflate may look back.
 const WINDOW: usize = 32 << 10;
 
 /// A compressor of this level, 1 to 9, or [`DEFAULT_LEVEL`] (`compression.gzip.level`).
 pub fn compressor(level: i32) -> Compressor {
-    Compressor { codec: Compression::Gzip, level, compress }
+    Compressor { codec: Compression::Gzip, level }
 }
 
-fn compress(records: &[u8], level: i32) -> Vec<u8> {
-    let level = u8::try_from(level).map_or(ZLIB_LEVEL, |level| level.min(9));
-    let mut bytes = alloc::vec![MAGIC[0], MAGIC[1], DEFLATE, 0, 0, 0, 0, 0, 0, UNKNOWN_SYSTEM];
-    bytes.extend(compress_to_vec(records, level));
-    bytes.extend(crc32(0, records).to_le_bytes());
-    bytes.extend((records.len() as u32).to_le_bytes());
-    bytes
+/// Zlib's level that stands for a level.
+fn zlib_level(level: i32) -> i32 {
+    if level < 0 { ZLIB_LEVEL } else { level.min(9) }
+}
+
+/// How much longer deflate takes for a byte than inflate does, as wasm in V8.
+pub(super) fn effort(level: i32) -> usize {
+    match zlib_level(level) {
+        0..=3 => 2,
+        4..=6 => 6,
+        _ => 16,
+    }
+}
+
+/// What is kept of a stream that is being written.
+#[derive(Clone)]
+pub(super) struct Writer {
+    deflater: Box<CompressorOxide>,
+    crc: u32,
+    length: u32,
+}
+
+impl Writer {
+    pub(super) fn begin(level: i32, output: &mut Vec<u8>) -> Self {
+        output.extend([MAGIC[0], MAGIC[1], DEFLATE, 0, 0, 0, 0, 0, 0, UNKNOWN_SYSTEM]);
+        let flags = create_comp_flags_from_zip_params(zlib_level(level), 0, 0);
+        Self { deflater: Box::new(CompressorOxide::new(flags)), crc: 0, length: 0 }
+    }
+
+    pub(super) fn write(&mut self, piece: &[u8], output: &mut Vec<u8>) {
+        self.crc = crc32(self.crc, piece);
+        self.length = self.length.wrapping_add(piece.len() as u32);
+        self.deflate(piece, TDEFLFlush::None, output);
+    }
+
+    pub(super) fn end(mut self, output: &mut Vec<u8>) {
+        self.deflate(&[], TDEFLFlush::Finish, output);
+        output.extend(self.crc.to_le_bytes());
+        output.extend(self.length.to_le_bytes());
+    }
+
+    /// All of a piece is taken at once, for all that comes out is.
+    fn deflate(&mut self, piece: &[u8], flush: TDEFLFlush, output: &mut Vec<u8>) {
+        deflate(&mut self.deflater, piece, flush, |bytes| {
+            output.extend_from_slice(bytes);
+            true
+        });
+    }
 }
 
 /// How far a gzip stream is read.

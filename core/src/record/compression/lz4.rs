@@ -1,6 +1,7 @@
 //! LZ4 in its frame format, as `Lz4BlockOutputStream` writes and `Lz4BlockInputStream` reads it: independent blocks, no
 //! dictionary, and nothing is read behind the first frame.
 
+use super::stream::Blocks;
 use super::{CORRUPT, Compression, Compressor, Output, Reason, array, take};
 use alloc::vec::Vec;
 use lz4_flex::block::{compress as compress_block, decompress_into};
@@ -22,26 +23,33 @@ const INCOMPRESSIBLE: u32 = 1 << 31;
 
 /// The compressor. Every level of `compression.lz4.level` is the fast one, which is what Kafka takes for its default, 9.
 pub fn compressor() -> Compressor {
-    Compressor { codec: Compression::Lz4, level: 0, compress }
+    Compressor { codec: Compression::Lz4, level: 0 }
 }
 
-fn compress(records: &[u8], _: i32) -> Vec<u8> {
+pub(super) fn begin_blocks(output: &mut Vec<u8>) -> Blocks {
     let descriptor = [VERSION | INDEPENDENT_BLOCKS, BLOCKS_OF_64_KIB << 4];
-    let mut bytes = Vec::from(MAGIC);
-    bytes.extend(descriptor);
-    bytes.push(header_checksum(&descriptor));
-    for block in records.chunks(BLOCK) {
-        let compressed = compress_block(block);
-        if compressed.len() < block.len() {
-            bytes.extend((compressed.len() as u32).to_le_bytes());
-            bytes.extend(compressed);
-        } else {
-            bytes.extend((block.len() as u32 | INCOMPRESSIBLE).to_le_bytes());
-            bytes.extend_from_slice(block);
-        }
+    output.extend(MAGIC);
+    output.extend(descriptor);
+    output.push(header_checksum(&descriptor));
+    Blocks::new(BLOCK, block, end)
+}
+
+fn block(block: &[u8], output: &mut Vec<u8>) {
+    let compressed = compress_block(block);
+    if compressed.len() < block.len() {
+        output.extend((compressed.len() as u32).to_le_bytes());
+        output.extend(compressed);
+    } else {
+        output.extend((block.len() as u32 | INCOMPRESSIBLE).to_le_bytes());
+        output.extend_from_slice(block);
     }
-    bytes.extend([0; 4]);
-    bytes
+}
+
+fn end(rest: &[u8], output: &mut Vec<u8>) {
+    if !rest.is_empty() {
+        block(rest, output);
+    }
+    output.extend([0; 4]);
 }
 
 /// Of flags, block size and content size; without the magic, which Kafka once took in and no longer does (KAFKA-3160).

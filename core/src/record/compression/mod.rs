@@ -1,11 +1,10 @@
 //! What the records of a batch are compressed with: one block behind the header, in the formats that Kafka's own classes
 //! write (`org.apache.kafka.common.compress`), a file for each codec.
-//!
-//! Whoever reads batches has all decompressors; a compressor is linked only where its function is named.
 
 pub mod gzip;
 pub mod lz4;
 pub mod snappy;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod zstd;
@@ -13,6 +12,7 @@ pub mod zstd;
 use super::RecordError;
 use alloc::vec::Vec;
 use core::fmt;
+use stream::{CompressionStream, Writer};
 
 /// Bytes that the records of one batch may have uncompressed where they are held as a whole, 64 MiB: a few kilobytes of zeros from
 /// anyone must not fill the memory. Kafka has no such limit: its clients read them as a stream.
@@ -24,7 +24,7 @@ pub const DEVIATIONS: [(&str, &str); 3] = [
     ("compression.zstd.level", "Checked as in Kafka. Every level compresses about as well as Kafka's level 1."),
     (
         "compression.type",
-        "A batch whose records have more than 64 MiB uncompressed is not read by clients here, and brokers that have to compress it anew refuse it as too large.",
+        "A batch whose records have more than 64 MiB uncompressed is not read by clients here, and brokers refuse what has as much after they compressed it anew.",
     ),
 ];
 
@@ -112,8 +112,8 @@ impl Decompressor {
     }
 
     /// Puts the next piece of `bytes`, always the same, behind `decompressed`, which never gets more than `limit` bytes. Answers
-    /// for how many bytes that was work, or `None` at the end. A piece is a block of the codec's format: 32 KiB of gzip and of
-    /// Java's snappy, 128 KiB of zstd, 4 MiB of lz4 at most; snappy of other clients is one block.
+    /// for how many bytes that was work, or `None` at the end. A piece is a block of the codec's format: 32 KiB of gzip, of Java's
+    /// snappy and of what is not compressed, 128 KiB of zstd, 4 MiB of lz4 at most; snappy of other clients is one block.
     ///
     /// # Errors
     /// [`RecordError::Decompression`] where they are damaged, or there would be more than `limit`.
@@ -134,7 +134,10 @@ impl Decompressor {
             (Reader::Zstd(reader), _) => reader.piece(&mut rest, &mut output),
             (Reader::Plain, Compression::Snappy) => snappy::piece(&mut rest, is_first, &mut output),
             (Reader::Plain, _) if rest.is_empty() => Ok(None),
-            (Reader::Plain, _) => output.put(core::mem::take(&mut rest)).map(|()| Some(bytes.len())),
+            (Reader::Plain, _) => {
+                let count = rest.len().min(PLAIN_PIECE);
+                take(&mut rest, count).and_then(|piece| output.put(piece)).map(|()| Some(count))
+            }
         };
         self.at = bytes.len() - rest.len();
         piece.map_err(|reason| RecordError::Decompression { codec: self.codec, reason })
@@ -146,7 +149,6 @@ impl Decompressor {
 pub struct Compressor {
     codec: Compression,
     level: i32,
-    compress: fn(&[u8], i32) -> Vec<u8>,
 }
 
 impl Compressor {
@@ -157,7 +159,33 @@ impl Compressor {
 
     /// The records of a batch, compressed.
     pub fn compress(&self, records: &[u8]) -> Vec<u8> {
-        (self.compress)(records, self.level)
+        let mut bytes = Vec::new();
+        let mut stream = self.begin(&mut bytes);
+        stream.write(records, &mut bytes);
+        stream.end(&mut bytes);
+        bytes
+    }
+
+    /// Begins to compress records that come piece by piece, behind what is in `output`.
+    pub fn begin(&self, output: &mut Vec<u8>) -> CompressionStream {
+        let writer = match self.codec {
+            Compression::None => Writer::Plain,
+            Compression::Gzip => Writer::Gzip(gzip::Writer::begin(self.level, output)),
+            Compression::Snappy => Writer::Blocks(snappy::begin_blocks(output)),
+            Compression::Lz4 => Writer::Blocks(lz4::begin_blocks(output)),
+            Compression::Zstd => Writer::Blocks(zstd::begin_blocks(output)),
+        };
+        CompressionStream { writer }
+    }
+
+    /// How many times as long it takes for a byte as gzip takes to decompress one, at least once, as wasm in V8.
+    pub fn effort(&self) -> usize {
+        match self.codec {
+            Compression::None | Compression::Snappy => 1,
+            Compression::Gzip => gzip::effort(self.level),
+            Compression::Lz4 => 2,
+            Compression::Zstd => 3,
+        }
     }
 }
 
@@ -186,15 +214,12 @@ impl TargetCompression {
             Self::Producer => (source, gzip::DEFAULT_LEVEL),
             Self::Codec(codec, level) => (codec, level),
         };
-        match codec {
-            Compression::None => Compressor { codec, level, compress: |records, _| Vec::from(records) },
-            Compression::Gzip => gzip::compressor(level),
-            Compression::Snappy => snappy::compressor(),
-            Compression::Lz4 => lz4::compressor(),
-            Compression::Zstd => zstd::compressor(),
-        }
+        Compressor { codec, level }
     }
 }
+
+/// Bytes of a piece of what is not compressed.
+const PLAIN_PIECE: usize = 32 << 10;
 
 /// Why bytes cannot be decompressed.
 type Reason = &'static str;

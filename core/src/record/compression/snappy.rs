@@ -1,5 +1,6 @@
 //! snappy in the framing of xerial's Java library, which Kafka writes, or raw, as some clients do.
 
+use super::stream::Blocks;
 use super::{CORRUPT, Compression, Compressor, Output, Reason, TOO_LARGE, array, take};
 use alloc::vec::Vec;
 use snap::raw::{Decoder, Encoder, decompress_len};
@@ -14,19 +15,23 @@ const MAX_RATIO: usize = 22;
 
 /// The compressor; snappy has no levels.
 pub fn compressor() -> Compressor {
-    Compressor { codec: Compression::Snappy, level: 0, compress }
+    Compressor { codec: Compression::Snappy, level: 0 }
 }
 
-fn compress(records: &[u8], _: i32) -> Vec<u8> {
-    let mut bytes = Vec::from(HEADER);
-    let mut encoder = Encoder::new();
-    for block in records.chunks(BLOCK) {
-        // It fails only for blocks of 4 GiB.
-        let compressed = encoder.compress_vec(block).unwrap_or_default();
-        bytes.extend((compressed.len() as u32).to_be_bytes());
-        bytes.extend(compressed);
-    }
-    bytes
+pub(super) fn begin_blocks(output: &mut Vec<u8>) -> Blocks {
+    output.extend(HEADER);
+    Blocks::new(BLOCK, write_block, |rest, output| {
+        if !rest.is_empty() {
+            write_block(rest, output);
+        }
+    })
+}
+
+fn write_block(block: &[u8], output: &mut Vec<u8>) {
+    // It fails only for blocks of 4 GiB.
+    let compressed = Encoder::new().compress_vec(block).unwrap_or_default();
+    output.extend((compressed.len() as u32).to_be_bytes());
+    output.extend(compressed);
 }
 
 /// Puts the next block out and answers how many bytes; `None` at the end. What is raw is one block.

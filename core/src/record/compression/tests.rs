@@ -45,6 +45,49 @@ fn what_is_compressed_comes_out_again() {
 }
 
 #[test]
+fn what_is_compressed_piece_by_piece_comes_out_again() {
+    let mut rng = Rng::new(12);
+    for length in [0, 1, 100, 32_768, 65_536, 131_071, 131_072, 131_073, 262_144, 500_000] {
+        let records = content(&mut rng, length);
+        for compressor in compressors() {
+            let mut compressed = Vec::from(b"header");
+            let mut stream = compressor.begin(&mut compressed);
+            let mut rest = &records[..];
+            while !rest.is_empty() {
+                let most = [10, 5_000, 70_000, 200_000][rng.below(4) as usize];
+                let (piece, behind) = rest.split_at(rest.len().min(rng.below(most) as usize));
+                stream.write(piece, &mut compressed);
+                // Nodes can be copied at any time.
+                stream = stream.clone();
+                rest = behind;
+            }
+            stream.end(&mut compressed);
+            let read = compressor.codec().decompress(&compressed[6..]);
+            assert!(read.as_ref() == Ok(&records), "{compressor:?} {length}: {:?}", read.map(|read| read.len()));
+            // Pieces cost nothing.
+            let whole = compressor.compress(&records).len();
+            assert!(compressed.len() - 6 <= whole + whole / 1000, "{compressor:?}: {} of {whole}", compressed.len());
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_begun_and_ended_once_however_many_blocks_it_has() {
+    let mut rng = Rng::new(13);
+    let records = content(&mut rng, 400_000);
+    for (compressor, magic) in [
+        (gzip::compressor(6), &[0x1f, 0x8b, 8][..]),
+        (snappy::compressor(), &[0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0]),
+        (lz4::compressor(), &[4, 0x22, 0x4d, 0x18]),
+        (zstd::compressor(), &[0x28, 0xb5, 0x2f, 0xfd]),
+    ] {
+        let compressed = compressor.compress(&records);
+        let begun = compressed.windows(magic.len()).filter(|window| *window == magic).count();
+        assert_eq!(begun, 1, "{compressor:?}");
+    }
+}
+
+#[test]
 fn formats_begin_as_kafka_writes_them() {
     // The last byte of the lz4 frame's header is its checksum, the last of gzip's the system that Java 16 writes.
     for (compressor, begin) in [

@@ -1,5 +1,6 @@
 //! Zstandard frames (RFC 8878).
 
+use super::stream::Blocks;
 use super::{CORRUPT, Compression, Compressor, Output, Reason, TOO_LARGE, take};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,14 +13,37 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 const MAX_WINDOW: u64 = 1 << 27;
 /// Bytes that a block may stand for.
 const MAX_BLOCK: usize = 128 << 10;
+/// The header of every frame that is written: the magic; neither size nor checksum; a window of 128 KiB.
+const FRAME_HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3];
+/// The header of a block of no bytes that is stored as it is, and the last.
+const EMPTY_LAST_BLOCK: [u8; 3] = [1, 0, 0];
 
 /// The compressor. Every level of `compression.zstd.level` is about the reference library's 1: it is the one there is.
 pub fn compressor() -> Compressor {
-    Compressor { codec: Compression::Zstd, level: 0, compress }
+    Compressor { codec: Compression::Zstd, level: 0 }
 }
 
-fn compress(records: &[u8], _: i32) -> Vec<u8> {
-    compress_to_vec(records, CompressionLevel::Fastest)
+/// One frame for all. The library writes none piece by piece, but blocks that look back at nothing before them, repeat no table
+/// and no offset of the one before: so a frame of each block is written, and of that the block is taken.
+pub(super) fn begin_blocks(output: &mut Vec<u8>) -> Blocks {
+    output.extend(FRAME_HEADER);
+    Blocks::new(
+        MAX_BLOCK,
+        |block, output| {
+            // It sees the end only behind a full block.
+            let blocks = blocks_of(block);
+            output.extend_from_slice(blocks.strip_suffix(&EMPTY_LAST_BLOCK).unwrap_or(&blocks));
+        },
+        |rest, output| output.extend(blocks_of(rest)),
+    )
+}
+
+/// The blocks of a frame of these bytes, the last of which says that it is.
+fn blocks_of(bytes: &[u8]) -> Vec<u8> {
+    let mut frame = compress_to_vec(bytes, CompressionLevel::Fastest);
+    debug_assert!(frame.starts_with(&FRAME_HEADER), "another header: {:x?}", frame.get(..10));
+    frame.drain(..FRAME_HEADER.len().min(frame.len()));
+    frame
 }
 
 /// How far frames are read, one behind the other.

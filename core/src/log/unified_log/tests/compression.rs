@@ -1,6 +1,7 @@
 //! What a leader makes of compressed batches, and what it compresses itself.
 
 use super::*;
+use crate::log::TransactionContext;
 use crate::record::compression::{TargetCompression, gzip, lz4, snappy, zstd};
 use crate::record::{BatchHeader, Compression, Compressor, Record};
 use alloc::vec;
@@ -63,6 +64,67 @@ fn the_leader_stores_in_the_codec_of_the_topic_and_changes_nothing_else() {
     }
 }
 
+/// Records of all sizes, none at all among them.
+fn many_records() -> BatchBuilder {
+    let mut builder = BatchBuilder::new(0).with_producer(7, 2, 0);
+    for number in 0..300_i64 {
+        let value: Vec<u8> = (0..number * number % 5_003).map(|at| ((at * number) >> 5) as u8).collect();
+        let header = [("name".into(), (number % 3 > 0).then(|| Bytes::copy_from_slice(&value[..value.len().min(90)])))];
+        let key = (number % 7 > 0).then(|| number.to_be_bytes());
+        let headers = &header[..(number % 2) as usize];
+        builder.append(WALL - number * 40, key.as_ref().map(|key| &key[..]), Some(&value), headers);
+    }
+    builder
+}
+
+#[test]
+fn what_is_checked_in_turns_is_appended_as_what_is_checked_at_once() {
+    let fixture = |target| Fixture::new(LogConfig { max_message_bytes: 4 << 20, ..topic(target) });
+    for source in CODECS {
+        for target in CODECS.map(|codec| TargetCompression::Codec(codec, 1)) {
+            let batch = sent_in(source, many_records());
+            let mut at_once = fixture(target);
+            at_once.client(&batch).unwrap();
+            let mut in_turns = fixture(target);
+            let check = in_turns.log.client_batch_check(now(), &batch);
+            assert_eq!(check.is_none(), (source, target.codec(source)) == (Compression::None, Compression::None));
+            let (mut validated, mut turns) = (None, 0);
+            if let Some(mut check) = check {
+                while validated.is_none() {
+                    validated = check.go_on(&batch, &mut 40_000);
+                    // Nodes can be copied at any time.
+                    check = check.clone();
+                    turns += 1;
+                }
+                assert!(turns > 5, "{source:?} {target:?}: {turns}");
+            }
+            let how = (AppendOrigin::Client, &TransactionContext::default());
+            in_turns.log.append_validated(now(), &batch, 3, how, validated, &mut in_turns.store).unwrap();
+            let (header, records) = stored(&mut in_turns);
+            assert_eq!((header, &records), (stored(&mut at_once).0, &stored(&mut at_once).1));
+            let sent = RecordBatch::parse(&batch).unwrap();
+            assert_eq!(records, sent.iter().unwrap().map(Result::unwrap).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn what_is_to_be_compressed_anew_is_checked_as_any_other() {
+    let config = |codec| LogConfig { compact: true, ..topic(TargetCompression::Codec(codec, 1)) };
+    for (source, target) in [(Compression::None, Compression::Zstd), (Compression::Lz4, Compression::None)] {
+        let refused = |builder: BatchBuilder| {
+            let error = Fixture::new(config(target)).client(&sent_in(source, builder)).unwrap_err();
+            (error.code, error.record_errors.len())
+        };
+        let mut builder = BatchBuilder::new(0);
+        builder.append(-5, Some(b"k"), Some(b"v"), &[]);
+        assert_eq!(refused(builder.clone()), (ErrorCode::UnknownServerError, 0));
+        // What is wrong with records comes first.
+        builder.append(WALL, None, Some(b"v"), &[]);
+        assert_eq!(refused(builder), (ErrorCode::InvalidRecord, 1));
+    }
+}
+
 #[test]
 fn markers_of_transactions_are_never_compressed() {
     let mut fixture = Fixture::new(topic(TargetCompression::Codec(Compression::Gzip, -1)));
@@ -113,6 +175,18 @@ fn a_batch_that_grows_too_large_is_refused_as_kafka_refuses_it() {
     assert_eq!((error.code, &*error.message), (ErrorCode::MessageTooLarge, text));
 }
 
+#[test]
+fn how_large_it_would_be_is_known_without_it_being_held() {
+    let config = LogConfig { max_message_bytes: 5_000, ..topic(TargetCompression::Codec(Compression::None, 0)) };
+    let mut builder = BatchBuilder::new(0);
+    builder.append(WALL, None, Some(&vec![b'x'; 1_000_000]), &[]);
+    builder.append(WALL, None, Some(&vec![b'x'; 1_000_000]), &[]);
+    let size = builder.size();
+    let error = Fixture::new(config).client(&sent_in(Compression::Gzip, builder)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::MessageTooLarge);
+    assert!(error.message.starts_with(&alloc::format!("Message batch size is {size} bytes ")), "{}", error.message);
+}
+
 /// A batch whose offset deltas are not those of its places; the CRC is right.
 fn with_wrong_deltas(codec: Compression) -> Bytes {
     let mut builder = BatchBuilder::new(0);
@@ -123,13 +197,21 @@ fn with_wrong_deltas(codec: Compression) -> Bytes {
     let second = 61 + (bytes.len() - 61) / 2;
     bytes[second + 3] = 10;
     if codec != Compression::None {
-        let records = gzip::compressor(-1).compress(&bytes[61..]);
-        bytes.truncate(61);
-        bytes.extend(records);
-        bytes[22] = 1;
-        let length = bytes.len() as u32 - 12;
-        bytes[8..12].copy_from_slice(&length.to_be_bytes());
+        return recompressed(bytes);
     }
+    let crc = crate::record::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    Bytes::from(bytes)
+}
+
+/// A batch with its records in gzip, and the CRC of that.
+fn recompressed(mut bytes: Vec<u8>) -> Bytes {
+    let records = gzip::compressor(-1).compress(&bytes[61..]);
+    bytes.truncate(61);
+    bytes.extend(records);
+    bytes[22] = 1;
+    let length = bytes.len() as u32 - 12;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
     let crc = crate::record::crc32c(&bytes[21..]);
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     Bytes::from(bytes)
@@ -142,6 +224,30 @@ fn offsets_inside_a_compressed_batch_are_counted_anew_where_they_are_wrong() {
     let (header, records) = stored(&mut fixture);
     let offsets: Vec<_> = records.iter().map(|record| record.offset).collect();
     assert_eq!((header.compression(), offsets), (Ok(Compression::Gzip), vec![0, 1]));
+}
+
+#[test]
+fn they_are_counted_anew_in_turns_too() {
+    let fixture = Fixture::new(LogConfig::default());
+    let mut builder = BatchBuilder::new(0);
+    builder.append(WALL, None, Some(&vec![b'x'; 300_000]), &[]);
+    builder.append(WALL, None, Some(b"y"), &[]);
+    let mut bytes = builder.build().to_vec();
+    // Of the last record: length, attributes, timestamp and offset, then key, value and headers.
+    let last = bytes.len() - 8;
+    assert_eq!(bytes[last..], [14, 0, 0, 2, 1, 2, b'y', 0]);
+    bytes[last + 3] = 10;
+    let batch = recompressed(bytes);
+    let mut check = fixture.log.client_batch_check(now(), &batch).unwrap();
+    let (mut turns, mut validated) = (0, None);
+    while validated.is_none() {
+        (turns, validated) = (turns + 1, check.go_on(&batch, &mut 40_000));
+    }
+    assert!(turns > 20, "{turns}");
+    let rebuilt = RecordBatch::parse(&validated.unwrap().unwrap().rebuilt.unwrap()).unwrap();
+    assert_eq!((rebuilt.check_crc(), rebuilt.compression()), (Ok(()), Ok(Compression::Gzip)));
+    let offsets: Vec<_> = rebuilt.iter().unwrap().map(|record| record.unwrap().offset).collect();
+    assert_eq!(offsets, [0, 1]);
 }
 
 #[test]
