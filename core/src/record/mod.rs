@@ -12,6 +12,7 @@ pub mod control;
 pub mod crc32c;
 mod error;
 mod fields;
+mod retain;
 #[cfg(test)]
 mod tests;
 pub mod validate;
