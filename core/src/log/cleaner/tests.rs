@@ -345,10 +345,10 @@ fn aborted_records_go_and_their_marker_some_time_later() {
         [(3, 1, true), (4, 0, false), (5, 1, true), (6, 1, false), (7, 1, false)],
         "markers stay for readers on their way"
     );
-    assert!(stage.log().aborted_between(0, 100).is_empty(), "nothing aborted is left to tell of");
     stage.wait(110_000);
     stage.put(&[("z", Some("8"))]);
     stage.wait(110_000);
+    assert!(stage.log().aborted_between(0, 100).is_empty(), "nothing aborted is left to tell of");
     stage.put(&[("z", Some("9"))]);
     stage.wait(LONG);
     let left = kinds(&mut stage);
@@ -475,7 +475,7 @@ fn a_pass_ends_where_its_log_is_cut_deleted_or_not_compacted_any_more() {
         if what == "truncated" {
             stage.wait(LONG);
             assert_eq!(stage.log().log_end_offset(), 50);
-            assert_eq!(stage.records().len(), 21, "it is cleaned after all");
+            assert_eq!(stage.log().cleaner_checkpoint(), Some(50), "it is cleaned after all");
         }
     }
 }
