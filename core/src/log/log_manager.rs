@@ -7,8 +7,8 @@ mod loading;
 mod tests;
 
 use super::checkpoint::{
-    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, RECOVERY_POINT_CHECKPOINT, encode_clean_shutdown,
-    encode_offsets,
+    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, RECOVERY_POINT_CHECKPOINT,
+    encode_clean_shutdown, encode_offsets,
 };
 use super::cleaner::CleanerConfig;
 use super::log_config::LogConfig;

@@ -199,7 +199,12 @@ impl LogSegment {
     }
 
     /// Sets the aborted transactions that are left of those of `replaced`, a segment with the same files.
-    pub(super) fn replace_transactions(&mut self, replaced: &Self, kept: &[AbortedTransaction], store: &mut StoreQueue) {
+    pub(super) fn replace_transactions(
+        &mut self,
+        replaced: &Self,
+        kept: &[AbortedTransaction],
+        store: &mut StoreQueue,
+    ) {
         for transaction in kept {
             self.transactions.note(*transaction);
         }

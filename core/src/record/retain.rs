@@ -1,6 +1,8 @@
 //! What the cleaner of a compacted log leaves of a batch (`MemoryRecords.filterTo`): fewer records, at their offsets.
 
-use super::batch::{ATTRIBUTES, COMPRESSION_MASK, CONTROL_BIT, DELETE_HORIZON_BIT, LOG_APPEND_TIME_BIT, TRANSACTIONAL_BIT};
+use super::batch::{
+    ATTRIBUTES, COMPRESSION_MASK, CONTROL_BIT, DELETE_HORIZON_BIT, LOG_APPEND_TIME_BIT, TRANSACTIONAL_BIT,
+};
 use super::compression::TargetCompression;
 use super::fields::{put_varint, put_varlong, varlong_size};
 use super::{BatchHeader, Compression, HEADER_LENGTH, NO_TIMESTAMP, RecordError, RecordView, TimestampType, crc32c};

@@ -135,9 +135,9 @@ impl Committed {
 
     /// The cleaner of a compacted topic may have taken the record at this offset: it was aborted, or its key has a later one.
     fn may_be_cleaned(&self, offset: Offset) -> bool {
-        self.keys.as_ref().is_some_and(|keys| {
-            self.aborted.contains(&offset) || keys.later(offset).any(|later| self.counts(later))
-        })
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| self.aborted.contains(&offset) || keys.later(offset).any(|later| self.counts(later)))
     }
 
     /// The records of a compacted topic that no cleaner may take: the last of each key, unless it is a tombstone.

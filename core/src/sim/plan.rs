@@ -63,7 +63,7 @@ impl Scenario {
         if seed.is_multiple_of(2) {
             return Self::Faults;
         }
-        match seed / 2 % 9 {
+        match seed / 2 % 10 {
             0 => Self::SeparateRoles,
             1 => Self::FailingDisks,
             2 => Self::Retention,
@@ -72,6 +72,7 @@ impl Scenario {
             5 => Self::Transactions,
             6 => Self::MetadataSnapshots,
             7 => Self::Mixed,
+            8 => Self::Compaction,
             _ => Self::EmptiedDisks,
         }
     }

@@ -77,7 +77,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
     key("listener.security.protocol.map", String, of("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, ACTED_ON, "Security protocol of each listener name."),
     key("listeners", List, of("PLAINTEXT://:9092"), ListOf(&[]), PerBroker, ACTED_ON, "Addresses this node listens on, as NAME://host:port."),
     key("log.cleaner.backoff.ms", Long, of("15000"), AtLeast(0), Cluster, ACTED_ON, "Pause of the cleaner when there is nothing to clean."),
-    key("log.cleaner.dedupe.buffer.size", Long, of("134217728"), Any, Cluster, ACTED_ON, "Memory of the cleaner's map of keys."),
+    key("log.cleaner.dedupe.buffer.size", Long, of("134217728"), Any, Cluster, ACTED_ON, "Memory of the cleaner's map of keys; here it keeps the keys themselves, no more than 16 MiB of them."),
     key("log.cleaner.delete.retention.ms", Long, of("86400000"), AtLeast(0), Cluster, ACTED_ON, "How long delete markers of a compacted topic stay readable."),
     key("log.cleaner.enable", Boolean, of("true"), Any, ReadOnly, ACTED_ON, "Whether compaction runs."),
     key("log.cleaner.io.buffer.load.factor", Double, of("0.9"), Any, Cluster, ACTED_ON, "How full the cleaner's map of keys may get."),

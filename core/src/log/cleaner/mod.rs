@@ -13,9 +13,9 @@
 
 mod offset_map;
 mod pass;
-mod transactions;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use crate::config::LogConfigDefaults;
 use crate::time::Duration;
@@ -29,12 +29,6 @@ pub(super) const TURN_BYTES: usize = 128 << 10;
 pub(super) const TURN_PAUSE: Duration = Duration::from_millis(5);
 /// Keys remembered in a pass, bytes, however large the buffer is configured: it is memory of a tab. Kafka keeps a hash of each.
 const MOST_KEY_BYTES: u64 = 16 << 20;
-
-/// Configurations of the cleaner that do not do here what they do in Kafka, and what they do.
-pub const DEVIATIONS: [(&str, &str); 1] = [(
-    "log.cleaner.dedupe.buffer.size",
-    "The keys themselves are kept, not hashes of them, and no more than 16 MiB of them; what does not fit is cleaned in another pass, as in Kafka.",
-)];
 
 /// What a broker's configs say of its cleaner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

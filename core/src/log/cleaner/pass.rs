@@ -20,6 +20,9 @@ use bytes::Bytes;
 /// What the name of a file ends with that is being written.
 const CLEANED_SUFFIX: &str = ".log.cleaned";
 
+/// So much of a group stays in memory; the rest is loaded when somebody reads it, as of any closed segment.
+const WARM_BYTES: u64 = 4 << 20;
+
 /// Why a pass cannot go on now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::log) enum Stop {
@@ -107,8 +110,13 @@ impl Cleaned {
             return None;
         }
         let bytes = Bytes::from(core::mem::take(&mut self.pending));
-        // Used longest ago: nobody has asked for it yet.
-        self.segment.cache.push_warm(self.pending_base, bytes.clone(), 0);
+        let cache = &mut self.segment.cache;
+        if cache.size() < WARM_BYTES {
+            // Used longest ago: nobody has asked for it yet.
+            cache.push_warm(self.pending_base, bytes.clone(), 0);
+        } else {
+            cache.push_cold(self.pending_base, bytes.len() as u64);
+        }
         Some(store.append(&self.file, bytes))
     }
 }
@@ -201,21 +209,24 @@ impl Pass {
         budget: &mut usize,
         store: &mut StoreQueue,
     ) -> Result<Turn, Stop> {
-        if matches!(self.stage, Stage::Map) {
-            if self.map_on(log, budget)? {
-                self.begin_cleaning(log);
-            }
-            return Ok(Turn::default());
+        if !matches!(self.stage, Stage::Map) {
+            return self.clean_on(log, budget, store);
         }
-        self.clean_on(log, budget, store)
+        if self.map_on(log, budget)? {
+            self.begin_cleaning(log);
+        } else {
+            log.release_before(self.base, self.position);
+        }
+        Ok(Turn::default())
     }
 
     /// Remembers keys; true once all of the section are, or no more fit.
-    fn map_on(&mut self, log: &UnifiedLog, budget: &mut usize) -> Result<bool, Stop> {
+    fn map_on(&mut self, log: &mut UnifiedLog, budget: &mut usize) -> Result<bool, Stop> {
         while *budget > 0 {
             let segment = log.segment(self.base).ok_or(Stop::Damaged)?;
             if self.position >= segment.size() {
                 // Behind its last batch there may be a gap.
+                log.release_before(self.base, self.position);
                 let next = log.next_base(self.base);
                 self.map.update_latest_offset(next.min(self.first_uncleanable) - 1);
                 if next >= self.first_uncleanable {
@@ -302,6 +313,7 @@ impl Pass {
             if self.position < segment.size() {
                 let chunk = segment.chunk_at(self.position)?;
                 self.clean_chunk(log, &chunk, budget, output)?;
+                log.release_before(self.base, self.position);
                 if output.pending.len() >= CHUNK_BYTES {
                     // The next turn has to wait for it: storing may be slower than cleaning.
                     turn.awaits = output.flush(store);

@@ -207,7 +207,9 @@ impl Stage {
     }
 
     fn checkpoint(&self) -> Option<String> {
-        self.disk.file(crate::log::checkpoint::CLEANER_CHECKPOINT).map(|bytes| String::from_utf8_lossy(bytes).to_string())
+        self.disk
+            .file(crate::log::checkpoint::CLEANER_CHECKPOINT)
+            .map(|bytes| String::from_utf8_lossy(bytes).to_string())
     }
 }
 
@@ -352,7 +354,11 @@ fn aborted_records_go_and_their_marker_some_time_later() {
     stage.put(&[("z", Some("9"))]);
     stage.wait(LONG);
     let left = kinds(&mut stage);
-    assert_eq!(left[..2], [(4, 0, false), (5, 1, true)], "the abort marker is gone, the other one has a batch: {left:?}");
+    assert_eq!(
+        left[..2],
+        [(4, 0, false), (5, 1, true)],
+        "the abort marker is gone, the other one has a batch: {left:?}"
+    );
     stage.restart(&config());
     assert_eq!(stage.log().last_stable_offset(), stage.log().log_end_offset(), "no transaction is open");
 }

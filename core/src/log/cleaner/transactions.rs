@@ -2,8 +2,8 @@
 
 use crate::ids::ProducerId;
 use crate::log::AbortedTransaction;
-use crate::record::control::ControlRecordType;
 use crate::record::BatchHeader;
+use crate::record::control::ControlRecordType;
 use crate::sorted::{SortedMap, SortedSet, sort_by_key};
 use alloc::vec::Vec;
 

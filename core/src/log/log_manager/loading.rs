@@ -1,7 +1,8 @@
 //! Opening the logs when a node starts: first the checkpoints of each directory, then its partitions, a few at a time.
 
 use super::super::checkpoint::{
-    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, decode_clean_shutdown, decode_offsets,
+    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, decode_clean_shutdown,
+    decode_offsets,
 };
 use super::super::loader::{LoadContext, LogLoader};
 use super::super::storage::{FilePath, LogDirectory, StoreCommand, StoreQueue};

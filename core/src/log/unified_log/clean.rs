@@ -68,10 +68,8 @@ impl UnifiedLog {
             if limit >= active_base { active_base } else { self.segments[self.segment_of(limit)].base_offset };
         let before = |offset: Offset| self.segments.iter().take_while(move |segment| segment.base_offset < offset);
         let dirty_from = self.segments[self.segment_of(first_dirty)].base_offset;
-        let dirty_bytes = before(first_uncleanable)
-            .filter(|segment| segment.base_offset >= dirty_from)
-            .map(LogSegment::size)
-            .sum();
+        let dirty_bytes =
+            before(first_uncleanable).filter(|segment| segment.base_offset >= dirty_from).map(LogSegment::size).sum();
         let clean_bytes: u64 = before(first_dirty).map(LogSegment::size).sum();
         let oldest = dirty.iter().filter_map(LogSegment::first_batch_timestamp).filter(|&time| time > 0).min();
         let overdue = now.wall_ms.saturating_sub(self.config.max_compaction_lag_ms.max(0));
@@ -88,6 +86,12 @@ impl UnifiedLog {
     pub(in super::super) fn segment(&self, base_offset: Offset) -> Option<&LogSegment> {
         let index = self.segments.binary_search_by_key(&base_offset, |segment| segment.base_offset).ok()?;
         self.segments.get(index)
+    }
+
+    /// What was loaded of the segment with this base offset before `position` was read.
+    pub(in super::super) fn release_before(&mut self, base_offset: Offset, position: u64) {
+        let index = self.segment_of(base_offset);
+        self.segments[index].cache.release_before(position);
     }
 
     /// The segment that holds `offset`, or would.
@@ -136,9 +140,7 @@ impl UnifiedLog {
                         && index <= most_index
                         && time_index <= most_index
                         && (sizes.0 == 0
-                            || group
-                                .first()
-                                .is_some_and(|first| last_offset - first <= Offset::from(i32::MAX))) =>
+                            || group.first().is_some_and(|first| last_offset - first <= Offset::from(i32::MAX))) =>
                 {
                     group.push(segment.base_offset);
                 }
@@ -163,9 +165,10 @@ impl UnifiedLog {
     ) {
         let first = self.segments.partition_point(|segment| segment.base_offset < cleaned.base_offset);
         let all = first..first + group.len();
-        let is_there = self.segments.get(all.clone()).is_some_and(|found| {
-            found.iter().zip(group).all(|(segment, base)| segment.base_offset == *base)
-        });
+        let is_there = self
+            .segments
+            .get(all.clone())
+            .is_some_and(|found| found.iter().zip(group).all(|(segment, base)| segment.base_offset == *base));
         if !is_there {
             store.push(StoreCommand::Delete { file });
             return;
