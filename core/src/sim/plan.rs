@@ -343,9 +343,11 @@ impl Plan {
         let mut topic = lasting("profiles", 2);
         topic.configs.push(("cleanup.policy", ["compact", "compact,delete"][rng.below(2) as usize].into()));
         topic.configs.push(("min.cleanable.dirty.ratio", ["0", "0.3"][rng.below(2) as usize].into()));
+        topic.configs.push(("segment.ms", format!("{}", [80, 300, 1_500][rng.below(3) as usize])));
         topic.is_compacted = true;
         self.topics.push(topic);
-        self.changes.push(property("log.roll.ms", [100, 400, 1_500][rng.below(3) as usize]));
+        // Of the coordinators' topics. A consumer gets one segment at a time, so that of small ones it would be behind for long.
+        self.changes.push(property("log.roll.ms", [500, 1_500][rng.below(2) as usize]));
         self.changes.push(property("log.cleaner.backoff.ms", [20, 150, 1_000][rng.below(3) as usize]));
         self.changes.push(property("log.cleaner.delete.retention.ms", [0, 700, 86_400_000][rng.below(3) as usize]));
         if rng.chance(1, 3) {

@@ -1,14 +1,14 @@
 //! The log cleaner: of each key of a compacted log it leaves the last record (`cleanup.policy=compact`).
 //!
-//! A [`Pass`] cleans one log, in turns: first it reads the dirty section, from where the last pass ended, and remembers the last
-//! offset of each key ([`OffsetMap`]); then it copies group after group of closed segments, without what is superseded, to a
+//! A `Pass` cleans one log, in turns: first it reads the dirty section, from where the last pass ended, and remembers the last
+//! offset of each key (`OffsetMap`); then it copies group after group of closed segments, without what is superseded, to a
 //! file of its own. Each group takes the place of its segments in one batch of store commands, so that a crash leaves the
 //! segments or what was cleaned of them, and of a file that was not finished only its `.cleaned` name, which the next start
-//! deletes. Kafka's `.swap` is never seen for that. Offsets stay what they were. [`transactions`] decides about aborted records
+//! deletes. Kafka's `.swap` is never seen for that. Offsets stay what they were. `transactions` decides about aborted records
 //! and markers.
 //!
 //! # Architecture Invariant
-//! A pass keeps no reference to the log. Before each turn it is compared with the log ([`Pass::is_of`]): one that was cut,
+//! A pass keeps no reference to the log. Before each turn it is compared with the log (`Pass::is_of`): one that was cut,
 //! moved, made anew, or is not to be compacted any more ends it, and nothing of it remains but groups already cleaned.
 
 mod offset_map;
