@@ -142,7 +142,7 @@ impl Committed {
 
     /// The records of a compacted topic that no cleaner may take: the last of each key, unless it is a tombstone.
     pub fn lasting_records(&self) -> impl Iterator<Item = Offset> {
-        let all = self.keys.iter().flat_map(|keys| keys.all());
+        let all = self.keys.iter().flat_map(Keys::all);
         all.filter_map(|offsets| offsets.iter().rev().find(|offset| self.counts(**offset)).copied())
             .filter(|offset| *offset >= self.start && self.keys.as_ref().is_some_and(|keys| keys.has_value(*offset)))
     }

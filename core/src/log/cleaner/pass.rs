@@ -13,6 +13,7 @@ use crate::record::compression::{Decompressor, MAX_UNCOMPRESSED};
 use crate::record::{BatchHeader, Compression, RecordError, RecordView};
 use crate::time::Now;
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -71,7 +72,7 @@ enum Stage {
     /// Keys of the dirty section are remembered.
     Map,
     /// Segments are copied: the groups to come, by base offsets, the present one first; its segments to come; what is written.
-    Clean { groups: VecDeque<Vec<Offset>>, rest: VecDeque<Offset>, cleaned: Option<Cleaned> },
+    Clean { groups: VecDeque<Vec<Offset>>, rest: VecDeque<Offset>, cleaned: Option<Box<Cleaned>> },
 }
 
 /// A group of segments as far as it is cleaned.
@@ -194,8 +195,8 @@ impl Pass {
 
     /// Gives it up: deletes what was not finished.
     pub(in crate::log) fn abort(self, store: &mut StoreQueue) {
-        if let Stage::Clean { cleaned: Some(Cleaned { file, .. }), .. } = self.stage {
-            store.push(StoreCommand::Delete { file });
+        if let Stage::Clean { cleaned: Some(cleaned), .. } = self.stage {
+            store.push(StoreCommand::Delete { file: cleaned.file });
         }
     }
 
@@ -293,7 +294,7 @@ impl Pass {
         log: &mut UnifiedLog,
         budget: &mut usize,
         store: &mut StoreQueue,
-        (groups, rest, cleaned): (&mut VecDeque<Vec<Offset>>, &mut VecDeque<Offset>, &mut Option<Cleaned>),
+        (groups, rest, cleaned): (&mut VecDeque<Vec<Offset>>, &mut VecDeque<Offset>, &mut Option<Box<Cleaned>>),
         turn: &mut Turn,
     ) -> Result<(), Stop> {
         while *budget > 0 {
@@ -301,13 +302,12 @@ impl Pass {
                 turn.is_done = true;
                 return Ok(());
             };
-            let output = match cleaned {
-                Some(output) => output,
-                None => {
-                    rest.extend(group);
-                    self.begin_segment(log, rest);
-                    cleaned.insert(Cleaned::new(log, group, store).ok_or(Stop::Damaged)?)
-                }
+            let output = if let Some(output) = cleaned {
+                output
+            } else {
+                rest.extend(group);
+                self.begin_segment(log, rest);
+                cleaned.insert(Box::new(Cleaned::new(log, group, store).ok_or(Stop::Damaged)?))
             };
             let segment = log.segment(self.base).ok_or(Stop::Damaged)?;
             if self.position < segment.size() {
@@ -322,7 +322,7 @@ impl Pass {
             } else if !self.begin_segment(log, rest) {
                 output.flush(store);
                 if let Some(done) = cleaned.take() {
-                    let Cleaned { mut segment, file, transactions, .. } = done;
+                    let Cleaned { mut segment, file, transactions, .. } = *done;
                     segment.cache.seal();
                     log.replace_segments(segment, &transactions, group, file, store);
                 }

@@ -32,16 +32,12 @@ impl CleanedTransactions {
         if !header.is_transactional() {
             return false;
         }
-        match self.aborted.get_mut(&header.producer_id) {
-            Some((_, is_there)) => {
-                *is_there = true;
-                true
-            }
-            None => {
-                self.committed.insert(header.producer_id);
-                false
-            }
+        if let Some((_, is_there)) = self.aborted.get_mut(&header.producer_id) {
+            *is_there = true;
+            return true;
         }
+        self.committed.insert(header.producer_id);
+        false
     }
 
     /// Reads a control batch: true where it ends a transaction of which nothing else is left. An aborted one of which there is

@@ -27,8 +27,8 @@ pub(in super::super) struct CleanableOffsets {
 
 impl CleanableOffsets {
     /// How much of it is dirty, in millionths.
-    pub(in super::super) const fn dirty_millionths(&self) -> u64 {
-        if self.total_bytes == 0 { 0 } else { self.dirty_bytes.saturating_mul(1_000_000) / self.total_bytes }
+    pub(in super::super) fn dirty_millionths(&self) -> u64 {
+        self.dirty_bytes.saturating_mul(1_000_000).checked_div(self.total_bytes).unwrap_or_default()
     }
 }
 

@@ -54,7 +54,7 @@ impl Model {
         for (offset, written) in self.written.iter().filter(|(_, written)| !written.aborted) {
             last.insert(&written.key, (*offset, written.value.is_some()));
         }
-        for (key, (offset, has_value)) in last.iter() {
+        for (key, (offset, has_value)) in &last {
             assert!(!has_value || there.contains(offset), "seed {seed}: {key} at {offset}");
         }
         let aborted = self.written.iter().filter(|(offset, written)| written.aborted && there.contains(*offset));
@@ -102,7 +102,7 @@ fn run(seed: u64) -> usize {
                 stage.restart(&config);
                 stage.manager.set_cleaner_config(stage.cleaner);
                 // After one that loses nothing.
-                for (producer, sequence) in model.sequences.iter() {
+                for (producer, sequence) in &model.sequences {
                     let entry = stage.log().producer_state().producers().get(producer).cloned();
                     assert_eq!(entry.map(|entry| entry.last_sequence()), Some(*sequence), "seed {seed}: {producer}");
                 }
