@@ -113,22 +113,7 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "시작하는 브로커가 등록을 포기하기까지 시도하는 시간.",
     ),
     ("Metrics plug-ins: not acted on.", "메트릭 플러그인: 적용하지 않습니다."),
-    ("Pause of the cleaner when there is nothing to clean.", "정리할 것이 없을 때 클리너가 쉬는 시간."),
-    ("Memory of the cleaner's map of keys.", "클리너의 키 맵이 쓰는 메모리."),
-    ("How long delete markers of a compacted topic stay readable.", "압축 토픽의 삭제 표시를 읽을 수 있는 시간."),
-    ("Whether compaction runs.", "컴팩션을 하는지 여부."),
-    ("How full the cleaner's map of keys may get.", "클리너의 키 맵을 채울 수 있는 비율."),
     ("Memory of the cleaner's read and write buffers.", "클리너의 읽기·쓰기 버퍼 메모리."),
-    ("Most bytes per second the cleaner reads and writes.", "클리너가 1초에 읽고 쓰는 최대 바이트."),
-    (
-        "Age after which a record is compacted even in a mostly clean log.",
-        "거의 정리된 로그에서도 레코드를 컴팩션하는 나이.",
-    ),
-    ("Part of a log that must be dirty before it is compacted.", "컴팩션하기 전에 정리되지 않아야 하는 로그의 비율."),
-    (
-        "Age before which a record is never compacted away.",
-        "이 나이가 되기 전에는 레코드를 컴팩션으로 없애지 않습니다.",
-    ),
     ("Cleaner threads; a virtual broker has one loop.", "클리너 스레드 수. 가상 브로커는 루프 하나로 돕니다."),
     (
         "A broker that cannot tell the controller of a failed directory for this long stops.",
@@ -217,6 +202,5 @@ pub(crate) const KOREAN: &[(&str, &str)] = &[
         "Age kept locally with tiered storage; -2 for retention.ms.",
         "계층형 저장소에서 로컬에 두는 기간. -2면 retention.ms를 따릅니다.",
     ),
-    ("Part of the log that must be dirty before it is compacted.", "컴팩션하기 전에 정리되지 않아야 하는 로그의 비율."),
     ("Random part taken off the age at which a segment is closed.", "세그먼트를 닫는 나이에서 무작위로 빼는 시간."),
 ];

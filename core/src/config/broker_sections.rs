@@ -210,6 +210,14 @@ pub struct LogConfigDefaults {
     pub add_partitions_to_txn_retry_backoff: Duration,
     /// `add.partitions.to.txn.retry.backoff.max.ms`.
     pub add_partitions_to_txn_retry_backoff_max: Duration,
+    /// `log.cleaner.enable`.
+    pub cleaner_enable: bool,
+    /// `log.cleaner.backoff.ms`.
+    pub cleaner_backoff: Duration,
+    /// Bytes of keys the cleaner remembers: `log.cleaner.dedupe.buffer.size`, as full as `log.cleaner.io.buffer.load.factor` says.
+    pub cleaner_buffer_bytes: u64,
+    /// `log.cleaner.io.max.bytes.per.second`, a whole number.
+    pub cleaner_bytes_per_second: u64,
 }
 
 impl LogConfigDefaults {
@@ -221,6 +229,13 @@ impl LogConfigDefaults {
             transaction_partition_verification_enable: values.boolean("transaction.partition.verification.enable"),
             add_partitions_to_txn_retry_backoff: values.millis("add.partitions.to.txn.retry.backoff.ms"),
             add_partitions_to_txn_retry_backoff_max: values.millis("add.partitions.to.txn.retry.backoff.max.ms"),
+            cleaner_enable: values.boolean("log.cleaner.enable"),
+            cleaner_backoff: values.millis("log.cleaner.backoff.ms"),
+            cleaner_buffer_bytes: u64::try_from(values.long("log.cleaner.dedupe.buffer.size"))
+                .unwrap_or_default()
+                .saturating_mul(values.scaled("log.cleaner.io.buffer.load.factor", 3).min(1000))
+                / 1000,
+            cleaner_bytes_per_second: values.scaled("log.cleaner.io.max.bytes.per.second", 0),
         }
     }
 }

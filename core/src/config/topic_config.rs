@@ -91,10 +91,14 @@ pub struct TopicConfig {
     pub cleanup_policy: CleanupPolicy,
     /// `compression.type`, with the level of that codec.
     pub compression: TargetCompression,
+    /// `delete.retention.ms`.
+    pub delete_retention_ms: i64,
     /// `flush.messages`; 1 makes every acknowledged record durable.
     pub flush_messages: i64,
     /// `index.interval.bytes`.
     pub index_interval_bytes: i32,
+    /// `max.compaction.lag.ms`.
+    pub max_compaction_lag_ms: i64,
     /// `max.message.bytes`.
     pub max_message_bytes: i32,
     /// `message.timestamp.type`.
@@ -103,6 +107,10 @@ pub struct TopicConfig {
     pub message_timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub message_timestamp_after_max_ms: i64,
+    /// `min.cleanable.dirty.ratio`, in millionths.
+    pub min_cleanable_dirty_millionths: u64,
+    /// `min.compaction.lag.ms`.
+    pub min_compaction_lag_ms: i64,
     /// `min.insync.replicas`.
     pub min_insync_replicas: i32,
     /// `retention.bytes`; -1 for no limit.
@@ -141,8 +149,10 @@ impl TopicConfig {
         Self {
             cleanup_policy: CleanupPolicy { compact: has("compact"), delete: has("delete") },
             compression: target_compression(values),
+            delete_retention_ms: values.long("delete.retention.ms"),
             flush_messages: values.long("flush.messages"),
             index_interval_bytes: values.int("index.interval.bytes"),
+            max_compaction_lag_ms: values.long("max.compaction.lag.ms"),
             max_message_bytes: values.int("max.message.bytes"),
             message_timestamp_type: match values.text("message.timestamp.type") {
                 Some(text) if text == *"LogAppendTime" => TimestampType::LogAppendTime,
@@ -150,6 +160,8 @@ impl TopicConfig {
             },
             message_timestamp_before_max_ms: values.long("message.timestamp.before.max.ms"),
             message_timestamp_after_max_ms: values.long("message.timestamp.after.max.ms"),
+            min_cleanable_dirty_millionths: values.scaled("min.cleanable.dirty.ratio", 6),
+            min_compaction_lag_ms: values.long("min.compaction.lag.ms"),
             min_insync_replicas: values.int("min.insync.replicas"),
             retention_bytes: values.long("retention.bytes"),
             retention_ms: values.long("retention.ms"),

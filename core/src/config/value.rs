@@ -77,6 +77,14 @@ impl Values {
         Duration::from_millis(u64::try_from(self.long(name)).unwrap_or(0))
     }
 
+    /// The whole part of a DOUBLE times `10^places`.
+    pub(super) fn scaled(&self, name: &str, places: i32) -> u64 {
+        match self.value(name) {
+            Value::Double(number) => number.scaled(places),
+            _ => 0,
+        }
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<Str> {
         match self.value(name) {
             Value::Text(text) => Some(text.clone()),

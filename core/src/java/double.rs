@@ -67,6 +67,26 @@ impl Double {
             _ => Self::Finite { is_negative, digits, point },
         })
     }
+
+    /// The whole part of it times `10^places`, at least 0 and at most the largest there is.
+    pub fn scaled(self, places: i32) -> u64 {
+        match self {
+            Self::Infinite { is_negative: false } => u64::MAX,
+            Self::Finite { is_negative: false, digits, point } => {
+                let length = digits.checked_ilog10().map_or(1, |log| log as i32 + 1);
+                let exponent = point.saturating_sub(length).saturating_add(places);
+                let power = 10_u64.checked_pow(exponent.unsigned_abs());
+                if exponent < 0 {
+                    power.map_or(0, |power| digits / power)
+                } else if digits == 0 {
+                    0
+                } else {
+                    power.map_or(u64::MAX, |power| digits.saturating_mul(power))
+                }
+            }
+            Self::NotANumber | Self::Infinite { .. } | Self::Finite { .. } => 0,
+        }
+    }
 }
 
 impl PartialOrd for Double {
@@ -157,6 +177,24 @@ mod tests {
         }
         for text in ["", ".", "x", "1,5", "1e", "e5", "0x10", "1 2", "--1", "1.2.3"] {
             assert_eq!(Double::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_parts_are_scaled_and_stay_within_bounds() {
+        for (text, places, expected) in [
+            ("0.5", 6, 500_000),
+            ("1", 6, 1_000_000),
+            ("0.0000004", 6, 0),
+            ("123456.789", 0, 123_456),
+            ("0", 18, 0),
+            ("-3", 2, 0),
+            ("1e300", 0, u64::MAX),
+            ("1e-300", 6, 0),
+            ("Infinity", 0, u64::MAX),
+            ("NaN", 0, 0),
+        ] {
+            assert_eq!(Double::parse(text).map(|number| number.scaled(places)), Some(expected), "{text}");
         }
     }
 

@@ -273,6 +273,15 @@ impl SegmentCache {
         })
     }
 
+    /// What was loaded before `position` was read: it may go, and first.
+    pub fn release_before(&mut self, position: u64) {
+        for chunk in self.chunks.iter_mut().take_while(|chunk| chunk.end() <= position) {
+            if chunk.pinned_until.take().is_some() {
+                chunk.last_used = 0;
+            }
+        }
+    }
+
     /// Index of the last chunk that begins at or before `position`.
     fn index_at(&self, position: u64) -> usize {
         self.chunks.partition_point(|chunk| chunk.position <= position).saturating_sub(1)

@@ -13,6 +13,8 @@ pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_CHECKPOINT: &str = "log-start-offset-checkpoint";
 /// High watermark of each log.
 pub const HIGH_WATERMARK_CHECKPOINT: &str = "replication-offset-checkpoint";
+/// Up to where each compacted log is cleaned.
+pub const CLEANER_CHECKPOINT: &str = "cleaner-offset-checkpoint";
 /// Says that the directory was left in order, and by which broker epoch (KIP-966).
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 

@@ -110,6 +110,11 @@ impl TimeIndex {
         self.entries.last().copied()
     }
 
+    /// The first entry's timestamp.
+    pub fn first(&self) -> Option<i64> {
+        self.entries.first().map(|&(timestamp, _)| timestamp)
+    }
+
     /// Removes the entries of relative offsets at or after `relative_offset`.
     pub fn truncate(&mut self, relative_offset: u32) {
         self.entries.retain(|&(_, offset)| offset < relative_offset);

@@ -27,6 +27,14 @@ pub struct LogConfig {
     pub delete: bool,
     /// `cleanup.policy` contains `compact`.
     pub compact: bool,
+    /// `delete.retention.ms`.
+    pub delete_retention_ms: i64,
+    /// `min.cleanable.dirty.ratio`, in millionths.
+    pub min_cleanable_dirty_millionths: u64,
+    /// `min.compaction.lag.ms`.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`.
+    pub max_compaction_lag_ms: i64,
     /// `compression.type` with its level.
     pub compression: TargetCompression,
     /// `message.timestamp.type`.
@@ -53,6 +61,10 @@ impl Default for LogConfig {
             retention_bytes: None,
             delete: true,
             compact: false,
+            delete_retention_ms: 86_400_000,
+            min_cleanable_dirty_millionths: 500_000,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
             compression: TargetCompression::Producer,
             message_timestamp_type: TimestampType::CreateTime,
             message_timestamp_before_max_ms: i64::MAX,

@@ -1,17 +1,20 @@
 //! [`LogManager`]: all logs of all log directories of a node.
 
+mod cleaning;
 mod future;
 mod loading;
 #[cfg(test)]
 mod tests;
 
 use super::checkpoint::{
-    CLEAN_SHUTDOWN, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, RECOVERY_POINT_CHECKPOINT, encode_clean_shutdown,
-    encode_offsets,
+    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, RECOVERY_POINT_CHECKPOINT,
+    encode_clean_shutdown, encode_offsets,
 };
+use super::cleaner::CleanerConfig;
 use super::log_config::LogConfig;
 use super::storage::{FileRange, LogDirectory, StoreCommand, StoreQueue, Ticket};
 use super::unified_log::{DeletedSegments, UnifiedLog};
+use crate::apart::apart;
 use crate::event::Event;
 use crate::ids::{Offset, TopicPartition, Uuid};
 use crate::protocol::ErrorCode;
@@ -20,9 +23,11 @@ use crate::text::Str;
 use crate::time::{Duration, Instant, Now};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use cleaning::Cleaning;
 use future::Replaced;
 use loading::Loading;
 
+pub use cleaning::CleaningOutput;
 pub(crate) use future::newness;
 pub use future::{Copied, CopyError, future_directory_name_length};
 
@@ -44,6 +49,8 @@ pub struct LogManagerConfig {
     pub initial_task_delay: Duration,
     /// Bytes of all logs that may be in memory.
     pub memory_budget: u64,
+    /// The cleaner of compacted logs.
+    pub cleaner: CleanerConfig,
 }
 
 impl Default for LogManagerConfig {
@@ -53,6 +60,7 @@ impl Default for LogManagerConfig {
             retention_check_interval: Duration::from_mins(5),
             initial_task_delay: Duration::from_secs(30),
             memory_budget: 64 * 1024 * 1024,
+            cleaner: CleanerConfig::default(),
         }
     }
 }
@@ -95,6 +103,7 @@ pub struct LogManager {
     /// Where a log goes that is not there yet.
     preferred: SortedMap<TopicPartition, usize>,
     loading: Loading,
+    cleaning: Cleaning,
     previous_broker_epoch: Option<i64>,
     use_clock: u64,
     budget_checked: u64,
@@ -122,6 +131,7 @@ impl LogManager {
             duplicates: Vec::new(),
             preferred: SortedMap::new(),
             loading: Loading::new(directories),
+            cleaning: Cleaning::new(now, config.cleaner),
             previous_broker_epoch: None,
             use_clock: 0,
             budget_checked: 0,
@@ -236,6 +246,7 @@ impl LogManager {
             }
         }
         self.stored_future(directory, ticket);
+        self.stored_cleaned(directory, ticket);
         moved
     }
 
@@ -272,6 +283,7 @@ impl LogManager {
             (self.next_producer_expiration, "producer id expiration"),
         ]
         .into_iter()
+        .chain(self.next_cleaning().map(|at| (at, "log cleaner")))
         .min_by_key(|&(at, _)| at)
     }
 
@@ -289,22 +301,14 @@ impl LogManager {
         if core::mem::take(&mut self.checkpoints_stale) {
             self.checkpoint_high_watermarks(stores);
             self.checkpoint_log_offsets(stores);
+            self.checkpoint_cleaned(stores);
         }
         if self.next_retention <= now.monotonic {
             self.next_retention = now.monotonic + self.config.retention_check_interval;
-            for log in self.logs.values_mut().chain(self.futures.values_mut()) {
-                if let Some(store) = stores.get_mut(log.directory()) {
-                    for DeletedSegments { cause, segments, bytes } in log.delete_retention(now, store) {
-                        self.events.push_back(Event::SegmentsDeleted {
-                            partition: log.topic_partition().clone(),
-                            segments,
-                            bytes,
-                            log_start_offset: log.log_start_offset(),
-                            cause,
-                        });
-                    }
-                }
-            }
+            self.delete_old_segments(now, false, stores);
+        }
+        if self.is_cleaning_due(now.monotonic) {
+            apart(|| self.clean(now, stores));
         }
         if self.next_checkpoint <= now.monotonic {
             self.next_checkpoint = now.monotonic + CHECKPOINT_INTERVAL;
@@ -314,6 +318,23 @@ impl LogManager {
             self.next_producer_expiration = now.monotonic + PRODUCER_EXPIRATION_INTERVAL;
             for log in self.logs.values_mut().chain(self.futures.values_mut()) {
                 log.expire_producers(now);
+            }
+        }
+    }
+
+    /// Deletes what retention does not keep, of compacted logs or of the others: the cleaner does it for its own.
+    fn delete_old_segments(&mut self, now: Now, compacted: bool, stores: &mut [StoreQueue]) {
+        let all = self.logs.values_mut().chain(self.futures.values_mut());
+        for log in all.filter(|log| log.config().compact == compacted) {
+            let Some(store) = stores.get_mut(log.directory()) else { continue };
+            for DeletedSegments { cause, segments, bytes } in log.delete_retention(now, store) {
+                self.events.push_back(Event::SegmentsDeleted {
+                    partition: log.topic_partition().clone(),
+                    segments,
+                    bytes,
+                    log_start_offset: log.log_start_offset(),
+                    cause,
+                });
             }
         }
     }
@@ -338,6 +359,7 @@ impl LogManager {
         if !self.is_loaded() {
             return;
         }
+        self.abort_cleaning(stores);
         for log in self.logs.values_mut().chain(self.futures.values_mut()) {
             if let Some(store) = stores.get_mut(log.directory()) {
                 log.close(store);

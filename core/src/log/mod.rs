@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod checkpoint;
+pub mod cleaner;
 pub mod indexes;
 pub mod leader_epoch_cache;
 pub mod loader;

@@ -113,6 +113,17 @@ impl LogSegment {
         self.records?.checked_sub(found.ok().and(below)?)
     }
 
+    /// Timestamp of its first batch; of a segment opened by its indexes the first that they tell.
+    pub(super) fn first_batch_timestamp(&self) -> Option<i64> {
+        self.first_timestamp.or_else(|| self.time_index.first())
+    }
+
+    /// Where a search for `offset` begins.
+    pub(super) fn position_before(&self, offset: Offset) -> u64 {
+        let index = u64::from(self.offset_index.lookup(self.relative(offset)));
+        index.max(self.cache.position_before(offset))
+    }
+
     /// What retention by time goes by.
     pub const fn largest_timestamp(&self) -> i64 {
         if self.max_timestamp >= 0 { self.max_timestamp } else { self.created_ms }
@@ -187,6 +198,21 @@ impl LogSegment {
         self.transactions.append(aborted, &file, store);
     }
 
+    /// Sets the aborted transactions that are left of those of `replaced`, a segment with the same files.
+    pub(super) fn replace_transactions(
+        &mut self,
+        replaced: &Self,
+        kept: &[AbortedTransaction],
+        store: &mut StoreQueue,
+    ) {
+        for transaction in kept {
+            self.transactions.note(*transaction);
+        }
+        let file = self.path(TRANSACTION_INDEX_SUFFIX);
+        let stored = Some(&replaced.transactions).filter(|stored| stored.has_file());
+        self.transactions.settle(stored, &file, store);
+    }
+
     /// Forgets the aborted transactions whose marker is at or after `offset`.
     pub fn truncate_transactions(&mut self, offset: Offset, store: &mut StoreQueue) {
         let file = self.path(TRANSACTION_INDEX_SUFFIX);
@@ -238,9 +264,7 @@ impl LogSegment {
 
     /// Position and header of the first batch that ends at or after `offset`.
     pub fn find(&self, offset: Offset) -> Result<Option<(u64, BatchHeader)>, Cold> {
-        let index = u64::from(self.offset_index.lookup(self.relative(offset)));
-        let start = index.max(self.cache.position_before(offset));
-        self.walk(start, |header, _| header.last_offset() >= offset)
+        self.walk(self.position_before(offset), |header, _| header.last_offset() >= offset)
     }
 
     /// Position and header of the first batch from `start` on that satisfies `wanted`.

@@ -2,6 +2,7 @@
 
 mod append;
 mod change;
+mod clean;
 mod read;
 mod tail;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use bytes::Bytes;
 
 pub use append::{AppendError, AppendInfo, AppendOrigin};
 pub use change::DeletedSegments;
+pub(super) use clean::CleanableOffsets;
 pub use read::Read;
 pub use tail::{SeenRecord, TailMemory};
 
@@ -65,6 +67,8 @@ pub struct UnifiedLog {
     /// What was handed to storage and is not answered yet: ticket and the end of what is stored with it.
     unstored: VecDeque<(Ticket, Offset)>,
     use_clock: u64,
+    cleaner_checkpoint: Option<Offset>,
+    cuts: u64,
     /// Log start or high watermark went back, so what the checkpoint files of its directory say is wrong.
     checkpoints_stale: bool,
 }
@@ -152,6 +156,8 @@ impl UnifiedLog {
             snapshots: loaded.snapshots,
             unstored: VecDeque::new(),
             use_clock: 0,
+            cleaner_checkpoint: None,
+            cuts: 0,
             checkpoints_stale: false,
         };
         log.producers.high_watermark_advanced(log.high_watermark);

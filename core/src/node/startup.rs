@@ -20,6 +20,7 @@ use crate::coordinator::group::{GroupConfig, GroupCoordinator};
 use crate::coordinator::transaction::{TransactionConfig, TransactionCoordinator};
 use crate::event::Event;
 use crate::ids::{Offset, Uuid};
+use crate::log::cleaner::CleanerConfig;
 use crate::log::log_config::LogConfig;
 use crate::log::log_manager::{LogManager, LogManagerConfig};
 use crate::log::storage::{FileRange, LogDirectory, StoreQueue, Ticket};
@@ -267,6 +268,7 @@ impl Startup {
                 default_log: topic.log,
                 retention_check_interval: log.retention_check_interval,
                 initial_task_delay: log.initial_task_delay,
+                cleaner: CleanerConfig::new(log),
                 ..Default::default()
             };
             let mut logs = LogManager::new(now, config, &self.directories);

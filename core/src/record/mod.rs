@@ -13,6 +13,7 @@ pub mod crc32c;
 mod error;
 mod fields;
 mod recompression;
+mod retain;
 #[cfg(test)]
 mod tests;
 pub mod validate;

@@ -1,6 +1,7 @@
 //! [`History`]: what the cluster has committed, as the first replica to commit it had it. The measure of every other replica
 //! and of every client.
 
+use super::keys::Keys;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, Offset, PartitionIndex, ProducerId, Uuid};
 use crate::record::RecordBatch;
 use crate::record::control::{ControlRecordType, control_type};
@@ -80,6 +81,8 @@ pub struct Committed {
     ended: Vec<EndedTransaction>,
     /// Records of transactions that were aborted.
     aborted: BTreeSet<Offset>,
+    /// Of a compacted topic.
+    keys: Option<Keys>,
 }
 
 /// A transaction without an end, as far as it is committed.
@@ -126,7 +129,43 @@ impl Committed {
         if from >= to {
             return None;
         }
-        self.records.range(from..to).map(|(offset, _)| *offset).find(|offset| !read_committed || self.counts(*offset))
+        let is_seen = |offset: Offset| (!read_committed || self.counts(offset)) && !self.may_be_cleaned(offset);
+        self.records.range(from..to).map(|(offset, _)| *offset).find(|offset| is_seen(*offset))
+    }
+
+    /// The cleaner of a compacted topic may have taken the record at this offset: it was aborted, or its key has a later one.
+    fn may_be_cleaned(&self, offset: Offset) -> bool {
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| self.aborted.contains(&offset) || keys.later(offset).any(|later| self.counts(later)))
+    }
+
+    /// The records of a compacted topic that no cleaner may take: the last of each key, unless it is a tombstone.
+    pub fn lasting_records(&self) -> impl Iterator<Item = Offset> {
+        let all = self.keys.iter().flat_map(Keys::all);
+        all.filter_map(|offsets| offsets.iter().rev().find(|offset| self.counts(**offset)).copied())
+            .filter(|offset| *offset >= self.start && self.keys.as_ref().is_some_and(|keys| keys.has_value(*offset)))
+    }
+
+    /// A batch is one that was committed, or what a cleaner left of such.
+    pub fn check(&self, batch: &RecordBatch) -> Result<(), String> {
+        let mark = Mark::of(batch);
+        let index = self.batches.partition_point(|known| known.base_offset < mark.base_offset);
+        match self.batches.get(index) {
+            Some(known) if *known == mark => Ok(()),
+            known => self
+                .check_cleaned(known, batch)
+                .map_err(|what| format!("it has {mark:?} where {known:?} was committed: {what}")),
+        }
+    }
+
+    /// What a cleaner left of the batch that was committed: the same range, and no record that was not in it.
+    fn check_cleaned(&self, known: Option<&Mark>, batch: &RecordBatch) -> Result<(), String> {
+        let (mark, Some(keys)) = (Mark::of(batch), &self.keys) else { return Err("it is not compacted".into()) };
+        if known.map(|known| Mark { crc: mark.crc, ..*known }) != Some(mark) {
+            return Err("its range is another".into());
+        }
+        if batch.is_control() { Ok(()) } else { keys.check(batch) }
     }
 
     /// A record at this offset is of no transaction, or of one that was committed.
@@ -294,18 +333,24 @@ impl History {
 
     /// A replica has this batch below its high watermark: the first time it is noted, then it must be the same.
     /// `has_sequences`: producers wrote it, not a coordinator, which counts nothing.
-    pub fn commit(&mut self, partition: PartitionId, batch: &RecordBatch, has_sequences: bool) -> Result<(), String> {
+    /// `is_compacted`: cleaners may have left less of it.
+    pub fn commit(
+        &mut self,
+        partition: PartitionId,
+        batch: &RecordBatch,
+        has_sequences: bool,
+        is_compacted: bool,
+    ) -> Result<(), String> {
         let mark = Mark::of(batch);
         let committed = self.partitions.entry(partition).or_default();
+        if is_compacted {
+            committed.keys.get_or_insert_default();
+        }
         if mark.base_offset < committed.end {
             if committed.see(mark) {
                 return Ok(());
             }
-            let index = committed.batches.partition_point(|known| known.base_offset < mark.base_offset);
-            return match committed.batches.get(index) {
-                Some(known) if *known == mark => Ok(()),
-                known => Err(format!("it has {mark:?} where {known:?} was committed")),
-            };
+            return committed.check(batch);
         }
         if mark.base_offset > committed.end {
             return Err(format!("it committed {mark:?}, after {} nothing was committed", committed.end));
@@ -315,6 +360,9 @@ impl History {
         self.records += u64::from(batch.header().records_count.unsigned_abs());
         if batch.is_control() {
             return self.note_marker(partition, batch);
+        }
+        if let Some(keys) = &mut committed.keys {
+            keys.note(batch);
         }
         if has_sequences {
             self.note_sequence(partition, batch)?;

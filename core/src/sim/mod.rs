@@ -16,6 +16,7 @@ pub mod fault;
 pub mod formatting;
 pub mod history;
 pub mod invariant;
+mod keys;
 pub mod network;
 pub mod plan;
 pub mod simulation;

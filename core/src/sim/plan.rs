@@ -36,13 +36,15 @@ pub enum Scenario {
     StaticMembers,
     /// Transactions, and pipes that read, write and commit offsets in one.
     Transactions,
+    /// A compacted topic of few keys, and the coordinators' topics, all cleaned all the time.
+    Compaction,
     /// Several of the others at once.
     Mixed,
 }
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Faults,
         Self::SeparateRoles,
         Self::FailingDisks,
@@ -52,6 +54,7 @@ impl Scenario {
         Self::UncleanElection,
         Self::StaticMembers,
         Self::Transactions,
+        Self::Compaction,
         Self::Mixed,
     ];
 
@@ -60,7 +63,7 @@ impl Scenario {
         if seed.is_multiple_of(2) {
             return Self::Faults;
         }
-        match seed / 2 % 9 {
+        match seed / 2 % 10 {
             0 => Self::SeparateRoles,
             1 => Self::FailingDisks,
             2 => Self::Retention,
@@ -69,6 +72,7 @@ impl Scenario {
             5 => Self::Transactions,
             6 => Self::MetadataSnapshots,
             7 => Self::Mixed,
+            8 => Self::Compaction,
             _ => Self::EmptiedDisks,
         }
     }
@@ -85,6 +89,7 @@ impl Scenario {
             Self::UncleanElection => "unclean-election",
             Self::StaticMembers => "static-members",
             Self::Transactions => "transactions",
+            Self::Compaction => "compaction",
             Self::Mixed => "mixed",
         }
     }
@@ -108,6 +113,8 @@ pub struct LastingTopic {
     pub is_written: bool,
     /// An unclean election may lose what is committed in it.
     pub is_lossy: bool,
+    /// `cleanup.policy` has `compact`, so every record has a key.
+    pub is_compacted: bool,
 }
 
 /// A group of consumers.
@@ -234,6 +241,7 @@ impl Plan {
             Scenario::UncleanElection => plan.elect_uncleanly(&mut rng),
             Scenario::StaticMembers => plan.name_members(),
             Scenario::Transactions => plan.transact(&mut rng),
+            Scenario::Compaction => plan.compact(&mut rng),
             Scenario::Mixed => plan.mix(&mut rng),
         }
         if is_separate || scenario == Scenario::SeparateRoles {
@@ -328,6 +336,37 @@ impl Plan {
         self.pipes = 1 + rng.below(2) as u32;
         self.changes.push(property("transaction.state.log.num.partitions", 2));
         self.changes.push(property("transaction.abort.timed.out.transaction.cleanup.interval.ms", 1_000));
+    }
+
+    /// Closed segments are cleaned soon after, some with a buffer that holds few keys.
+    fn compact(&mut self, rng: &mut Rng) {
+        let mut topic = lasting("profiles", 2);
+        topic.configs.push(("cleanup.policy", ["compact", "compact,delete"][rng.below(2) as usize].into()));
+        topic.configs.push(("min.cleanable.dirty.ratio", ["0", "0.3"][rng.below(2) as usize].into()));
+        topic.configs.push(("segment.ms", format!("{}", [80, 300, 1_500][rng.below(3) as usize])));
+        topic.is_compacted = true;
+        self.topics.push(topic);
+        // Of the coordinators' topics. A consumer gets one segment at a time, so that of small ones it would be behind for long.
+        self.changes.push(property("log.roll.ms", [500, 1_500][rng.below(2) as usize]));
+        self.changes.push(property("log.cleaner.backoff.ms", [20, 150, 1_000][rng.below(3) as usize]));
+        self.changes.push(property("log.cleaner.delete.retention.ms", [0, 700, 86_400_000][rng.below(3) as usize]));
+        if rng.chance(1, 3) {
+            self.changes.push((Str::from_static("log.cleaner.io.buffer.load.factor"), "0.001".into()));
+        }
+        if rng.chance(1, 4) {
+            self.changes.push((Str::from_static("log.cleaner.io.max.bytes.per.second"), "20000".into()));
+        }
+        match rng.below(5) {
+            0 | 1 => self.transact(rng),
+            2 => self.empty_disks(rng),
+            3 => self.fail_disks(rng),
+            _ => {}
+        }
+        self.moves = self.disks > 1 && rng.chance(1, 2);
+        if self.fault_one_in == 0 {
+            self.fault_one_in = 12;
+        }
+        self.chaos += Duration::from_secs(5);
     }
 
     /// What is about disks with what is about clients.
@@ -436,7 +475,7 @@ fn controller_port(id: NodeId) -> i64 {
 }
 
 fn lasting(name: &'static str, partitions: PartitionIndex) -> LastingTopic {
-    LastingTopic { name, partitions, configs: Vec::new(), is_written: true, is_lossy: false }
+    LastingTopic { name, partitions, configs: Vec::new(), is_written: true, is_lossy: false, is_compacted: false }
 }
 
 fn group(name: &'static str, assignors: Vec<Assignor>, members: u32) -> GroupPlan {

@@ -83,6 +83,8 @@ pub struct Summary {
     pub metadata_snapshots: u64,
     /// Times a consumer found that what it would read next was deleted.
     pub skipped: u64,
+    /// Replicas of compacted topics that were cleaned.
+    pub cleaned: u64,
     /// Records committed in transactions.
     pub transactional: u64,
     /// Records that pipes read, and wrote.
@@ -211,6 +213,7 @@ impl Simulation {
             lost_partitions: self.invariants.history.lost_partitions(),
             metadata_snapshots: self.invariants.snapshots(),
             skipped: self.invariants.skipped(),
+            cleaned: self.cleaned_logs(),
             transactional: self.invariants.in_transactions().0,
             piped: self.invariants.in_transactions().1,
             restarted_members: self.members.restarted(),

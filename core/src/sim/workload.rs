@@ -163,9 +163,11 @@ impl Workload {
     pub fn record(&mut self, id: RecordId, to: Option<(&'static str, PartitionIndex)>) -> ProducerRecord {
         let lasting = self.written_topic();
         let topic = if self.rng.chance(1, 12) { self.passing() } else { lasting };
-        let key = self.rng.chance(2, 3).then(|| Bytes::from(format!("key-{}", self.rng.below(20))));
+        let topic = to.map_or(topic, |to| to.0);
+        let is_compacted = self.topics.iter().any(|known| known.name == topic && known.is_compacted);
+        let key = (is_compacted || self.rng.chance(2, 3)).then(|| Bytes::from(format!("key-{}", self.rng.below(20))));
         ProducerRecord {
-            topic: Str::from_static(to.map_or(topic, |to| to.0)),
+            topic: Str::from_static(topic),
             partition: to.map(|to| to.1),
             key,
             value: Some(id.to_value(self.rng.below(300) as usize)),
@@ -178,7 +180,9 @@ impl Workload {
     pub fn lasting_record(&mut self, id: RecordId) -> ProducerRecord {
         let topic = Str::from_static(self.written_topic());
         let value = Some(id.to_value(self.rng.below(100) as usize));
-        ProducerRecord { topic, partition: None, key: None, value, headers: Vec::new(), timestamp: None }
+        let is_compacted = self.topics.iter().any(|known| topic == *known.name && known.is_compacted);
+        let key = is_compacted.then(|| Bytes::from(format!("key-{}", id.number % 20)));
+        ProducerRecord { topic, partition: None, key, value, headers: Vec::new(), timestamp: None }
     }
 
     /// A topic that is written to without transactions.

@@ -65,7 +65,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     );
     println!(
         "{} directories failed, {} were emptied and took {} partitions along, {} unclean elections, {} deleted records skipped, {} static members came back and {} were \
-         fenced, {} records in transactions, {} piped, {} nodes got a snapshot",
+         fenced, {} records in transactions, {} piped, {} nodes got a snapshot, {} replicas were cleaned",
         total.failed_directories,
         total.emptied_directories,
         total.lost_partitions,
@@ -76,6 +76,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         total.transactional,
         total.piped,
         total.metadata_snapshots,
+        total.cleaned,
     );
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -96,6 +97,7 @@ fn add(total: &mut Summary, one: &Summary) {
     total.skipped += one.skipped;
     total.restarted_members += one.restarted_members;
     total.fenced_members += one.fenced_members;
+    total.cleaned += one.cleaned;
     total.transactional += one.transactional;
     total.piped += one.piped;
     total.metadata_snapshots += one.metadata_snapshots;

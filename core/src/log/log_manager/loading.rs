@@ -1,7 +1,8 @@
 //! Opening the logs when a node starts: first the checkpoints of each directory, then its partitions, a few at a time.
 
 use super::super::checkpoint::{
-    CLEAN_SHUTDOWN, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, decode_clean_shutdown, decode_offsets,
+    CLEAN_SHUTDOWN, CLEANER_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, decode_clean_shutdown,
+    decode_offsets,
 };
 use super::super::loader::{LoadContext, LogLoader};
 use super::super::storage::{FilePath, LogDirectory, StoreCommand, StoreQueue};
@@ -20,7 +21,7 @@ use bytes::Bytes;
 /// Logs that are loaded at the same time, so that a read is under way while another is worked on.
 const AT_ONCE: usize = 4;
 /// The files of a directory that are read before its logs.
-const FIRST: [&str; 3] = [CLEAN_SHUTDOWN, LOG_START_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT];
+const FIRST: [&str; 4] = [CLEAN_SHUTDOWN, LOG_START_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT, CLEANER_CHECKPOINT];
 
 /// A file read for its directory as a whole, or part of a log.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub(super) struct Loading {
     pending: SortedMap<u64, Pending>,
     log_starts: Vec<SortedMap<TopicPartition, Offset>>,
     high_watermarks: Vec<SortedMap<TopicPartition, Offset>>,
+    cleaned: Vec<SortedMap<TopicPartition, Offset>>,
     clean: Vec<bool>,
     /// Commands for directories, until the caller's queues are at hand.
     removed: Vec<(usize, FilePath)>,
@@ -50,6 +52,7 @@ impl Loading {
         let mut loading = Self {
             log_starts: alloc::vec![SortedMap::new(); directories.len()],
             high_watermarks: alloc::vec![SortedMap::new(); directories.len()],
+            cleaned: alloc::vec![SortedMap::new(); directories.len()],
             clean: alloc::vec![false; directories.len()],
             ..Self::default()
         };
@@ -181,11 +184,12 @@ impl LogManager {
             return;
         }
         let offsets = decode_offsets(bytes).unwrap_or_default();
-        if file == LOG_START_CHECKPOINT {
-            loading.log_starts[directory] = offsets;
-        } else {
-            loading.high_watermarks[directory] = offsets;
-        }
+        let known = match file {
+            LOG_START_CHECKPOINT => &mut loading.log_starts,
+            CLEANER_CHECKPOINT => &mut loading.cleaned,
+            _ => &mut loading.high_watermarks,
+        };
+        known[directory] = offsets;
     }
 
     fn begin_next(&mut self, now: Now) -> Option<(usize, Box<LogLoader>)> {
@@ -204,7 +208,8 @@ impl LogManager {
 
     fn finish_load(&mut self, directory: usize, loader: Box<LogLoader>, stores: &mut [StoreQueue]) {
         let Some(store) = stores.get_mut(directory) else { return };
-        let (log, report) = loader.finish(store);
+        let (mut log, report) = loader.finish(store);
+        log.set_cleaner_checkpoint(self.loading.cleaned[directory].get(log.topic_partition()).copied());
         if !self.loading.clean[directory] || report.discarded_bytes > 0 {
             self.events.push_back(Event::LogRecovered {
                 partition: log.topic_partition().clone(),

@@ -67,6 +67,7 @@ impl UnifiedLog {
         }
         self.remove_snapshots(|snapshot| snapshot > end, store);
         self.segments[index].truncate_transactions(end, store);
+        self.cut_at(end);
         self.producers = producers;
         if self.epochs.truncate_from_end(end) {
             self.store_epochs(store);
@@ -86,6 +87,7 @@ impl UnifiedLog {
         let segment = LogSegment::new(&self.directory_name, offset, now.wall_ms);
         let ticket = segment.create_files(store);
         self.segments.push(segment);
+        self.cut_at(offset);
         self.producers.clear();
         self.epochs.clear();
         self.store_epochs(store);
@@ -161,6 +163,7 @@ impl UnifiedLog {
         self.store_epochs(store);
         self.maybe_increment_high_watermark(current.high_watermark);
         self.use_clock = current.use_clock;
+        self.cleaner_checkpoint = current.cleaner_checkpoint;
         self.verifications = current.verifications.clone();
         self.checkpoints_stale = true;
         ticket
@@ -172,6 +175,7 @@ impl UnifiedLog {
         names.extend(self.snapshots.keys().map(|&offset| file_name(offset, ".snapshot").into()));
         let before: Vec<FilePath> = names.iter().map(|file| self.path(file)).collect();
         self.directory_name = name;
+        self.cuts += 1;
         for (file, name) in before.into_iter().zip(&names) {
             store.push(StoreCommand::Rename { file, to: self.path(name) });
         }
@@ -240,6 +244,7 @@ impl UnifiedLog {
             if next.is_none() {
                 self.roll(now, store);
             }
+            self.cuts += 1;
             let removed = self.segments.remove(0);
             removed.delete_files(store);
             // One at the new start stays: recovery begins with it.
@@ -252,6 +257,15 @@ impl UnifiedLog {
             deleted.bytes += removed.size();
         }
         (deleted.segments > 0).then_some(deleted)
+    }
+
+    /// Nothing is left from here on: nothing of that is cleaned, and whoever works on the segments begins anew.
+    fn cut_at(&mut self, offset: Offset) {
+        self.cuts += 1;
+        if let Some(at) = self.cleaner_checkpoint.as_mut().filter(|at| **at > offset) {
+            *at = offset;
+            self.checkpoints_stale = true;
+        }
     }
 
     /// Sets the log end, and what may not lie beyond it.
@@ -303,7 +317,7 @@ impl UnifiedLog {
         Ok(state)
     }
 
-    fn remove_snapshots(&mut self, gone: impl Fn(Offset) -> bool, store: &mut StoreQueue) {
+    pub(super) fn remove_snapshots(&mut self, gone: impl Fn(Offset) -> bool, store: &mut StoreQueue) {
         let removed: Vec<Offset> = self.snapshots.keys().copied().filter(|&offset| gone(offset)).collect();
         for offset in removed {
             self.snapshots.remove(&offset);

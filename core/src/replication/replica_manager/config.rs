@@ -58,12 +58,9 @@ impl ReplicaManagerConfig {
         }
     }
 
-    /// The log directories that take nothing new, in `image`.
-    pub fn cordoned_log_dirs(&self, image: &MetadataImage) -> Vec<Str> {
-        let dynamic = image.configs.dynamic(self.broker);
-        self.given
-            .with_dynamic(dynamic)
-            .map_or_else(|_| self.given.cordoned_log_dirs.clone(), |all| all.cordoned_log_dirs)
+    /// The broker's configs in `image`, with what was set on it while it ran.
+    pub fn in_image(&self, image: &MetadataImage) -> BrokerConfig {
+        self.given.with_dynamic(image.configs.dynamic(self.broker)).unwrap_or_else(|_| self.given.clone())
     }
 
     /// The settings of `topic` in `image`. Overrides that make no sense count as not given: the controller refused them
@@ -106,6 +103,10 @@ impl TopicSettings {
             retention_bytes: u64::try_from(topic.retention_bytes).ok(),
             delete: topic.cleanup_policy.delete,
             compact: topic.cleanup_policy.compact,
+            delete_retention_ms: topic.delete_retention_ms,
+            min_cleanable_dirty_millionths: topic.min_cleanable_dirty_millionths,
+            min_compaction_lag_ms: topic.min_compaction_lag_ms,
+            max_compaction_lag_ms: topic.max_compaction_lag_ms,
             compression: topic.compression,
             message_timestamp_type: match topic.message_timestamp_type {
                 crate::config::TimestampType::LogAppendTime => TimestampType::LogAppendTime,

@@ -2,6 +2,7 @@
 
 use super::{Hosted, Output, ReplicaManager, store_of};
 use crate::ids::{CLUSTER_METADATA_TOPIC, NO_NODE, NodeId, TopicPartition, Uuid};
+use crate::log::cleaner::CleanerConfig;
 use crate::log::storage::StoreQueue;
 use crate::metadata::{ConfigResourceType, DIRECTORY_UNASSIGNED, LocalPartition, MetadataDelta, MetadataImage};
 use crate::replication::partition::{Assignment, BrokerStanding, Partition};
@@ -22,7 +23,9 @@ impl ReplicaManager {
         }
         // Before new replicas look for their places.
         if delta.changes().configs.iter().any(|resource| resource.kind == ConfigResourceType::Broker) {
-            self.logs.cordon(&self.config.cordoned_log_dirs(image));
+            let config = self.config.in_image(image);
+            self.logs.cordon(&config.cordoned_log_dirs);
+            self.logs.set_cleaner_config(CleanerConfig::new(&config.log));
         }
         let changes = delta.local_changes(self.config.broker);
         for (partition, topic_id) in &changes.deletes {

@@ -197,6 +197,7 @@ impl ReplicaManager {
         // Before the logs' own: a log that takes the place of another changes what the checkpoints say.
         self.advance_moves(now, stores);
         self.logs.tick(now, stores);
+        self.serve_cleaner(stores);
         self.expire(now);
         self.retry_verifications(now, stores);
         self.unpack_on(now, stores);

@@ -5,7 +5,8 @@ use super::offsets::DelayedListOffsets;
 use super::{Output, ReplicaManager};
 use crate::ids::{LeaderEpoch, Offset, TopicPartition, Uuid};
 use crate::log::Read;
-use crate::log::storage::{FileRange, Ticket};
+use crate::log::log_manager::CleaningOutput;
+use crate::log::storage::{FileRange, StoreQueue, Ticket};
 use crate::protocol::{ErrorCode, Records};
 use crate::time::Now;
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub(super) enum LoadPurpose {
     Copy,
     /// The future log of a partition is truncated then.
     Future,
+    /// The log cleaner reads on.
+    Cleaning,
 }
 
 /// What a coordinator reads of its log.
@@ -114,6 +117,7 @@ impl ReplicaManager {
                 }
             }
             LoadPurpose::Copy | LoadPurpose::Future => self.moves.loaded(&load.partition),
+            LoadPurpose::Cleaning => self.logs.cleaning_loaded(),
         }
         self.settle(now);
     }
@@ -130,6 +134,7 @@ impl ReplicaManager {
             }
             LoadPurpose::Follower => {}
             LoadPurpose::Copy | LoadPurpose::Future => self.moves.retry_later(now, &load.partition),
+            LoadPurpose::Cleaning => self.logs.cleaning_load_failed(now),
         }
         self.settle(now);
     }
@@ -153,6 +158,20 @@ impl ReplicaManager {
         }
     }
 
+    /// Does what the cleaner of the logs wants.
+    pub(super) fn serve_cleaner(&mut self, stores: &mut [StoreQueue]) {
+        while let Some(wanted) = self.logs.poll_cleaning() {
+            match wanted {
+                CleaningOutput::Load { partition, range } if self.partitions.contains_key(&partition) => {
+                    self.load(partition, range, LoadPurpose::Cleaning);
+                }
+                // The log of a partition that is not (yet) a replica of this broker.
+                CleaningOutput::Load { .. } => self.logs.abort_cleaning(stores),
+                CleaningOutput::Replaced(partition) => self.supersede_loads(&partition),
+            }
+        }
+    }
+
     /// Asks for a range of a log.
     pub(super) fn load(&mut self, partition: TopicPartition, range: FileRange, purpose: LoadPurpose) {
         let incarnation = self.incarnation(&partition);
@@ -168,7 +187,7 @@ impl ReplicaManager {
         self.loads.insert(load_id, PendingLoad { partition, range, incarnation, purpose });
     }
 
-    /// Another log takes the place of the current one: what is being loaded is not of it.
+    /// Another log takes the place of the current one, or other segments: what is being loaded is not of it.
     pub(super) fn supersede_loads(&mut self, partition: &TopicPartition) {
         for load in self.loads.values_mut().filter(|load| load.partition == *partition) {
             load.incarnation = None;

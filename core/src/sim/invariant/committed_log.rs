@@ -1,4 +1,5 @@
-//! Below the high watermark all replicas of a partition are equal, the metadata log's too: batch by batch, byte by byte.
+//! Below the high watermark all replicas of a partition are equal, the metadata log's too: batch by batch, byte by byte. Of a
+//! compacted topic each has been cleaned by itself: what is there is what was committed there.
 
 use super::Moved;
 use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, Offset, Uuid};
@@ -64,7 +65,7 @@ impl CommittedLog {
         history.begin_at(id, first.min(log.log_start_offset()));
         for batch in batches {
             let has_sequences = log.topic_partition().topic != CONSUMER_OFFSETS_TOPIC;
-            history.commit(id, &batch, has_sequences).map_err(|what| {
+            history.commit(id, &batch, has_sequences, log.config().compact).map_err(|what| {
                 let offsets = (log.log_start_offset(), high_watermark, log.log_end_offset());
                 format!(
                     "node {}, {} (start, high watermark, end: {offsets:?}): {what}",

@@ -115,7 +115,11 @@ impl Transactions {
                 continue;
             }
             let first = committed.first_unstable(high_watermark).filter(|first| *first >= log.log_start_offset());
-            if let Some(first) = first.filter(|first| *first < stable) {
+            // What its leader knew to be over and cleaned, a follower behind it never had.
+            let is_gone = |first: Offset| {
+                log.config().compact && log.batches(first, first + 1, |range| moved.stored(log, range)).is_empty()
+            };
+            if let Some(first) = first.filter(|first| *first < stable && !is_gone(*first)) {
                 let of = log.topic_partition();
                 return Err(format!("node {}, {of}: stable up to {stable}, but {first} is in doubt", moved.node));
             }

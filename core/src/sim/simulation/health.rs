@@ -1,13 +1,13 @@
 //! What is not as it must be once all is well.
 
 use super::Simulation;
-use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, TopicPartition, Uuid};
+use crate::ids::{CONSUMER_OFFSETS_TOPIC, NodeId, Offset, TopicPartition, Uuid};
 use crate::log::UnifiedLog;
 use crate::log::storage::FileRange;
 use crate::replication::partition::Partition;
 use crate::sim::history::PartitionId;
 use crate::sim::workload::PIPED_TOPICS;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,6 +30,7 @@ impl Simulation {
         complaints.extend(self.duplicate_members());
         if complaints.is_empty() {
             complaints.extend(self.unread_after_losses());
+            complaints.extend(self.lost_keys());
         }
         if complaints.is_empty() && !self.invariants.is_all_consumed() {
             complaints.push("a group has not read everything".into());
@@ -120,6 +121,43 @@ impl Simulation {
             let differs = here.iter().zip(&there).find(|(here, there)| here != there);
             differs.map(|pair| format!("{of} differs from that of node {other}: {pair:?}"))
         })
+    }
+
+    /// Replicas of compacted topics without the last record of some key, or with one that was never committed there.
+    fn lost_keys(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for (id, node) in self.cluster.running() {
+            let (Some(parts), Some(process)) = (node.parts(), self.cluster.nodes().get(&id)) else { continue };
+            for (partition, log) in parts.replica_manager.hosted_logs().filter(|(_, log)| log.config().compact) {
+                let of = (partition.topic_id, partition.topic_partition.partition);
+                let history = &self.invariants.history;
+                let Some(committed) = history.committed(of).filter(|_| !history.is_unclean(of)) else { continue };
+                let stored = |range: &FileRange| process.disks().get(log.directory())?.read(range);
+                let batches = log.batches(log.log_start_offset(), log.high_watermark(), stored);
+                let wrong = batches.iter().find_map(|batch| committed.check(batch).err());
+                complaints.extend(wrong.map(|what| format!("node {id}, {}: {what}", log.topic_partition())));
+                let there: BTreeSet<Offset> = batches
+                    .iter()
+                    .flat_map(|batch| batch.iter().into_iter().flatten().flatten())
+                    .map(|record| record.offset)
+                    .collect();
+                let lost = committed.lasting_records().find(|offset| {
+                    (log.log_start_offset()..log.high_watermark()).contains(offset) && !there.contains(offset)
+                });
+                complaints.extend(lost.map(|lost| {
+                    let key = format!("node {id}, {}: the last record of its key at {lost}", log.topic_partition());
+                    format!("{key} is gone, it is cleaned up to {:?}", log.cleaner_checkpoint())
+                }));
+            }
+        }
+        complaints
+    }
+
+    /// Partitions that were cleaned, each replica counted.
+    pub(super) fn cleaned_logs(&self) -> u64 {
+        let parts = self.cluster.running().filter_map(|(_, node)| node.parts());
+        let logs = parts.flat_map(|parts| parts.replica_manager.hosted_logs());
+        logs.filter(|(_, log)| log.cleaner_checkpoint().is_some()).count() as u64
     }
 
     /// Lasting partitions with unclean elections that some group has not read to their present end.

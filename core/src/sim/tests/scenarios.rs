@@ -72,6 +72,11 @@ fn transactions_are_all_or_nothing_and_pipes_write_once() {
 }
 
 #[test]
+fn the_last_record_of_each_key_survives_cleaning_under_faults() {
+    assert!(total(Scenario::Compaction, 1..25, |summary| summary.cleaned) > 100);
+}
+
+#[test]
 fn static_members_that_come_back_in_time_cause_no_rebalance() {
     for seed in 0..4 {
         println!("seed {seed}");
