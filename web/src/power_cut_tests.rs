@@ -56,6 +56,16 @@ impl Disk {
     }
 }
 
+/// What became of the last transaction.
+enum Writing {
+    /// It is known to be durable.
+    Nothing,
+    /// It is on its way.
+    Under(Transaction),
+    /// It is durable, and nobody heard of it.
+    Unheard,
+}
+
 /// An open directory.
 struct Directory {
     disk: Disk,
@@ -65,8 +75,7 @@ struct Directory {
     files: Option<TwoFiles>,
     dead: Vec<ChunkKey>,
     waiting: VecDeque<Vec<StoreCommand>>,
-    /// The transaction in flight; none where it is durable already and that was not heard.
-    writing: Option<Option<Transaction>>,
+    writing: Writing,
     is_folding: bool,
     /// Batches that the transaction in flight stores.
     in_group: usize,
@@ -97,14 +106,14 @@ impl Directory {
             files,
             dead,
             waiting,
-            writing: None,
+            writing: Writing::Nothing,
             is_folding: false,
             in_group: 0,
             stored: 0,
         };
         if !directory.dead.is_empty() {
             let deletes = std::mem::take(&mut directory.dead);
-            directory.writing = Some(Some(Transaction { deletes, ..Transaction::default() }));
+            directory.writing = Writing::Under(Transaction { deletes, ..Transaction::default() });
         }
         directory
     }
@@ -118,7 +127,7 @@ impl Directory {
         while !self.waiting.is_empty() {
             let wants_fold = self.index.wants_fold();
             let needs_chunk = self.waiting.iter().flatten().any(|command| self.index.needs_chunk(command));
-            let is_free = self.writing.is_none();
+            let is_free = matches!(self.writing, Writing::Nothing);
             if is_free && wants_fold {
                 self.fold();
             } else if (is_free || self.in_group == 0) && !wants_fold && !needs_chunk && self.files.is_some() {
@@ -162,7 +171,7 @@ impl Directory {
         self.journal.extend(journal.clone());
         let puts = puts.into_iter().map(|(key, slices)| (key, joined(&slices))).collect();
         self.in_group = group.len();
-        self.writing = Some(Some(Transaction { deletes, puts, journal, ..Transaction::default() }));
+        self.writing = Writing::Under(Transaction { deletes, puts, journal, ..Transaction::default() });
     }
 
     fn fold(&mut self) {
@@ -178,20 +187,21 @@ impl Directory {
         let folded_up_to = Some(self.index.next_order());
         self.files.iter_mut().for_each(TwoFiles::folding);
         self.is_folding = true;
-        self.writing = Some(Some(Transaction { folded_up_to, deletes, puts, cuts, ..Transaction::default() }));
+        self.writing = Writing::Under(Transaction { folded_up_to, deletes, puts, cuts, ..Transaction::default() });
     }
 
     /// The transaction in flight becomes durable.
     fn commit(&mut self) {
-        if let Some(transaction) = self.writing.as_mut().and_then(Option::take) {
-            self.disk.commit(transaction);
+        match std::mem::replace(&mut self.writing, Writing::Unheard) {
+            Writing::Under(transaction) => self.disk.commit(transaction),
+            before => self.writing = before,
         }
     }
 
     /// That is heard of.
     fn hear(&mut self) {
-        if let Some(None) = self.writing {
-            self.writing = None;
+        if matches!(self.writing, Writing::Unheard) {
+            self.writing = Writing::Nothing;
             if std::mem::take(&mut self.is_folding) {
                 self.files.iter_mut().for_each(TwoFiles::folded);
             }
@@ -251,7 +261,7 @@ fn run(seed: u64, mut has_files: bool) -> usize {
                 }
                 let mut disk = directory.disk;
                 if rng.chance(1, 2)
-                    && let Some(transaction) = directory.writing.and_then(|writing| writing)
+                    && let Writing::Under(transaction) = directory.writing
                 {
                     disk.commit(transaction);
                 }

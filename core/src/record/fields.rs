@@ -55,6 +55,7 @@ pub struct RecordView<'a> {
     pub value: Option<&'a [u8]>,
     header_count: i32,
     headers: &'a [u8],
+    fields: &'a [u8],
 }
 
 impl<'a> RecordView<'a> {
@@ -64,11 +65,17 @@ impl<'a> RecordView<'a> {
         (0..self.header_count).map(move |_| cursor.header())
     }
 
+    /// Key, value and headers as they are written.
+    pub(super) const fn fields(&self) -> &'a [u8] {
+        self.fields
+    }
+
     fn parse(body: &'a [u8], index: i32) -> Result<Self, RecordError> {
         let mut cursor = Cursor { rest: body, index };
         cursor.take(1)?;
         let timestamp_delta = cursor.varlong()?;
         let offset_delta = cursor.varint()?;
+        let fields = cursor.rest;
         let key = cursor.nullable()?;
         let value = cursor.nullable()?;
         let header_count = cursor.varint()?;
@@ -82,7 +89,7 @@ impl<'a> RecordView<'a> {
         if !cursor.rest.is_empty() {
             return Err(cursor.invalid("bytes after the last header"));
         }
-        Ok(Self { index, timestamp_delta, offset_delta, key, value, header_count, headers })
+        Ok(Self { index, timestamp_delta, offset_delta, key, value, header_count, headers, fields })
     }
 }
 

@@ -4,7 +4,7 @@ use super::batch::{
     ATTRIBUTES, COMPRESSION_MASK, CONTROL_BIT, DELETE_HORIZON_BIT, LOG_APPEND_TIME_BIT, TRANSACTIONAL_BIT,
 };
 use super::compression::TargetCompression;
-use super::fields::{put_varint, put_varlong, varlong_size};
+use super::fields::put_head;
 use super::{BatchHeader, Compression, HEADER_LENGTH, NO_TIMESTAMP, RecordError, RecordView, TimestampType, crc32c};
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ impl BatchHeader {
     /// `delete_horizon_ms` on, milliseconds since the epoch.
     ///
     /// # Errors
-    /// [`RecordError::UnknownCompression`].
+    /// [`RecordError::UnknownCompression`], [`RecordError::InvalidRecord`].
     pub fn retain(
         &self,
         bytes: &[u8],
@@ -31,11 +31,8 @@ impl BatchHeader {
         let mut section = Vec::new();
         for (record, time) in records.iter().zip(times()) {
             let (delta, fields) = (time.wrapping_sub(base), record.fields());
-            let size = 1 + varlong_size(delta) + varlong_size(i64::from(record.offset_delta)) + fields.len();
-            put_varint(&mut section, size as i32);
-            section.push(0);
-            put_varlong(&mut section, delta);
-            put_varint(&mut section, record.offset_delta);
+            put_head(&mut section, delta, record.offset_delta, fields.len())
+                .ok_or(RecordError::InvalidRecord { index: record.index, reason: "too long" })?;
             section.extend_from_slice(fields);
         }
         if codec != Compression::None {
