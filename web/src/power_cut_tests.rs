@@ -66,6 +66,7 @@ struct Directory {
     dead: Vec<ChunkKey>,
     waiting: VecDeque<Vec<StoreCommand>>,
     /// The transaction in flight; none where it is durable already and that was not heard.
+    #[allow(clippy::option_option)]
     writing: Option<Option<Transaction>>,
     is_folding: bool,
     /// Batches that the transaction in flight stores.
@@ -251,7 +252,7 @@ fn run(seed: u64, mut has_files: bool) -> usize {
                 }
                 let mut disk = directory.disk;
                 if rng.chance(1, 2)
-                    && let Some(transaction) = directory.writing.and_then(|writing| writing)
+                    && let Some(transaction) = directory.writing.flatten()
                 {
                     disk.commit(transaction);
                 }
