@@ -46,7 +46,7 @@ const BUDGET: usize = 500_000;
 /// Gzipped bytes the first terminal may load for a tutorial's first lines.
 const BUDGET_OF_TERMINALS: usize = 150_000;
 /// Gzipped bytes of all that is ever loaded. It only goes down, but for what an issue names.
-const BUDGET_OF_ALL: usize = 1_650_000;
+const BUDGET_OF_ALL: usize = 1_660_000;
 
 /// Bytes of a function that stays with its callers in the first part: of what no visitor of a profile called, but others will, most
 /// is short. All of it is 7 KB.
