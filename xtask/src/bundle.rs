@@ -5,9 +5,9 @@ use crate::calls;
 use crate::command::{Context, Failure, cargo, output, root, run, target_folder};
 use crate::glue::{shorten, with_parts};
 use crate::optimise::{optimise, recipe};
-use crate::parts::{self, PARTS};
+use crate::parts::{self, PARTS, Place};
 use crate::profile::Profile;
-use crate::references::{References, without_relocations};
+use crate::references::{References, is_named, without_relocations};
 use flate2::{Compression, write::GzEncoder};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -144,7 +144,10 @@ impl Built {
     fn in_parts(self) -> Result<Self, Failure> {
         let (profile, references) = (Profile::read()?, self.references()?);
         let of_terminals = references.only_through(TERMINALS)?;
-        let place = |name: &str| profile.place(name, of_terminals.contains(name));
+        let place = |name: &str| match of_terminals.contains(name) {
+            true if is_named(name, TERMINALS) => Place::Entry,
+            is_of_terminals => profile.place(name, is_of_terminals),
+        };
         let mut parts = parts::cut(&self.parts[0], SHORT, &references, place)?;
         let (glue, first) = shorten(&self.glue, &parts[0])?;
         parts[0] = first;

@@ -41,6 +41,8 @@ pub(crate) enum Place {
     Rest,
     /// In what a terminal needs for a tutorial's first lines.
     Terminals,
+    /// There, too: through it alone others come to what is the terminals'.
+    Entry,
     /// In all else that only terminals need.
     Tools,
 }
@@ -57,9 +59,13 @@ impl Place {
         match self {
             Self::First | Self::Both => FIRST,
             Self::Rest => REST,
-            Self::Terminals => TERMINALS,
+            Self::Terminals | Self::Entry => TERMINALS,
             Self::Tools => TOOLS,
         }
+    }
+
+    fn is_of_terminals(self) -> bool {
+        self.part() >= TERMINALS
     }
 }
 
@@ -121,6 +127,9 @@ struct Defined<'a> {
     data: BTreeSet<usize>,
     /// It may be in any part: segments of data and elements, and references to functions, stay with the first, which has them.
     is_movable: bool,
+    /// It is the terminals', wherever it has to be; `None` where it has no name to know that by: wasm-opt made it of several that
+    /// are alike, or wasm-bindgen added it.
+    is_of_terminals: Option<bool>,
     place: Place,
 }
 
@@ -214,6 +223,7 @@ impl<'a> Program<'a> {
                         callees: Vec::new(),
                         data: BTreeSet::new(),
                         is_movable: true,
+                        is_of_terminals: None,
                         place: Place::First,
                     });
                 }
@@ -225,13 +235,11 @@ impl<'a> Program<'a> {
             function.look_through(references)?;
             let Some(name) = names.get(&index) else { continue };
             function.data.extend(references.data_of(name));
-            if function.is_movable {
-                function.place = match place(name) {
-                    Place::Rest | Place::Terminals | Place::Tools if called_from_outside.contains(&index) => {
-                        Place::First
-                    }
-                    place => place,
-                };
+            let wanted = place(name);
+            function.is_of_terminals = Some(wanted.is_of_terminals());
+            let is_kept = wanted != Place::Both && called_from_outside.contains(&index);
+            if function.is_movable && !is_kept {
+                function.place = wanted;
             }
         }
         Ok(program)
@@ -252,15 +260,23 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// What the rest calls is not the terminals': of functions that are equal one is kept, which may be theirs by its name.
+    /// What others call is not the terminals', but for what they begin with: of functions that are equal one is kept, which may be
+    /// theirs by its name.
     fn keep_together(&mut self) {
-        let rest = self.functions.iter().filter(|function| function.place == Place::Rest);
-        let mut called: Vec<u32> = rest.flat_map(|function| &function.callees).copied().collect();
-        while let Some(index) = called.pop() {
-            if let Some(function) = self.get_mut(index)
-                && matches!(function.place, Place::Terminals | Place::Tools)
-            {
-                function.place = Place::Rest;
+        for home in [Place::First, Place::Rest] {
+            let callers = self
+                .functions
+                .iter()
+                .filter(|function| function.is_of_terminals == Some(false) && function.place.part() == home.part());
+            let mut called: Vec<u32> = callers.flat_map(|function| &function.callees).copied().collect();
+            while let Some(index) = called.pop() {
+                let Some(function) = self.get_mut(index) else { continue };
+                if matches!(function.place, Place::Terminals | Place::Tools) {
+                    function.place = home;
+                } else if function.is_of_terminals.is_some() {
+                    continue;
+                }
+                function.is_of_terminals = Some(false);
                 called.extend(&function.callees);
             }
         }

@@ -37,11 +37,18 @@ impl References {
         Ok(references)
     }
 
-    /// The names of the functions that nothing leads to but functions whose name contains `entry`; these included.
+    /// The names of the functions that nothing leads to but the one of this path, which is included.
+    ///
+    /// # Errors
+    /// There is none of this path.
     pub(crate) fn only_through(&self, entry: &str) -> Result<BTreeSet<&str>, Failure> {
-        let is_entry = |name: &str| format!("{:#}", rustc_demangle::demangle(name)) == entry;
-        let entries: BTreeSet<Node> =
-            self.functions.iter().filter(|(name, _)| is_entry(name)).flat_map(|(_, nodes)| nodes).copied().collect();
+        let entries: BTreeSet<Node> = self
+            .functions
+            .iter()
+            .filter(|(name, _)| is_named(name, entry))
+            .flat_map(|(_, nodes)| nodes)
+            .copied()
+            .collect();
         if entries.is_empty() {
             return Err(Failure(format!("linked wasm: no function `{entry}`")));
         }
@@ -77,6 +84,11 @@ impl References {
     pub(crate) fn datum_at(&self, address: u32) -> Option<usize> {
         datum_at(&self.data, address)
     }
+}
+
+/// A function's name, as the linker has it, is that of `path`.
+pub(crate) fn is_named(name: &str, path: &str) -> bool {
+    format!("{:#}", rustc_demangle::demangle(name)) == path
 }
 
 fn datum_at(data: &[Range<u32>], address: u32) -> Option<usize> {
