@@ -230,7 +230,7 @@ fn data_go_with_the_functions_that_speak_of_them() {
 fn what_others_call_through_a_function_without_a_name_is_not_the_terminals() {
     let whole = r#"(module
         (import "host" "double" (func $double (param i32) (result i32)))
-        (memory 1) (global (mut i32) (i32.const 0)) (table 1 funcref)
+        (memory 1) (global (mut i32) (i32.const 0)) (table 1 funcref) (elem (i32.const 0) $double)
         (func $equal (param i32) (result i32) (call $double (local.get 0)))
         (func (param i32) (result i32) (call $equal (local.get 0)))
         (func $first (param i32) (result i32) (call 2 (local.get 0)))
