@@ -264,7 +264,7 @@ impl Dump<'_> {
             }
             let record = record.map_err(|error| of_record(&error))?;
             let offset = header.base_offset.saturating_add(i64::from(record.offset_delta));
-            if *last_offset != -1 && offset != last_offset.saturating_add(1) {
+            if offset != last_offset.saturating_add(1) {
                 of_file(&mut self.gaps, path).insert(*last_offset, offset);
             }
             *last_offset = offset;
